@@ -1,0 +1,26 @@
+"""Equations as text: parsed by a whitelist, kept as sympy expressions."""
+
+from pinn.language.errors import LanguageError, did_you_mean
+from pinn.language.evaluation import torch_function
+from pinn.language.linear import Decomposition, LinearOperator, decompose, has_field
+from pinn.language.parser import Statement, constant, parse, parse_equation
+from pinn.language.scope import TIME, Scope, coordinate, normal, parameter
+
+__all__ = [
+    "TIME",
+    "Decomposition",
+    "LanguageError",
+    "LinearOperator",
+    "Scope",
+    "Statement",
+    "constant",
+    "coordinate",
+    "decompose",
+    "did_you_mean",
+    "has_field",
+    "normal",
+    "parameter",
+    "parse",
+    "parse_equation",
+    "torch_function",
+]

@@ -1,0 +1,25 @@
+"""The derivative operator layer: any differential operator of any network, exactly, in one pass.
+
+It stands on its own, for anyone with a plain `nn.Module`:
+
+    plan = pinn.operators.plan({"plate": "lap(lap(u))", "slope": "u_x"}, coordinates=["x", "y"], fields=["u"])
+    values = pinn.operators.derivatives(network, points, plan)      # {"plate": (N,), "slope": (N,)}
+"""
+
+from pinn.operators.algebra import Algebra, minimal_algebra
+from pinn.operators.engine import ENGINES, Engine, derivatives, jet_values
+from pinn.operators.planner import Plan, plan
+from pinn.operators.tracing import LinearUse, NoJetRule
+
+__all__ = [
+    "ENGINES",
+    "Algebra",
+    "Engine",
+    "LinearUse",
+    "NoJetRule",
+    "Plan",
+    "derivatives",
+    "jet_values",
+    "minimal_algebra",
+    "plan",
+]

@@ -1,0 +1,135 @@
+"""Derivative tables of the elementary functions that a network applies: `s, s', s'', ...` at once.
+
+Each table takes a tensor `z` and an order K and gives the K + 1 tensors `s(z), ..., s^(K)(z)`. The polynomials are
+generated once, in forms that are stable in float32: `tanh^(k) = (1 - t**2) Q_k(t)`.
+"""
+
+import math
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from numpy.polynomial import Polynomial as P
+from torch import Tensor
+
+Table = Callable[[Tensor, int], list[Tensor]]
+
+
+@cache
+def _tanh_factors(order: int) -> tuple[tuple[float, ...], ...]:
+    """Q_k with `tanh^(k) = (1 - t**2) Q_k(t)`: `Q_1 = 1`, `Q_(k+1) = (1 - t**2) Q_k' - 2 t Q_k`."""
+    q, factors = P([1.0]), []
+    for _ in range(order):
+        factors.append(tuple(q.coef))
+        q = P([1, 0, -1]) * q.deriv() - P([0, 2]) * q
+    return tuple(factors)
+
+
+@cache
+def _hermite(order: int) -> tuple[tuple[float, ...], ...]:
+    """The probabilists' Hermite polynomials `He_(k+1) = z He_k - He_k'`."""
+    h, result = P([1.0]), []
+    for _ in range(order + 1):
+        result.append(tuple(h.coef))
+        h = P([0, 1]) * h - h.deriv()
+    return tuple(result)
+
+
+def _parity_horner(coefficients: tuple[float, ...], z: Tensor, square: Tensor) -> Tensor | float:
+    """A polynomial of one parity, as Horner's rule in z**2."""
+    odd = len(coefficients) % 2 == 0
+    terms = coefficients[1::2] if odd else coefficients[0::2]
+    value: Tensor | float = terms[-1]
+    for c in reversed(terms[:-1]):
+        value = value * square + c
+    return value * z if odd else value
+
+
+def tanh(z: Tensor, order: int) -> list[Tensor]:
+    """`s = 1 - t**2; -2ts; s(6t**2 - 2); ts(16 - 24t**2); ...`."""
+    t = torch.tanh(z)
+    square = t * t
+    slope = 1 - square
+    return [t, *(slope * _parity_horner(q, t, square) for q in _tanh_factors(order))]
+
+
+def sigmoid(z: Tensor, order: int) -> list[Tensor]:
+    """`(1 + tanh(z/2))/2`."""
+    table = tanh(z / 2, order)
+    return [torch.sigmoid(z), *(table[k] * 0.5 ** (k + 1) for k in range(1, order + 1))]
+
+
+def sin(z: Tensor, order: int) -> list[Tensor]:
+    """Cyclic: sin, cos, -sin, -cos."""
+    s, c = torch.sin(z), torch.cos(z)
+    cycle = (s, c, -s, -c) if order > 1 else (s, c)
+    return [cycle[k % 4] for k in range(order + 1)]
+
+
+def cos(z: Tensor, order: int) -> list[Tensor]:
+    """Cyclic: cos, -sin, -cos, sin."""
+    return [-s for s in sin(z, order + 3)[3:]]
+
+
+def exp(z: Tensor, order: int) -> list[Tensor]:
+    """Its own derivative."""
+    return [torch.exp(z)] * (order + 1)
+
+
+def softplus(z: Tensor, order: int) -> list[Tensor]:
+    """`log(1 + exp(z))`, whose derivative is the sigmoid."""
+    return [torch.nn.functional.softplus(z, threshold=40.0), *(sigmoid(z, order - 1) if order else [])]
+
+
+def silu(z: Tensor, order: int) -> list[Tensor]:
+    """`z s(z)` with the sigmoid: `z s^(k) + k s^(k-1)`."""
+    return _times_z(sigmoid(z, order), z)
+
+
+def gelu(z: Tensor, order: int) -> list[Tensor]:
+    """`z Phi(z)` with the normal distribution function; `Phi^(k) = (-1)**(k-1) He_(k-1) phi`."""
+    table = [0.5 * torch.erfc(z * -math.sqrt(0.5))]
+    if order:
+        phi, square = torch.exp(-0.5 * z * z) / math.sqrt(2 * math.pi), z * z
+        table += [(-1) ** k * phi * _parity_horner(h, z, square) for k, h in enumerate(_hermite(order - 1))]
+    return _times_z(table, z)
+
+
+def log(z: Tensor, order: int) -> list[Tensor]:
+    """`log z`, then the powers of `1/z`."""
+    return [torch.log(z), *(power(z, order - 1, -1.0) if order else [])]
+
+
+def power(z: Tensor, order: int, exponent: float) -> list[Tensor]:
+    """`z**p`, then `p (p-1) ... (p-k+1) z**(p-k)`; zero once a whole power is used up."""
+    result, factor = [], 1.0
+    for k in range(order + 1):
+        result.append(factor * z ** (exponent - k) if factor else torch.zeros_like(z))
+        factor *= exponent - k
+    return result
+
+
+def sqrt(z: Tensor, order: int) -> list[Tensor]:
+    """`z**(1/2)`."""
+    return power(z, order, 0.5)
+
+
+def reciprocal(z: Tensor, order: int) -> list[Tensor]:
+    """`1/z`."""
+    return power(z, order, -1.0)
+
+
+def sinh(z: Tensor, order: int) -> list[Tensor]:
+    """Alternates with cosh."""
+    pair = (torch.sinh(z), torch.cosh(z))
+    return [pair[k % 2] for k in range(order + 1)]
+
+
+def cosh(z: Tensor, order: int) -> list[Tensor]:
+    """Alternates with sinh."""
+    return sinh(z, order + 1)[1:]
+
+
+def _times_z(table: list[Tensor], z: Tensor) -> list[Tensor]:
+    """`(z f)^(k) = z f^(k) + k f^(k-1)`."""
+    return [z * table[0], *(z * table[k] + k * table[k - 1] for k in range(1, len(table)))]

@@ -1,0 +1,63 @@
+"""The split into linear operators: it gives the expression back, and merges what can be merged."""
+
+import pytest
+import sympy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pinn.language import Scope, decompose, parse
+
+SCOPE = Scope(("x", "y"), ("u", "v"))
+TEXTS = [
+    "u_xx + u_yy - 3*u + x",
+    "x*u_xx + x*u_yy",
+    "u*u_x + v*u_y - 0.01*lap(u)",
+    "lap(u**3 - u - 0.1*lap(u))",
+    "u_x/(1 + u_x**2) + sin(lap(u) + u)",
+    "div((1 + u**2)*grad(u))",
+    "u_xx*u_yy - u_xy**2",
+    "2*(u_x + 3*(v_y + 1))*(u + 1)",
+    "u**2*u_xx + u**2*u_yy",
+    "-u",
+    "x + 1",
+]
+
+
+def rebuild(split):
+    """Put each operator back where its placeholder stands."""
+    values = {}
+    for symbol, operator in split.operators.items():
+        values[symbol] = sum(
+            sympy.Rational(c.numerator, c.denominator)
+            * SCOPE.unknown(f).diff(*[(z, n) for z, n in zip(SCOPE.variables, e, strict=True) if n])
+            if any(e)
+            else sympy.Rational(c.numerator, c.denominator) * SCOPE.unknown(f)
+            for f, e, c in operator.terms
+        )
+    return split.expression.subs(values)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_parts_make_up_the_whole(text):
+    expression = parse(text, SCOPE)
+    assert sympy.expand(rebuild(decompose(expression, SCOPE.variables)) - expression) == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(TEXTS), st.sampled_from("+-*")), min_size=1, max_size=3))
+def test_random_combinations_too(parts):
+    text = "u" + "".join(f" {op} ({t})" for t, op in parts)
+    expression = parse(text, SCOPE)
+    assert sympy.expand(rebuild(decompose(expression, SCOPE.variables)) - expression) == 0
+
+
+def count(text):
+    return len(decompose(parse(text, SCOPE), SCOPE.variables).operators)
+
+
+def test_what_is_merged():
+    assert count("u_xx + u_yy - 3*u + v_x") == 1
+    assert count("x*u_xx + x*u_yy") == 1
+    assert count("u**2*u_xx + u**2*u_yy") == 2
+    assert count("x*u_xx + y*u_yy") == 2
+    assert count("3*u*lap(u) + x*lap(u)") == 2
