@@ -1,0 +1,208 @@
+"""Boxes: products of intervals, the coordinate ``t`` being time.
+
+Shape letters: N points, D coordinates, K faces.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+
+TIME = "t"
+TOLERANCE = 1e-12  # of the interval's length: how far a face's value may lie from the bound
+
+
+@dataclass(frozen=True)
+class Place:
+    """A named part of a domain: where an equation or a condition holds.
+
+    Attributes:
+        name: ``"interior"``, ``"boundary"``, or the values that are fixed, such as ``"x=0"`` and ``"x=0,y=1"``.
+        fixed: Pairs of a coordinate's index and its value, in the order of the coordinates.
+        boundary: Whether this is the whole boundary.
+    """
+
+    name: str
+    fixed: tuple[tuple[int, float], ...] = ()
+    boundary: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Points of a place.
+
+    Attributes:
+        x: Coordinates, (N, D).
+        normals: Outward unit normals, (N, D), on the boundary and on single faces; elsewhere None.
+    """
+
+    x: Tensor
+    normals: Tensor | None = None
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Points:
+        """Return the same points on another device, in another dtype, or both."""
+        normals = None if self.normals is None else self.normals.to(device=device, dtype=dtype)
+        return Points(self.x.to(device=device, dtype=dtype), normals)
+
+
+class Box:
+    """The box of all x with lower <= x <= upper, coordinate by coordinate.
+
+    Time takes part in the interior and in faces such as ``t=0``, but not in the boundary: that of [0, T] x Omega
+    is [0, T] x (boundary of Omega).
+
+    Attributes:
+        names: Names of the coordinates, in order.
+        lower: Lower bounds, in that order.
+        upper: Upper bounds, in that order.
+
+    Args:
+        bounds: The interval of each coordinate, such as ``{"x": (0, 1), "y": (0, 2)}``.
+
+    Raises:
+        ValueError: If there is no coordinate, or an interval is not two finite numbers in increasing order.
+    """
+
+    def __init__(self, bounds: Mapping[str, Sequence[float]]):
+        if not bounds:
+            raise ValueError("a box needs at least one coordinate: write, for example, {x: [0, 1]}")
+        intervals = [_interval(name, interval) for name, interval in bounds.items()]
+        self.names: tuple[str, ...] = tuple(bounds)
+        self.lower: tuple[float, ...] = tuple(low for low, _ in intervals)
+        self.upper: tuple[float, ...] = tuple(high for _, high in intervals)
+
+    def __repr__(self) -> str:
+        """Return the intervals, as in ``Box(x: [0, 1], y: [0, 2])``."""
+        intervals = zip(self.names, self.lower, self.upper, strict=True)
+        return f"Box({', '.join(f'{name}: {_show((low, high))}' for name, low, high in intervals)})"
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """Indices of the coordinates other than time."""
+        return tuple(i for i, name in enumerate(self.names) if name != TIME)
+
+    @property
+    def interior(self) -> Place:
+        """The whole box."""
+        return Place("interior")
+
+    @property
+    def boundary(self) -> Place:
+        """All faces of the spatial coordinates.
+
+        Raises:
+            ValueError: If time is the only coordinate.
+        """
+        if not self.spatial:
+            raise ValueError("time t is the only coordinate, so there is no boundary: name a face, such as t=0")
+        return Place("boundary", boundary=True)
+
+    def face(self, values: Mapping[str, float]) -> Place:
+        """Return the face, edge or corner on which the given coordinates have the given values.
+
+        Args:
+            values: Coordinates and the bounds at which they stand; a value off by rounding becomes the bound.
+
+        Raises:
+            ValueError: If a coordinate is unknown or its value is none of its bounds.
+        """
+        assert values, "a face fixes at least one coordinate"
+        for name in values:
+            if name not in self.names:
+                raise ValueError(f"the box has no coordinate {name}: its coordinates are {', '.join(self.names)}")
+        fixed = tuple((i, self._bound(i, values[name])) for i, name in enumerate(self.names) if name in values)
+        return Place(",".join(f"{self.names[i]}={_show(value)}" for i, value in fixed), fixed)
+
+    def dimension(self, place: Place) -> int:
+        """Return how many unit-cube coordinates `sample` takes: D, less one for each coordinate that is fixed.
+
+        The boundary takes D: D - 1 for the position on a face, the last to choose the face.
+        """
+        return len(self.names) - len(place.fixed)
+
+    def sample(self, place: Place, unit: Tensor) -> Points:
+        """Map points of the unit cube to a place, uniformly with respect to its area.
+
+        Args:
+            place: Where the points are to lie.
+            unit: Points of the unit cube, (N, dimension(place)), on any device and in any floating dtype.
+
+        Returns:
+            N points on that device and in that dtype; a corner (dimension 0) has one point, whatever N.
+        """
+        assert unit.shape[1:] == (self.dimension(place),), "one unit-cube coordinate for each dimension of the place"
+        if place.boundary:
+            return self._sample_boundary(unit)
+        x = self._stretch(place.fixed, unit if unit.shape[1] else unit.new_empty(1, 0))
+        if len(place.fixed) != 1:
+            return Points(x)  # an edge or a corner has no single normal
+        return Points(x, x.new_tensor(self._normal(*place.fixed[0])).expand_as(x))
+
+    def _sample_boundary(self, unit: Tensor) -> Points:
+        faces = [(i, bound) for i in self.spatial for bound in (self.lower[i], self.upper[i])]
+        face = torch.searchsorted(unit.new_tensor(self._shares(faces)), unit[:, -1].contiguous())
+        axes, bounds, normals = (
+            unit.new_tensor(table)[face]
+            for table in ([i for i, _ in faces], [b for _, b in faces], [self._normal(i, b) for i, b in faces])
+        )
+        # The D - 1 positions fill the coordinates before the fixed one, then those after it.
+        columns = torch.arange(len(self.names), device=unit.device)
+        positions = torch.where(columns < axes[:, None], unit, unit.roll(1, dims=1))
+        x = torch.where(columns == axes[:, None], bounds[:, None], self._stretch((), positions))
+        return Points(x, normals)
+
+    def _shares(self, faces: list[tuple[int, float]]) -> list[float]:
+        """Where in [0, 1] the choice changes from one face to the next, (K - 1,)."""
+        lengths = [high - low for low, high in zip(self.lower, self.upper, strict=True)]
+        areas = [math.prod(lengths[:i] + lengths[i + 1 :]) for i, _ in faces]
+        return [area / sum(areas) for area in accumulate(areas)][:-1]
+
+    def _normal(self, axis: int, bound: float) -> list[float]:
+        sign = 1.0 if bound == self.upper[axis] else -1.0
+        return [sign if i == axis else 0.0 for i in range(len(self.names))]
+
+    def _stretch(self, fixed: tuple[tuple[int, float], ...], unit: Tensor) -> Tensor:
+        """Map the unit cube to the box: (N, D - number fixed) to (N, D)."""
+        values, free = dict(fixed), iter(unit.unbind(1))
+        columns = [
+            unit.new_full(unit.shape[:1], values[i]) if i in values else low + (high - low) * next(free)
+            for i, (low, high) in enumerate(zip(self.lower, self.upper, strict=True))
+        ]
+        return torch.stack(columns, dim=1)
+
+    def _bound(self, axis: int, value: float) -> float:
+        name, low, high = self.names[axis], self.lower[axis], self.upper[axis]
+        for bound in (low, high):
+            if abs(value - bound) <= TOLERANCE * (high - low):
+                return bound
+        raise ValueError(
+            f"{name}={_show(value)} is no face of the box: the faces of {name} are "
+            f"{name}={_show(low)} and {name}={_show(high)}"
+        )
+
+
+def _interval(name: str, interval: Sequence[float]) -> tuple[float, float]:
+    try:
+        low, high = (float(bound) + 0.0 for bound in interval)  # + 0.0 turns -0.0 into 0.0: one face, one name
+    except (TypeError, ValueError):
+        raise ValueError(f"coordinate {name}: {interval!r} is no interval: write two numbers, such as [0, 1]") from None
+    given = _show((low, high))
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ValueError(f"coordinate {name}: {given} has a bound that is not finite: write two finite numbers")
+    if low > high:
+        raise ValueError(f"coordinate {name}: {given} has its ends swapped: write {_show((high, low))}")
+    if low == high:
+        raise ValueError(f"coordinate {name}: {given} is empty: write an upper bound above the lower one")
+    return low, high
+
+
+def _show(value: float | tuple[float, float]) -> str:
+    """Write a number in full but without a trailing .0, and an interval with brackets."""
+    if isinstance(value, tuple):
+        return f"[{_show(value[0])}, {_show(value[1])}]"
+    return repr(float(value)).removesuffix(".0")

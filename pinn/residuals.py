@@ -1,0 +1,168 @@
+"""Residuals of a problem at points: one vector an equation.
+
+Equations that hold at the same place share its points, so that one jet serves them all.
+
+Shape letters: N points, M residuals of all equations, P parameters, C channels, D coordinates.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from pinn.geometry import Place, Points
+from pinn.language import normal
+from pinn.networks import HardConditions
+from pinn.operators import Engine, LinearUse, Plan, derivatives, jet_values, plan
+from pinn.problem import Equation, Problem
+
+
+class Residuals(nn.Module):
+    """The residuals of every equation, differentiable in the network and in the learned parameters of the PDE.
+
+    Args:
+        problem: The problem.
+        network: Maps (N, D) to (N, F); conditions enforced by construction are built around it.
+        engine: `jet` or `autograd`.
+
+    Attributes:
+        solution: The network with its conditions: maps (N, D) to (N, F).
+        learned: Learned parameters by name.
+        plans: One plan a place.
+    """
+
+    def __init__(self, problem: Problem, network: nn.Module, engine: Engine = "jet"):
+        super().__init__()
+        self.network = network
+        self.solution = network if not problem.hard else HardConditions(
+            network,
+            problem.scope.variables,
+            problem.fields,
+            {field: ansatz.lift for field, ansatz in problem.hard.items()},
+            {field: ansatz.factor for field, ansatz in problem.hard.items()},
+        )  # fmt: skip
+        like = next(network.parameters())
+        self.learned = nn.ParameterDict({name: nn.Parameter(like.new_tensor(v)) for name, v in problem.learned.items()})
+        self.engine: Engine = engine
+        self.coordinate_names = problem.coordinate_names
+        self.groups = _by_place(problem.equations.values())
+        self.plans: dict[Place, Plan] = {
+            place: plan({e.name: e.residual for e in group}, problem.coordinate_names, problem.fields)
+            for place, group in self.groups.items()
+        }
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where points are needed."""
+        return tuple(self.plans)
+
+    @property
+    def channels(self) -> int:
+        """The largest number of channels that a jet carries, the value included."""
+        return max(planned.channels for planned in self.plans.values())
+
+    def forward(self, points: Mapping[Place, Points]) -> dict[str, Tensor]:
+        """{equation: (N,)} at the points of its place."""
+        result: dict[str, Tensor] = {}
+        for place, planned in self.plans.items():
+            inputs = {**self.learned, **self._normals(points[place])}
+            result |= derivatives(self.solution, points[place].x, planned, engine=self.engine, inputs=inputs)
+        return result
+
+    def vector(self, points: Mapping[Place, Points], weights: Mapping[str, float | Tensor]) -> Tensor:
+        """`r = [sqrt(w_e / N_e) * residual_e]` over all equations, (M,); the loss is `r @ r`."""
+        return torch.cat([_scale(weights, name, r) * r for name, r in self(points).items()])
+
+    def linearise(self, points: Mapping[Place, Points], weights: Mapping[str, float | Tensor]) -> tuple[Tensor, Tensor]:
+        """The vector r (M,) and its Jacobian (M, P), columns in the order of `self.parameters()`.
+
+        A row depends on one point alone. So one backward pass an equation gives the whole Jacobian: each linear layer's
+        weight gradient is the product of its input channels A and of the gradients G at its output channels,
+        `J = sum_c G[c, n, o] A[c, n, i]`. Networks without jet rules are differentiated point by point.
+        """
+        rows = []
+        for place, planned in self.plans.items():
+            rows += list(self._linearise_place(points[place], planned, weights))
+        return torch.cat([r for r, _ in rows]), torch.cat([jacobian for _, jacobian in rows])
+
+    def _linearise_place(
+        self, points: Points, plan: Plan, weights: Mapping[str, float | Tensor]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        n = points.x.shape[0]
+        tape: list[LinearUse] = []
+        with torch.enable_grad():
+            learned = {name: p.expand(n) for name, p in self.learned.items()}
+            values = jet_values(self.solution, points.x, plan, tape) if self.engine == "jet" else None
+            if values is None or not self._covers(tape):
+                yield from self._pointwise(points, plan, weights)
+                return
+            residuals = plan.results(values, points.x, {**learned, **self._normals(points)})
+            outputs = [z for use in tape for z in use.outputs] + list(learned.values())
+            for name, residual in residuals.items():
+                scale = _scale(weights, name, residual)
+                gradients = torch.autograd.grad(
+                    residual.sum(), outputs, retain_graph=True, allow_unused=True, materialize_grads=True
+                )
+                yield scale * residual.detach(), scale * self._assemble(n, tape, list(gradients), list(learned))
+
+    def _covers(self, tape: list[LinearUse]) -> bool:
+        """Whether every parameter of the network is a weight or a bias of the taped linear layers."""
+        taped = {id(p) for use in tape for p in (use.weight, use.bias)}
+        return all(id(p) in taped for p in self.network.parameters())
+
+    def _assemble(self, n: int, tape: list[LinearUse], gradients: list[Tensor], learned: list[str]) -> Tensor:
+        """Write each layer's per-point gradients into its columns: (N, P)."""
+        starts, total = {}, 0
+        for parameter in self.parameters():
+            starts[id(parameter)] = total
+            total += parameter.numel()
+        jacobian = gradients[0].new_zeros(n, total)
+
+        def add(parameter: Tensor, values: Tensor) -> None:
+            start = starts[id(parameter)]
+            jacobian[:, start : start + parameter.numel()] += values.reshape(n, -1)
+
+        for use in tape:
+            at_outputs = [gradients.pop(0) for _ in use.outputs]
+            stacked = at_outputs[0] if len(at_outputs) == 1 else torch.cat([at_outputs[0].unsqueeze(0), at_outputs[1]])
+            add(use.weight, torch.einsum("cno,cni->noi", stacked, use.inputs))
+            if use.bias is not None:
+                add(use.bias, stacked[0])
+        for name in learned:
+            add(self.learned[name], gradients.pop(0))
+        return jacobian
+
+    def _pointwise(
+        self, points: Points, plan: Plan, weights: Mapping[str, float | Tensor]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Row by row by reverse mode: the fallback, whose cost is N backward passes."""
+        parameters = list(self.parameters())
+        inputs = {**self.learned, **self._normals(points)}
+        for name, residual in derivatives(self.solution, points.x, plan, engine=self.engine, inputs=inputs).items():
+            scale = _scale(weights, name, residual)
+            rows = [
+                torch.cat([g.flatten() for g in torch.autograd.grad(
+                    r, parameters, retain_graph=True, allow_unused=True, materialize_grads=True
+                )])
+                for r in residual
+            ]  # fmt: skip
+            yield scale * residual.detach(), scale * torch.stack(rows)
+
+    def _normals(self, points: Points) -> dict[str, Tensor]:
+        if points.normals is None:
+            return {}
+        return {normal(name).name: points.normals[:, k] for k, name in enumerate(self.coordinate_names)}
+
+
+def _by_place(equations: Iterable[Equation]) -> dict[Place, list[Equation]]:
+    groups: dict[Place, list[Equation]] = {}
+    for equation in equations:
+        groups.setdefault(equation.place, []).append(equation)
+    return groups
+
+
+def _scale(weights: Mapping[str, float | Tensor], name: str, residual: Tensor) -> Tensor | float:
+    """`sqrt(w / N)`."""
+    weight = weights.get(name, 1.0)
+    return (weight / residual.shape[0]) ** 0.5 if isinstance(weight, Tensor) else math.sqrt(weight / residual.shape[0])

@@ -1,0 +1,118 @@
+"""Conditions by construction hold for any network; what cannot be built in is refused with the reason."""
+
+import pytest
+import sympy
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pinn import LanguageError, Problem
+from pinn.networks import MLP
+from pinn.operators import derivatives, plan
+from pinn.residuals import Residuals
+
+
+def solution(problem, seed=0):
+    torch.manual_seed(seed)
+    return Residuals(
+        problem, MLP(problem.domain.lower, problem.domain.upper, len(problem.fields), width=5).double()
+    ).solution
+
+
+def problem(conditions, coordinates=None, equation="u_xx = 0", **more):
+    box = coordinates or {"x": [-1, 2], "y": [0, 0.5]}
+    return Problem(coordinates=box, fields=["u"], equations={"e": equation}, conditions=conditions, **more)
+
+
+def violation(problem, conditions):
+    """The largest violation of the conditions, read as soft ones, by the network that has them built in."""
+    bounds = zip(problem.domain.lower, problem.domain.upper, strict=True)
+    soft = Problem(
+        coordinates=dict(zip(problem.domain.names, bounds, strict=True)),
+        fields=["u"], equations={"e": "u_x = 0"}, conditions=conditions, enforce="soft",
+    )  # fmt: skip
+    network, worst = solution(problem), 0.0
+    for equation in soft.equations.values():
+        if equation.name == "e":
+            continue
+        points = soft.domain.sample(equation.place, torch.rand(20, soft.domain.dimension(equation.place)).double())
+        normals = {f"normal_{n}": points.normals[:, k] for k, n in enumerate(soft.domain.names)}
+        planned = plan({"r": equation.residual}, soft.coordinate_names, soft.fields)
+        worst = max(worst, derivatives(network, points.x, planned, inputs=normals)["r"].abs().max().item())
+    return worst
+
+
+CASES = [
+    {"edge": "u(boundary) = 0"},
+    {"edge": "u(boundary) = sin(x)*exp(y)"},
+    {"edge": "u(boundary) = 0", "slope": "dn(u)(boundary) = 0"},
+    {"left": "u(x=-1) = y**2", "slope": "u_x(x=-1) = y", "right": "u(x=2) = 3"},
+    {"a": "2*u(x=-1) = cos(y)", "b": "-dn(u)(x=-1) = y"},
+    {"bottom": "u(y=0) = x", "top": "u(y=1/2) = x**2"},
+]
+
+
+@pytest.mark.parametrize("conditions", CASES, ids=str)
+def test_hard_conditions_hold(conditions):
+    built = problem(conditions)
+    assert list(built.equations) == ["e"]
+    assert violation(built, conditions) < 1e-12
+
+
+def test_the_check_sees_a_violation():
+    assert violation(problem({"edge": "u(boundary) = 0"}), {"edge": "u(boundary) = 0.001"}) > 1e-4
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(-3, 3), min_size=6, max_size=6))
+def test_any_polynomial_data_of_one_function_are_met(c):
+    data = f"({c[0]}) + ({c[1]})*x + ({c[2]})*y + ({c[3]})*x*y + ({c[4]})*x**3 + ({c[5]})*y**2*x"
+    conditions = {"edge": f"u(boundary) = {data}"}
+    assert violation(problem(conditions), conditions) < 1e-10
+
+
+def test_initial_value_and_velocity():
+    wave = problem(
+        {"start": "u(t=0) = sin(pi*x)", "rest": "u_t(t=0) = 0", "ends": "u(boundary) = 0"},
+        {"t": [0, 1], "x": [0, 1]}, "u_tt = u_xx",
+    )  # fmt: skip
+    network = solution(wave)
+    x = torch.stack([torch.zeros(9), torch.linspace(0, 1, 9)], dim=1).double()
+    values = derivatives(network, x, plan({"u": "u", "v": "u_t"}, ["t", "x"], ["u"]))
+    torch.testing.assert_close(values["u"], torch.sin(torch.pi * x[:, 1]))
+    assert values["v"].abs().max() < 1e-12
+
+
+def test_the_factor_has_maximum_one():
+    for conditions in CASES:
+        factor = problem(conditions).hard["u"].factor
+        x, y = sympy.symbols("x y", real=True)
+        values = [
+            float(factor.subs({x: -1 + 0.01 * i, y: 0.005 * j})) for i in range(0, 301, 10) for j in range(0, 101, 5)
+        ]
+        assert 0.9 < max(values) <= 1 + 1e-12 and min(values) >= -1e-12
+
+
+@pytest.mark.parametrize(
+    ("conditions", "said"),
+    [
+        ({"edge": "lap(u)(boundary) = 0"}, "only a value, or the derivative along the normal"),
+        ({"edge": "u(boundary) + dn(u)(boundary) = 0"}, "only a value"),
+        ({"edge": "u(boundary)**2 = 1"}, "only a value"),
+        ({"edge": "dn(u)(boundary) = 0"}, "fixed without the value"),
+        ({"edge": "u_x(boundary) = 0"}, "only a value"),
+        ({"a": "u(boundary) = 0", "b": "u(x=2) = 0"}, "two conditions fix u on x=2"),
+        ({"a": "u(x=-1) = 0", "b": "u(y=0) = 1"}, "contradict each other"),
+        ({"a": "u(x=-1, y=0) = 0"}, "no face"),
+    ],
+)
+def test_what_cannot_be_built_in_is_refused_with_the_reason(conditions, said):
+    with pytest.raises(LanguageError) as caught:
+        problem(conditions)
+    assert said in str(caught.value) and "soft" in str(caught.value)
+    assert problem(conditions, enforce="soft").hard == {}
+
+
+def test_each_condition_chooses_for_itself():
+    mixed = problem({"edge": "u(boundary) = 0", "moment": "lap(u)(boundary) = 0"}, enforce={"moment": "soft"})
+    assert set(mixed.equations) == {"e", "moment"} and mixed.built_in == {"edge": "u(boundary) = 0"}

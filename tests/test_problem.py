@@ -1,0 +1,98 @@
+"""Problems from YAML: what they hold, and the one message that a wrong one gets."""
+
+import copy
+
+import pytest
+import sympy
+import torch
+
+from pinn import LanguageError, Problem
+
+GOOD = {
+    "coordinates": {"x": [0, 1], "y": [0, "2*pi"]},
+    "fields": ["u"],
+    "parameters": {"D": 2, "k": {"learn": 0.5}},
+    "functions": {"q": "manufactured"},
+    "equations": {"plate": "D*lap(lap(u)) + k*u = 3*q"},
+    "conditions": {"edge": "u(boundary) = 0"},
+    "exact": {"u": "sin(pi*x)*sin(y)"},
+}
+
+
+def changed(**changes):
+    """GOOD with entries `section__key` replaced; None removes."""
+    mapping = copy.deepcopy(GOOD)
+    for path, value in changes.items():
+        *sections, key = path.split("__")
+        place = mapping
+        for section in sections:
+            place = place[section]
+        if value is None:
+            del place[key]
+        else:
+            place[key] = value
+    return mapping
+
+
+def test_what_a_problem_holds():
+    problem = Problem.from_mapping(GOOD, "good")
+    assert problem.domain.upper == (1.0, pytest.approx(6.283185307179586))
+    assert problem.parameters == {"D": 2.0} and problem.learned == {"k": 0.5}
+    assert list(problem.equations) == ["plate"] and problem.built_in == {"edge": "u(boundary) = 0"}
+    x = torch.tensor([[0.5, 1.0]], dtype=torch.float64)
+    assert problem.exact_values(x).item() == pytest.approx(0.8414709848)
+
+
+def test_the_manufactured_source_makes_the_exact_solution_one():
+    problem = Problem.from_mapping(GOOD)
+    residual = problem.equations["plate"].residual
+    exact = {problem.scope.unknown("u"): problem.exact["u"]}
+    assert sympy.simplify(residual.subs(exact).doit()) == 0
+    assert sympy.simplify(residual.subs({problem.scope.unknown("u"): problem.exact["u"] * 1.001}).doit()) != 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"feilds": ["u"]}, ["'feilds'", "did you mean 'fields'?"]),
+        ({"fields": None}, ["'fields' is missing"]),
+        ({"fields": "u"}, ["fields: 'u'", "write fields: [u]"]),
+        ({"coordinates__x": [1, 0]}, ["coordinate x", "[1, 0]", "swapped"]),
+        ({"coordinates__x": [0, 0]}, ["coordinate x", "empty"]),
+        ({"coordinates__x": 3}, ["coordinates.x", "3 is no interval"]),
+        ({"coordinates__x": [0, "one"]}, ["coordinates.x", "unknown name 'one'"]),
+        ({"coordinates__pi": [0, 1]}, ["'pi' is reserved"]),
+        ({"equations": {}}, ["equations", "at least one"]),
+        ({"equations__plate": "lap(u) = q = 0"}, ["equations.plate", "exactly one '='"]),
+        ({"equations__plate": "u_zz = q"}, ["equations.plate", "'z', which is no coordinate", "x, y"]),
+        ({"equations__plate": "lap(w) = q"}, ["unknown name 'w'"]),
+        ({"equations__plate": "u(x=0) = q"}, ["put this one under conditions"]),
+        ({"equations__plate": "x = q"}, ["no field occurs"]),
+        ({"equations__other": "lap(u) = q"}, ["functions.q", "in one equation, this one in 2"]),
+        ({"equations__plate": "lap(u) = u*q"}, ["functions.q", "term of its own"]),
+        ({"equations__plate": "lap(u) = __import__('os').system('true')", "functions": None}, ["__import__('os')"]),
+        ({"conditions__edge": "u = 0"}, ["conditions.edge", "says where it holds"]),
+        ({"conditions__edge": "u(x=2) = 0"}, ["conditions.edge", "x=2 is no face", "x=0 and x=1"]),
+        ({"conditions__edge": "u(edge) = 0"}, ["unknown part 'edge'"]),
+        ({"conditions__plate": "u(x=0) = 0"}, ["'plate' is taken by an equation"]),
+        ({"conditions": ["u = 0"]}, ["conditions", "no mapping"]),
+        ({"exact": None}, ["functions.q", "needs the solution", "exact:"]),
+        ({"exact": {"v": "0"}}, ["exact", "v", "the fields are u"]),
+        ({"exact__u": "sin(z)"}, ["exact.u", "unknown name 'z'"]),
+        ({"parameters__D": "many"}, ["parameters.D", "'many'"]),
+        ({"parameters__D": {"guess": 1}}, ["parameters.D", "learn: guess"]),
+        ({"enforce": "hrad"}, ["enforce", "'hrad'", "did you mean 'hard'?"]),
+        ({"enforce": {"egde": "hard"}}, ["enforce", "'egde'", "did you mean 'edge'?"]),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_a_wrong_problem_gets_one_message_that_quotes_it(changes, said):
+    with pytest.raises((LanguageError, ValueError)) as caught:
+        Problem.from_mapping(changed(**changes))
+    for part in said:
+        assert part in str(caught.value)
+
+
+def test_an_unknown_problem_is_named_with_the_known_ones():
+    with pytest.raises(LanguageError, match="did you mean 'biharmonic'?"):
+        Problem.load("biharmnic")
