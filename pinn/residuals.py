@@ -6,7 +6,7 @@ Shape letters: N points, M residuals of all equations, P parameters, C channels,
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -74,85 +74,79 @@ class Residuals(nn.Module):
         """`r = [sqrt(w_e / N_e) * residual_e]` over all equations, (M,); the loss is `r @ r`."""
         return torch.cat([_scale(weights, name, r) * r for name, r in self(points).items()])
 
-    def linearise(self, points: Mapping[Place, Points], weights: Mapping[str, float | Tensor]) -> tuple[Tensor, Tensor]:
-        """The vector r (M,) and its Jacobian (M, P), columns in the order of `self.parameters()`.
+    def linearise(
+        self,
+        points: Mapping[Place, Points],
+        weights: Mapping[str, float | Tensor],
+        parameters: Sequence[Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The vector r (M,) and its Jacobian (M, P), columns in the order of `parameters`, all of them by default.
 
         A row depends on one point alone. So one backward pass an equation gives the whole Jacobian: each linear layer's
         weight gradient is the product of its input channels A and of the gradients G at its output channels,
         `J = sum_c G[c, n, o] A[c, n, i]`. Networks without jet rules are differentiated point by point.
         """
+        chosen = list(self.parameters()) if parameters is None else list(parameters)
         rows = []
         for place, planned in self.plans.items():
-            rows += list(self._linearise_place(points[place], planned, weights))
+            rows += list(self._linearise_place(points[place], planned, weights, chosen))
         return torch.cat([r for r, _ in rows]), torch.cat([jacobian for _, jacobian in rows])
 
     def _linearise_place(
-        self, points: Points, plan: Plan, weights: Mapping[str, float | Tensor]
+        self, points: Points, plan: Plan, weights: Mapping[str, float | Tensor], parameters: list[Tensor]
     ) -> Iterator[tuple[Tensor, Tensor]]:
         n = points.x.shape[0]
         tape: list[LinearUse] = []
         with torch.enable_grad():
             learned = {name: p.expand(n) for name, p in self.learned.items()}
             values = jet_values(self.solution, points.x, plan, tape) if self.engine == "jet" else None
-            if values is None or not self._covers(tape):
-                yield from self._pointwise(points, plan, weights)
+            chosen = {id(p) for p in parameters}
+            used = {id(p): e for p, e in zip(self.learned.values(), learned.values(), strict=True) if id(p) in chosen}
+            tape = [use for use in tape if id(use.weight) in chosen or id(use.bias) in chosen]
+            if values is None or not chosen <= {id(p) for use in tape for p in (use.weight, use.bias)} | set(used):
+                yield from self._pointwise(points, plan, weights, parameters)
                 return
             residuals = plan.results(values, points.x, {**learned, **self._normals(points)})
-            outputs = [z for use in tape for z in use.outputs] + list(learned.values())
+            outputs = [z for use in tape for z in use.outputs] + list(used.values())
             for name, residual in residuals.items():
                 scale = _scale(weights, name, residual)
-                gradients = torch.autograd.grad(
-                    residual.sum(), outputs, retain_graph=True, allow_unused=True, materialize_grads=True
-                )
-                yield scale * residual.detach(), scale * self._assemble(n, tape, list(gradients), list(learned))
-
-    def _covers(self, tape: list[LinearUse]) -> bool:
-        """Whether every parameter of the network is a weight or a bias of the taped linear layers."""
-        taped = {id(p) for use in tape for p in (use.weight, use.bias)}
-        return all(id(p) in taped for p in self.network.parameters())
-
-    def _assemble(self, n: int, tape: list[LinearUse], gradients: list[Tensor], learned: list[str]) -> Tensor:
-        """Write each layer's per-point gradients into its columns: (N, P)."""
-        starts, total = {}, 0
-        for parameter in self.parameters():
-            starts[id(parameter)] = total
-            total += parameter.numel()
-        jacobian = gradients[0].new_zeros(n, total)
-
-        def add(parameter: Tensor, values: Tensor) -> None:
-            start = starts[id(parameter)]
-            jacobian[:, start : start + parameter.numel()] += values.reshape(n, -1)
-
-        for use in tape:
-            at_outputs = [gradients.pop(0) for _ in use.outputs]
-            stacked = at_outputs[0] if len(at_outputs) == 1 else torch.cat([at_outputs[0].unsqueeze(0), at_outputs[1]])
-            add(use.weight, torch.einsum("cno,cni->noi", stacked, use.inputs))
-            if use.bias is not None:
-                add(use.bias, stacked[0])
-        for name in learned:
-            add(self.learned[name], gradients.pop(0))
-        return jacobian
+                gradients = iter(_gradients(residual.sum(), outputs))
+                columns: dict[int, Tensor] = {}
+                for use in tape:
+                    _add_layer(columns, use, [next(gradients) for _ in use.outputs])
+                columns |= {key: next(gradients).unsqueeze(1) for key in used}
+                yield scale * residual.detach(), scale * torch.cat([columns[id(p)] for p in parameters], dim=1)
 
     def _pointwise(
-        self, points: Points, plan: Plan, weights: Mapping[str, float | Tensor]
+        self, points: Points, plan: Plan, weights: Mapping[str, float | Tensor], parameters: list[Tensor]
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Row by row by reverse mode: the fallback, whose cost is N backward passes."""
-        parameters = list(self.parameters())
         inputs = {**self.learned, **self._normals(points)}
         for name, residual in derivatives(self.solution, points.x, plan, engine=self.engine, inputs=inputs).items():
             scale = _scale(weights, name, residual)
-            rows = [
-                torch.cat([g.flatten() for g in torch.autograd.grad(
-                    r, parameters, retain_graph=True, allow_unused=True, materialize_grads=True
-                )])
-                for r in residual
-            ]  # fmt: skip
+            rows = [torch.cat([g.flatten() for g in _gradients(r, parameters)]) for r in residual]
             yield scale * residual.detach(), scale * torch.stack(rows)
 
     def _normals(self, points: Points) -> dict[str, Tensor]:
         if points.normals is None:
             return {}
         return {normal(name).name: points.normals[:, k] for k, name in enumerate(self.coordinate_names)}
+
+
+def _gradients(value: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Zero where the value does not depend on an input; the graph stays for the next equation."""
+    return torch.autograd.grad(value, inputs, retain_graph=True, allow_unused=True, materialize_grads=True)
+
+
+def _add_layer(columns: dict[int, Tensor], use: LinearUse, at_outputs: list[Tensor]) -> None:
+    """Add a linear layer's per-point gradients (N, P_layer); a layer used twice has two parts."""
+    value, *slopes = at_outputs
+    channels = torch.cat([value.unsqueeze(0), *slopes]) if slopes else value
+    parts = [(use.weight, torch.einsum("cno,cni->noi", channels, use.inputs).flatten(1))]
+    if use.bias is not None:
+        parts.append((use.bias, channels[0]))
+    for parameter, gradient in parts:
+        columns[id(parameter)] = columns[id(parameter)] + gradient if id(parameter) in columns else gradient
 
 
 def _by_place(equations: Iterable[Equation]) -> dict[Place, list[Equation]]:

@@ -1,9 +1,10 @@
 """The smallest space of differential operators that a set of symbols closes.
 
 The symbol of `u_xx + u_yy` is the polynomial `xi**2 + eta**2`. Let V be the span of the needed symbols and of all
-their partial derivatives, 1 included, with basis `b_0 = 1, b_1, ...`. The channels `b_i(d) h` are closed under
+their partial derivatives, 1 included, with basis `b_0 = 1, b_1, ...`. The channels of a jet, `b_i(d) h`, are
+closed under products,
 
-    products: b_i(d)(f g) = sum_jk c_ijk (b_j(d) f) (b_k(d) g),
+    b_i(d)(f g) = sum_jk c_ijk (b_j(d) f) (b_k(d) g),
 
 because the Leibniz rule writes `b_i(xi + eta)` in V (x) V. V is the annihilator of an ideal in the sense of Macaulay's
 inverse systems, and the channels are the dual of a Weil algebra (Ishii 2021, arXiv 2106.14153); the forward Laplacian

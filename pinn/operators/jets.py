@@ -6,7 +6,7 @@ taken once, so each rule is an `autograd.Function` that saves its inputs alone.
 Shape letters: C channels, N points, W features, D coordinates.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +16,8 @@ from torch.autograd.function import once_differentiable
 
 from pinn.operators.activations import Table
 from pinn.operators.algebra import Algebra, Term
+
+CHUNK = 64 * 1024  # bytes of one channel of a chunk: some thirty of them are in use at a time
 
 
 @dataclass
@@ -172,22 +174,30 @@ class _Ridge(torch.autograd.Function):
 class _Compose(torch.autograd.Function):
     """`s(h) = sum_k s^(k)(h_0)/k! n**k`, with `n` the jet without its value.
 
-    Backward is the same jet with the table shifted by one: `lam_h[a] = sum_cb c_cab lam_c s'(h)_b`.
+    Backward is the same jet with the table shifted by one: `lam_h[a] = sum_cb c_cab lam_c s'(h)_b`. Both go through the
+    points in chunks whose intermediate results stay in the cache.
     """
 
     @staticmethod
     def forward(ctx, h: Tensor, arithmetic: JetArithmetic, table: Table) -> Tensor:
         ctx.save_for_backward(h)
         ctx.arithmetic, ctx.table = arithmetic, table
-        return _taylor(h, table(h[0], len(arithmetic.powers) + 1), arithmetic.powers)
+        out = torch.empty_like(h)
+        for part, part_out in _chunks(h, out):
+            _taylor(part, table(part[0], len(arithmetic.powers) + 1), arithmetic.powers, part_out)
+        return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor):
         (h,) = ctx.saved_tensors
-        powers = ctx.arithmetic.powers
-        slope = _taylor(h, ctx.table(h[0], len(powers) + 2)[1:], powers)
-        return _adjoint(grad, slope, ctx.arithmetic.algebra.products), None, None
+        powers, products = ctx.arithmetic.powers, ctx.arithmetic.algebra.products
+        out = torch.zeros_like(h)
+        for part, part_grad, part_out in _chunks(h, grad, out):
+            slope = torch.empty_like(part, memory_format=torch.contiguous_format)
+            _taylor(part, ctx.table(part[0], len(powers) + 2)[1:], powers, slope)
+            _adjoint(part_grad, slope, products, part_out)
+        return out, None, None
 
 
 class _Product(torch.autograd.Function):
@@ -207,17 +217,24 @@ class _Product(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad: Tensor):
         f, g = ctx.saved_tensors
-        grad_f = _adjoint(grad, g, ctx.products) if ctx.needs_input_grad[0] else None
-        grad_g = _adjoint(grad, f, ctx.products) if ctx.needs_input_grad[1] else None
+        grad_f = _adjoint(grad, g, ctx.products, torch.zeros_like(f)) if ctx.needs_input_grad[0] else None
+        grad_g = _adjoint(grad, f, ctx.products, torch.zeros_like(g)) if ctx.needs_input_grad[1] else None
         return grad_f, grad_g, None
 
 
-def _taylor(h: Tensor, s: list[Tensor], powers: list[dict[int, tuple[Term, ...]]]) -> Tensor:
-    """`sum_k s_k/k! n**k` channel by channel, in place."""
-    out = torch.empty_like(h)
+def _chunks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Slices (C, n, ...) along the points, so small that a channel takes no more than CHUNK bytes."""
+    first = tensors[0]
+    row = first[0, 0].numel() * first.element_size() if first.shape[1] else 1
+    size = max(1, CHUNK // max(row, 1)) if first.device.type == "cpu" else first.shape[1]
+    yield from zip(*(tensor.split(size, dim=1) for tensor in tensors), strict=True)
+
+
+def _taylor(h: Tensor, s: list[Tensor], powers: list[dict[int, tuple[Term, ...]]], out: Tensor) -> None:
+    """Write `sum_k s_k/k! n**k` channel by channel."""
     out[0] = s[0]
     torch.mul(h[1:], s[1], out=out[1:])
-    lower = h
+    lower: Tensor | dict[int, Tensor] = h
     scale = 1.0
     for order, power in enumerate(powers, start=2):
         current: dict[int, Tensor] = {}
@@ -230,12 +247,10 @@ def _taylor(h: Tensor, s: list[Tensor], powers: list[dict[int, tuple[Term, ...]]
         for i, value in current.items():
             out[i].addcmul_(value, s[order], value=scale)
         lower = current
-    return out
 
 
-def _adjoint(grad: Tensor, other: Tensor, products: tuple[tuple[Term, ...], ...]) -> Tensor:
-    """`lam_f[a] = sum_cb c_cab lam_c g_b`: the adjoint of multiplying by the jet g."""
-    out = torch.zeros_like(grad)
+def _adjoint(grad: Tensor, other: Tensor, products: tuple[tuple[Term, ...], ...], out: Tensor) -> Tensor:
+    """Add `lam_f[a] = sum_cb c_cab lam_c g_b`, the adjoint of multiplying by the jet g, to `out`."""
     for i, terms in enumerate(products):
         for c, j, k in terms:
             out[j].addcmul_(grad[i], other[k], value=c)

@@ -1,0 +1,301 @@
+"""Pictures of any problem: its fields, the truth, the error, the residuals, and the history of a run.
+
+Figures are built without pyplot, so that nothing here needs a screen or leaves state behind.
+Shape letters: N points, D coordinates, F fields.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from torch import Tensor
+
+from pinn.geometry import Box
+
+RESOLUTION = 101  # points along each axis of a picture
+TIMES = (0.0, 1 / 3, 2 / 3, 1.0)  # parts of the time interval at which a plane in space is shown
+DECADES = 4  # how far below the largest error the colours reach
+LABELS = {"loss": "loss", "error": "relative $L^2$ error"}
+STYLE: dict[Any, object] = {
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.axisbelow": True,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "savefig.dpi": 130,
+    "savefig.bbox": "tight",
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """A line or a plane through the domain: where one panel looks.
+
+    Attributes:
+        axes: The one or two coordinates that vary, by index.
+        extent: Their intervals.
+        labels: Their names.
+        points: Grid points, (N, D), float64, the first axis varying slowest.
+        caption: The coordinates that are held, such as ``"t = 0.5"``; empty if there are none.
+    """
+
+    axes: tuple[int, ...]
+    extent: tuple[tuple[float, float], ...]
+    labels: tuple[str, ...]
+    points: Tensor
+    caption: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A field, an error or a residual seen in one view.
+
+    Attributes:
+        view: Where it is looked at.
+        title: What it is.
+        values: Its values at the view's points, (N,).
+        span: The values that its colours, or its vertical axis, span.
+        logarithmic: Whether they do so by powers of ten.
+    """
+
+    view: View
+    title: str
+    values: np.ndarray
+    span: tuple[float, float]
+    logarithmic: bool
+
+
+def views(domain: Box) -> list[View]:
+    """Choose where to look at a domain.
+
+    One coordinate: the line. Two: the plane, time running to the right. More: the plane of the first two spatial
+    coordinates through the middle of the others, at several times if there is time.
+    """
+    if len(domain.names) < 3:
+        return [_view(domain, tuple(sorted(range(len(domain.names)), key=lambda i: domain.names[i] != "t")), {})]
+    middle = {i: (low + high) / 2 for i, (low, high) in enumerate(zip(domain.lower, domain.upper, strict=True))}
+    plane = domain.spatial[:2]
+    if "t" not in domain.names:
+        return [_view(domain, plane, middle)]
+    t = domain.names.index("t")
+    times = [domain.lower[t] + part * (domain.upper[t] - domain.lower[t]) for part in TIMES]
+    return [_view(domain, plane, {**middle, t: time}) for time in times]
+
+
+def pictures(
+    domain: Box,
+    fields: Sequence[str],
+    prediction: Callable[[Tensor], Tensor],
+    truth: Callable[[Tensor], Tensor] | None,
+    residuals: Callable[[Tensor], Mapping[str, Tensor]] | None,
+    path: Path,
+) -> list[Path]:
+    """Draw field.png and, where there is something to draw, exact.png, error.png and residual.png.
+
+    Args:
+        domain: Where the fields live.
+        fields: Names of the F fields.
+        prediction: Points (N, D), float64 on the CPU, to fields (N, F).
+        truth: The same for the true fields, or None.
+        residuals: Points (N, D) to ``{equation: (N,)}``, or None.
+        path: Folder for the pictures; it is made if need be.
+
+    Returns:
+        The files written.
+    """
+    shown = views(domain)
+    predicted = _evaluate(lambda x: dict(zip(fields, prediction(x).unbind(1), strict=True)), shown)
+    sheets = {"field": _fields(shown, predicted, "predicted ", like=predicted)}
+    if truth is not None:
+        true = _evaluate(lambda x: dict(zip(fields, truth(x).unbind(1), strict=True)), shown)
+        error = {field: predicted[field] - true[field] for field in fields}
+        # Both take the colours of the truth, so that they can be compared by eye.
+        sheets["field"] = _fields(shown, predicted, "predicted ", like=true)
+        sheets["exact"] = _fields(shown, true, "exact ", like=true)
+        sheets["error"] = _magnitudes(shown, error, "error of ")
+    if residuals is not None:
+        sheets["residual"] = _magnitudes(shown, _evaluate(residuals, shown), "residual of ")
+    path.mkdir(parents=True, exist_ok=True)
+    return [_draw(rows, path / f"{name}.png") for name, rows in sheets.items()]
+
+
+def history(rows: Sequence[Mapping[str, float]], path: Path) -> Path:
+    """Draw the loss of each equation and the error of each field over the steps, on logarithmic axes.
+
+    Args:
+        rows: One mapping a logged step, with ``step`` and some of ``loss/<equation>`` and ``error/<field>``.
+        path: The picture to write.
+
+    Returns:
+        That path.
+    """
+    names = dict.fromkeys(name for row in rows for name in row)  # in the order of their first appearance
+    curves = {name: curve for name in names if (curve := _curve(rows, name))}
+    groups = {group: [name for name in curves if name.startswith(f"{group}/")] for group in LABELS}
+    groups = {group: names for group, names in groups.items() if names}
+    with rc_context(STYLE):
+        figure = Figure(figsize=(4.8 * max(len(groups), 1), 3.4), layout="constrained")
+        for k, (group, names) in enumerate(groups.items()):
+            axes = figure.add_subplot(1, len(groups), k + 1)
+            for name in names:
+                marker = "." if len(curves[name]) == 1 else "-"
+                axes.semilogy(*zip(*curves[name], strict=True), marker, label=name.partition("/")[2])
+            axes.set(xlabel="step", ylabel=LABELS[group])
+            axes.grid()
+            axes.legend()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path)
+    return path
+
+
+def _curve(rows: Sequence[Mapping[str, float]], name: str) -> list[tuple[float, float]]:
+    """Steps and values of one column, as far as a logarithmic axis can show them."""
+    return [(row["step"], row[name]) for row in rows if row.get(name) is not None and 0 < row[name] < math.inf]
+
+
+def _view(domain: Box, axes: tuple[int, ...], held: Mapping[int, float]) -> View:
+    extent = tuple((domain.lower[i], domain.upper[i]) for i in axes)
+    lines = [torch.linspace(low, high, RESOLUTION, dtype=torch.float64) for low, high in extent]
+    grid = torch.meshgrid(*lines, indexing="ij")
+    points = torch.tensor([held.get(i, 0.0) for i in range(len(domain.names))], dtype=torch.float64)
+    points = points.repeat(grid[0].numel(), 1)
+    points[:, list(axes)] = torch.stack([g.flatten() for g in grid], dim=1)
+    caption = ", ".join(f"{domain.names[i]} = {value:.3g}" for i, value in held.items() if i not in axes)
+    return View(axes, extent, tuple(domain.names[i] for i in axes), points, caption)
+
+
+def _evaluate(function: Callable[[Tensor], Mapping[str, Tensor]], shown: list[View]) -> dict[str, np.ndarray]:
+    """Values by name at all views: {name: (views, N)}."""
+    parts = [function(view.points) for view in shown]
+    return {name: np.stack([part[name].detach().cpu().double().numpy() for part in parts]) for name in parts[0]}
+
+
+def _fields(
+    shown: list[View], values: dict[str, np.ndarray], prefix: str, *, like: dict[str, np.ndarray]
+) -> list[list[Panel]]:
+    """One row a field, one panel a view; the colours span the values of `like`."""
+    return [
+        [Panel(view, prefix + name, part, _span(like[name]), False) for view, part in zip(shown, parts, strict=True)]
+        for name, parts in values.items()
+    ]
+
+
+def _magnitudes(shown: list[View], values: dict[str, np.ndarray], prefix: str) -> list[list[Panel]]:
+    """One row a name, one panel a view, of absolute values on a logarithmic scale."""
+    rows = []
+    for name, parts in values.items():
+        size = np.abs(parts)
+        top = size[np.isfinite(size)].max(initial=0) or 1e-16  # zero everywhere still needs a scale
+        span = (top * 10.0**-DECADES, top)
+        title = f"|{prefix}{name}|, largest {_scientific(size.max())}"
+        rows.append([Panel(view, title, part, span, True) for view, part in zip(shown, size, strict=True)])
+    return rows
+
+
+def _span(values: np.ndarray) -> tuple[float, float]:
+    """Span the values; symmetrically if they take both signs to a like degree, so that white means zero."""
+    finite = values[np.isfinite(values)]
+    low, high = finite.min(initial=np.inf), finite.max(initial=-np.inf)
+    if not low < high:
+        low, high = (low - 0.5, high + 0.5) if low == high else (0.0, 1.0)
+    if low < 0 < high and min(-low, high) > 0.2 * max(-low, high):
+        return -max(-low, high), max(-low, high)
+    return low, high
+
+
+def _scientific(value: float) -> str:
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    return rf"${mantissa} \times 10^{{{int(exponent)}}}$"
+
+
+def _draw(rows: list[list[Panel]], path: Path) -> Path:
+    """Draw a row of panels a name; with one view only, up to three names share a row."""
+    shared = len(rows[0]) > 1
+    panels = [panel for row in rows for panel in row]
+    columns = len(rows[0]) if shared else min(len(rows), 3)
+    count = math.ceil(len(panels) / columns)
+    with rc_context(STYLE):
+        width, height = _size(panels[0].view, shared)
+        across, up = (0.35, 0.4) if shared else (1.5, 0.8)  # inches between panels: room for labels and colour bars
+        figure = Figure(figsize=(columns * (width + across) - across, count * (height + up) - up))
+        # What stands outside of the outermost panels is added when the picture is saved ("tight").
+        layout = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": across / width, "hspace": up / height}
+        grid = figure.subplots(count, columns, squeeze=False, gridspec_kw=layout)
+        for axes in grid.flat[len(panels) :]:
+            axes.remove()
+        for axes, panel in zip(grid.flat, panels, strict=False):
+            _draw_panel(axes, panel, shared, last=axes in grid[:, -1])
+        for axes in grid[:-1].flat if shared else []:
+            axes.set(xlabel="", xticklabels=[])
+        for axes in grid[:, 1:].flat if shared else []:
+            axes.set(ylabel="", yticklabels=[])
+        figure.savefig(path)
+    return path
+
+
+def _draw_panel(axes: Axes, panel: Panel, shared: bool, *, last: bool) -> None:
+    """Draw one panel; where a row shares one colour bar, its last panel has it, and it carries the title."""
+    axes.set_title(panel.view.caption if shared else ", ".join(filter(None, (panel.title, panel.view.caption))))
+    if len(panel.view.axes) == 1:
+        _line(axes, panel)
+        return
+    image = _plane(axes, panel)
+    if last or not shared:
+        bar = axes.inset_axes((1.04, 0, 0.05, 1))
+        axes.figure.colorbar(image, cax=bar, label=panel.title.replace(", ", "\n") if shared else "")
+        bar.minorticks_off()
+        if not panel.logarithmic:
+            bar.locator_params(nbins=max(2, round(1.6 * _size(panel.view, shared)[1])))
+
+
+def _line(axes: Axes, panel: Panel) -> None:
+    low, high = panel.view.extent[0]
+    axes.plot(np.linspace(low, high, RESOLUTION), panel.values)
+    axes.set(xlabel=panel.view.labels[0], xlim=(low, high))
+    if panel.logarithmic:
+        axes.set_ylim(panel.span[0], 2 * panel.span[1])  # before the scale, which may find nothing to fit
+        axes.set_yscale("log")
+    axes.grid()
+
+
+def _plane(axes: Axes, panel: Panel) -> AxesImage:
+    (left, right), (bottom, top) = panel.view.extent
+    half = 0.5 / (RESOLUTION - 1)  # of an interval: pixels are centred on the grid points
+    dx, dy = half * (right - left), half * (top - bottom)
+    image = axes.imshow(
+        panel.values.reshape(RESOLUTION, RESOLUTION).T,
+        norm=LogNorm(*panel.span, clip=True) if panel.logarithmic else Normalize(*panel.span),
+        cmap="magma" if panel.logarithmic else "RdBu_r" if panel.span[0] == -panel.span[1] else "viridis",
+        origin="lower",
+        extent=(left - dx, right + dx, bottom - dy, top + dy),
+        interpolation="bilinear",
+        aspect="auto" if "t" in panel.view.labels else "equal",
+    )
+    axes.set(xlabel=panel.view.labels[0], ylabel=panel.view.labels[1], xlim=(left, right), ylim=(bottom, top))
+    axes.locator_params(nbins=4)
+    return image
+
+
+def _size(view: View, shared: bool) -> tuple[float, float]:
+    """Width and height of a panel's frame in inches, after the shape of what it shows."""
+    if len(view.axes) == 1 or "t" in view.labels:
+        return 3.6, 2.6
+    (left, right), (bottom, top) = view.extent
+    shape = (top - bottom) / (right - left)
+    width = min(2.0 if shared else 3.0, 4.0 / shape)
+    return width, width * shape

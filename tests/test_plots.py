@@ -1,0 +1,99 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.image import imread
+
+from pinn import plots
+from pinn.geometry import Box
+from pinn.plots import history, pictures, views
+
+DOMAINS = {
+    "line": Box({"x": (0, 1)}),
+    "plane": Box({"x": (0, 2.2), "y": (0, 0.41)}),
+    "time-space": Box({"x": (-1, 1), "t": (0, 1)}),
+    "space": Box({"x": (0, 1), "y": (0, 1), "z": (0, 2)}),
+    "time-plane": Box({"t": (0, 3), "x": (0, 1), "y": (0, 1)}),
+}
+
+
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch):
+    monkeypatch.setitem(plots.STYLE, "savefig.dpi", 60)  # half the time
+
+
+def wave(x):
+    return torch.sin(3 * x).prod(1, keepdim=True)
+
+
+def residuals(x):
+    return {"momentum_x": torch.cos(x).prod(1).requires_grad_(), "continuity": 1e-9 * x[:, 0]}
+
+
+@pytest.mark.parametrize("domain", DOMAINS.values(), ids=DOMAINS.keys())
+def test_pictures_of_every_kind_of_domain(domain, tmp_path):
+    paths = pictures(domain, ["u"], lambda x: wave(x) + 1e-6, wave, residuals, tmp_path / "run")
+    assert [path.name for path in paths] == ["field.png", "exact.png", "error.png", "residual.png"]
+    for path in paths:
+        assert imread(path)[..., :3].std() > 0.05  # something is drawn
+    images = [imread(path)[..., :3] for path in paths[:3]]
+    rows, columns = np.min([image.shape[:2] for image in images], axis=0)
+    field, exact, error = (image[:rows, :columns] for image in images)
+    assert abs(field - exact).mean() < 0.5 * abs(field - error).mean()  # truth and prediction share their colours
+
+
+def test_only_what_there_is(tmp_path):
+    box = DOMAINS["line"]
+    assert [p.name for p in pictures(box, ["u"], wave, None, None, tmp_path)] == ["field.png"]
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, math.nan, math.inf])
+@pytest.mark.parametrize("domain", ["line", "plane"])
+def test_odd_values_still_give_pictures(domain, value, tmp_path):
+    constant = lambda x: torch.full((len(x), 1), value)  # noqa: E731
+    zero = lambda x: torch.zeros(len(x), 1)  # noqa: E731
+    assert len(pictures(DOMAINS[domain], ["u"], constant, zero, None, tmp_path)) == 3
+
+
+def test_views_look_where_they_say():
+    (plane,) = views(DOMAINS["time-space"])
+    assert plane.labels == ("t", "x") and plane.caption == ""  # time to the right, whatever the order
+    assert plane.points[0].tolist() == [-1.0, 0.0] and plane.points[1, 1] == 0  # columns stay in the domain's order
+    (middle,) = views(DOMAINS["space"])
+    assert middle.caption == "z = 1" and (middle.points[:, 2] == 1).all()
+    times = views(DOMAINS["time-plane"])
+    assert [view.caption for view in times] == ["t = 0", "t = 1", "t = 2", "t = 3"]
+    assert [view.points[0, 0].item() for view in times] == [0.0, 1.0, 2.0, 3.0]
+    for view in times:
+        low, high = view.points.min(0).values, view.points.max(0).values
+        assert low[1:].tolist() == [0, 0] and high[1:].tolist() == [1, 1]
+
+
+def test_pictures_are_the_right_way_up(tmp_path):
+    box = Box({"x": (0, 1), "y": (0, 1)})
+    corner = lambda x: ((x[:, 0] > 0.6) & (x[:, 1] > 0.6)).double()[:, None]  # noqa: E731
+    (path,) = pictures(box, ["u"], corner, None, None, tmp_path)
+    image = imread(path)[..., :3]
+    yellow = np.argwhere((image[..., 0] > 0.9) & (image[..., 1] > 0.8) & (image[..., 2] < 0.3))
+    row, column = np.median(yellow, axis=0) / image.shape[:2]
+    assert row < 0.4 and 0.4 < column < 0.8  # large x to the right, large y up
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [
+            {"step": k, "loss/plate": 0.9**k, "loss/edge": 0.8**k, "error/u": 0.95**k, "time/step": 1.0}
+            for k in range(50)
+        ],
+        [{"step": 0, "loss/plate": 1.0}],
+        [{"step": 0, "loss/plate": 1.0, "error/u": None}, {"step": 10, "loss/plate": 0.1, "error/u": 0.5}],
+        [{"step": 0, "loss/plate": 1.0, "error/u": None}],
+        [{"step": 0, "loss/plate": 0.0}, {"step": 1, "loss/plate": math.nan}],
+        [],
+    ],
+)
+def test_history(rows, tmp_path):
+    path = history(rows, tmp_path / "run" / "history.png")
+    assert path.stat().st_size > 500

@@ -1,0 +1,87 @@
+"""Every problem in configs/pde: it reads, its exact solution solves it, its engines agree."""
+
+import pytest
+import torch
+from torch import nn
+
+from pinn import Problem
+from pinn.networks import MLP
+from pinn.problem import configs
+from pinn.references import truth
+from pinn.residuals import Residuals
+
+NAMES = sorted(path.stem for path in (configs() / "pde").glob("*.yaml"))
+
+
+def points(residuals, problem, n=40):
+    torch.manual_seed(0)
+    domain = problem.domain
+    return {
+        place: domain.sample(place, torch.rand(n, domain.dimension(place), dtype=torch.float64))
+        for place in residuals.places
+    }
+
+
+class Exact(nn.Module):
+    """The exact solution, with an optional perturbation, as a network."""
+
+    def __init__(self, problem, perturbation=0.0):
+        super().__init__()
+        self.problem, self.perturbation = problem, nn.Parameter(torch.tensor(perturbation, dtype=torch.float64))
+
+    def forward(self, x):
+        bump = torch.sin(3 * x.sum(dim=1, keepdim=True) + 1)
+        return self.problem.exact_values(x) + self.perturbation * bump
+
+
+def soft(name):
+    """The problem with every condition as an equation."""
+    problem = Problem.load(name)
+    problem.hard = {}
+    problem.equations |= {key: problem._condition(key, text) for key, text in problem.built_in.items()}
+    return problem
+
+
+def largest(problem, perturbation):
+    residuals = Residuals(problem, Exact(problem, perturbation), engine="autograd")
+    return {name: r.abs().max().item() for name, r in residuals(points(residuals, problem)).items()}
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if Problem.load(n).exact])
+def test_the_exact_solution_solves_it_and_a_perturbed_one_does_not(name):
+    problem = soft(name)
+    right, wrong = largest(problem, 0.0), largest(problem, 1e-3)
+    assert max(right.values()) < 1e-10
+    assert min(wrong.values()) > 1e-6, wrong
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_engines_and_jacobians_agree(name):
+    problem = Problem.load(name)
+    torch.manual_seed(0)
+    network = MLP(problem.domain.lower, problem.domain.upper, len(problem.fields), width=6).double()
+    jet, reference = (Residuals(problem, network, engine=engine) for engine in ("jet", "autograd"))
+    at, weights = points(jet, problem, 7), {next(iter(problem.equations)): 2.0}
+    (r, jacobian), (r_reference, jacobian_reference) = jet.linearise(at, weights), reference.linearise(at, weights)
+    assert (r - r_reference).norm() <= 1e-11 * r_reference.norm()
+    assert (jacobian - jacobian_reference).norm() <= 1e-11 * jacobian_reference.norm()
+    torch.testing.assert_close(jet.vector(at, weights), r)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_there_is_a_truth_to_compare_with(name):
+    problem = Problem.load(name)
+    x = torch.rand(5, len(problem.coordinate_names), dtype=torch.float64) * 0.5 + 0.25
+    assert truth(problem)(x).shape == (5, len(problem.fields))
+
+
+def test_a_learned_parameter_has_its_column():
+    problem = Problem(
+        coordinates={"x": [0, 1]}, fields=["u"], parameters={"k": {"learn": 0.7}, "m": {"learn": 2}},
+        equations={"e": "u_xx + k**2*u = m*x"}, conditions={"a": "u(x=0) = k"}, enforce="soft",
+    )  # fmt: skip
+    network = MLP(problem.domain.lower, problem.domain.upper, 1, width=4).double()
+    jet, reference = (Residuals(problem, network, engine=engine) for engine in ("jet", "autograd"))
+    at = points(jet, problem, 6)
+    torch.testing.assert_close(jet.linearise(at, {})[1], reference.linearise(at, {})[1], rtol=1e-11, atol=1e-13)
+    assert jet.linearise(at, {})[1].shape == (7, sum(p.numel() for p in jet.parameters()))
