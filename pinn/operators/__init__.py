@@ -8,8 +8,8 @@ It stands on its own, for anyone with a plain `nn.Module`:
 
 from pinn.operators.algebra import Algebra, minimal_algebra
 from pinn.operators.engine import ENGINES, Engine, derivatives, jet_values
+from pinn.operators.jets import LinearUse, NoJetRule
 from pinn.operators.planner import Plan, plan
-from pinn.operators.tracing import LinearUse, NoJetRule
 
 __all__ = [
     "ENGINES",

@@ -6,7 +6,6 @@ generated once, in forms that are stable in float32: `tanh^(k) = (1 - t**2) Q_k(
 
 import math
 from collections.abc import Callable
-from functools import cache
 
 import torch
 from numpy.polynomial import Polynomial as P
@@ -15,7 +14,6 @@ from torch import Tensor
 Table = Callable[[Tensor, int], list[Tensor]]
 
 
-@cache
 def _tanh_factors(order: int) -> tuple[tuple[float, ...], ...]:
     """Q_k with `tanh^(k) = (1 - t**2) Q_k(t)`: `Q_1 = 1`, `Q_(k+1) = (1 - t**2) Q_k' - 2 t Q_k`."""
     q, factors = P([1.0]), []
@@ -25,7 +23,6 @@ def _tanh_factors(order: int) -> tuple[tuple[float, ...], ...]:
     return tuple(factors)
 
 
-@cache
 def _hermite(order: int) -> tuple[tuple[float, ...], ...]:
     """The probabilists' Hermite polynomials `He_(k+1) = z He_k - He_k'`."""
     h, result = P([1.0]), []
@@ -33,6 +30,11 @@ def _hermite(order: int) -> tuple[tuple[float, ...], ...]:
         result.append(tuple(h.coef))
         h = P([0, 1]) * h - h.deriv()
     return tuple(result)
+
+
+HIGHEST = 16  # order of a derivative
+TANH_FACTORS = _tanh_factors(HIGHEST)
+HERMITE = _hermite(HIGHEST)
 
 
 def _parity_horner(coefficients: tuple[float, ...], z: Tensor, square: Tensor) -> Tensor | float:
@@ -47,10 +49,12 @@ def _parity_horner(coefficients: tuple[float, ...], z: Tensor, square: Tensor) -
 
 def tanh(z: Tensor, order: int) -> list[Tensor]:
     """`s = 1 - t**2; -2ts; s(6t**2 - 2); ts(16 - 24t**2); ...`."""
+    if order > HIGHEST:
+        raise NotImplementedError(f"derivative tables go to order {HIGHEST}, here {order} is needed")
     t = torch.tanh(z)
     square = t * t
     slope = 1 - square
-    return [t, *(slope * _parity_horner(q, t, square) for q in _tanh_factors(order))]
+    return [t, *(slope * _parity_horner(q, t, square) for q in TANH_FACTORS[:order])]
 
 
 def sigmoid(z: Tensor, order: int) -> list[Tensor]:
@@ -91,7 +95,7 @@ def gelu(z: Tensor, order: int) -> list[Tensor]:
     table = [0.5 * torch.erfc(z * -math.sqrt(0.5))]
     if order:
         phi, square = torch.exp(-0.5 * z * z) / math.sqrt(2 * math.pi), z * z
-        table += [(-1) ** k * phi * _parity_horner(h, z, square) for k, h in enumerate(_hermite(order - 1))]
+        table += [(-1) ** k * phi * _parity_horner(h, z, square) for k, h in enumerate(HERMITE[:order])]
     return _times_z(table, z)
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from pinn.operators.autograd import operator_values
+from pinn.operators.jets import LinearUse, NoJetRule, network_jet
 from pinn.operators.planner import Plan
-from pinn.operators.tracing import LinearUse, NoJetRule, network_jet
 
 Engine = Literal["jet", "autograd"]
 ENGINES: tuple[Engine, ...] = ("jet", "autograd")
@@ -63,7 +63,7 @@ def jet_values(
         tape: Where given, the uses of linear layers are appended to it.
     """
     try:
-        channels = network_jet(network, points, plan.arithmetic, tape).channels
+        channels = network_jet(network, points, plan.kernels, tape)
     except NoJetRule as error:
         _say_once(f"derivatives: autograd engine for {type(network).__name__}: {error}")
         return None

@@ -22,7 +22,7 @@ from pinn.language import (
     torch_function,
 )
 from pinn.operators.algebra import Algebra, minimal_algebra
-from pinn.operators.jets import JetArithmetic
+from pinn.operators.kernels import Kernels
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Plan:
         return minimal_algebra(symbols, len(self.coordinates))
 
     @cached_property
-    def arithmetic(self) -> JetArithmetic:
+    def kernels(self) -> Kernels:
         """The jet rules of the algebra."""
-        return JetArithmetic(self.algebra)
+        return Kernels(self.algebra)
 
     @property
     def channels(self) -> int:
