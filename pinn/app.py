@@ -1,0 +1,217 @@
+"""The command line and `solve`: compose the configuration, check it, train. The only part that knows Hydra.
+
+Heavy imports stand inside functions, so that the help, an error or the first line of a run appear at once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pinn.schema import Config, ConfigError, check, choices_with, did_you_mean, known_keys
+
+if TYPE_CHECKING:
+    from pinn.problem import Problem
+    from pinn.solution import Solution
+
+HERE = Path(__file__).resolve().parent
+CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parent / "configs"  # in a wheel; in a checkout
+LOADED = time.time()
+USER_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ConfigError)
+
+HELP = """\
+Solve a partial differential equation with a neural network.
+
+  {command} pde=NAME [group=choice] [key=value] ...
+
+Groups and their choices, * where nothing is said:
+{groups}
+
+Any key of the YAML files in {configs} can be set:
+  pde=poisson optimizer=adam network.width=64 precision=fp32
+  pde=poisson run_dir=out                 files go there instead of runs/<pde>/<date-time>
+  pde=poisson run_dir=out resume=true     go on from the checkpoint there
+  pde=poisson seed=0,1,2 -m               one run after another
+  pde=mine --config-dir=mine              a problem of your own, in mine/pde/mine.yaml
+  pde=poisson --cfg job                   show the configuration, do not run
+"""
+
+
+def main() -> None:
+    """The console command `pinn`, and `scripts/train.py`."""
+    if sys.argv[1:2] == ["train"]:
+        del sys.argv[1]
+    if len(sys.argv) == 1 or {"-h", "--help", "help"} & set(sys.argv[1:]):
+        print(_help(), end="")
+        return
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing, so that all errors look alike
+    statuses: list[int] = []
+
+    def job(composed: DictConfig) -> None:
+        try:
+            statuses.append(_run(composed, process_start() if not statuses else time.time()))
+        except USER_ERRORS as error:  # the other runs of a sweep go on
+            statuses.append(_complain(error))
+
+    try:
+        _check_dashes(sys.argv[1:])
+        hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")(job)()
+    except USER_ERRORS as error:
+        statuses.append(_complain(error))
+    sys.exit(max(statuses, default=0))
+
+
+def solve(problem: Problem, *overrides: str, run_dir: str | Path | None = None, **groups: Any) -> Solution:
+    """Train a network on a problem, as `scripts/train.py` does, and return the solution.
+
+    Args:
+        problem: What to solve.
+        overrides: Single keys as on the command line, `"network.width=32"`.
+        run_dir: Where to keep checkpoint, history and pictures; None keeps no files.
+        groups: Choices of the groups and root keys: `optimizer="adam"`, `seed=1`.
+    """
+    from pinn.training.build import build
+    from pinn.training.files import new_directory
+    from pinn.training.run import train
+
+    recipe = CONFIGS / "experiment" / f"{problem.name}.yaml"  # the command takes it too
+    groups = {"experiment": problem.name if recipe.exists() else "none", **groups}
+    lines = [*(f"{name}={'null' if value is None else value}" for name, value in groups.items()), *overrides]
+    try:
+        with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            config = _checked(hydra.compose("train", ["~pde", *lines]))
+    except USER_ERRORS as error:
+        raise ConfigError(explain(error)) from None
+    config = config.model_copy(update={"run_dir": run_dir and str(run_dir)})
+    residuals = build(problem, config)
+    return train(problem, config, residuals, new_directory(config, problem.name) if run_dir else None).solution
+
+
+def _run(composed: DictConfig, started: float) -> int:
+    """One run of the command line; its exit status."""
+    config = _checked(composed)
+    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    if sweep and config.several_devices:
+        raise ConfigError("-m: the runs of a sweep take one device each; set trainer.devices=1.")
+    choice = HydraConfig.get().runtime.choices["pde"]
+    problem = _problem(choice, OmegaConf.to_container(composed.pde, resolve=True))
+    from pinn.training.build import build
+    from pinn.training.files import new_directory
+    from pinn.training.run import rank, train
+
+    residuals = build(problem, config)
+    if rank() > 0:  # the first process made the directory; Lightning or a launcher started this one
+        directory = Path(os.environ.get("PINN_RUN_DIR") or config.run_dir or ".")
+    else:
+        directory = new_directory(config, choice, HydraConfig.get().job.num if sweep else None)
+        os.environ["PINN_RUN_DIR"] = str(directory)
+    return train(problem, config, residuals, directory, started).exit_status
+
+
+def _checked(composed: DictConfig) -> Config:
+    container = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    assert isinstance(container, dict)
+    return check({str(key): value for key, value in container.items()})
+
+
+def _problem(name: str, definition: Any) -> Problem:
+    from pinn.problem import Problem
+
+    try:
+        return Problem(name=name, **definition)
+    except ValueError as error:  # a LanguageError is one
+        raise ConfigError(f"pde={name}: {error}") from error
+
+
+def process_start() -> float:
+    """When this process began, as of `time.time()`; where the system does not tell, when this module was loaded."""
+    try:
+        ticks = float(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        uptime = float(Path("/proc/uptime").read_text().split()[0])
+        return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        return LOADED
+
+
+def explain(error: Exception) -> str:
+    """Say what was typed and what would be right, for an error of Hydra, OmegaConf or YAML."""
+    text = str(error).strip()
+    if isinstance(error, OverrideParseException):
+        return (
+            f"cannot read '{error.override}' as key=value.\n"
+            """A value with brackets or spaces needs quotes within quotes: 'pde.conditions.left="u(x=0) = 1"'"""
+        )
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, typed = error.missing_cfg_file.rpartition("/")
+        choices = sorted(error.options)
+        hint = did_you_mean(typed, choices)
+        return f"{group}={typed}: no such {group}. {hint}" + (f"\n{_choices(choices)}" if "mean" in hint else "")
+    if missing := re.match(r"You must specify '(\w+)'", text):
+        group = missing[1]
+        return f"say which {group}: {group}=NAME. There are: {', '.join(_options(group))}."
+    if unknown := re.match(r"Could not override '([^']+)'", text):
+        return _unknown_key(unknown[1])
+    return text or str(error.__cause__ or type(error).__name__)
+
+
+def _complain(error: Exception) -> int:
+    red = ("\033[1;31m", "\033[0m") if sys.stderr.isatty() else ("", "")
+    print(f"{red[0]}error:{red[1]} {explain(error)}", file=sys.stderr)
+    return 2
+
+
+def _check_dashes(arguments: list[str]) -> None:
+    for argument in arguments:
+        bare = argument.lstrip("-")
+        if bare != argument and re.split(r"[.=]", bare)[0] in Config.model_fields:
+            raise ConfigError(f"{argument}: keys have no dashes: {bare}")
+
+
+def _unknown_key(key: str) -> str:
+    known = known_keys()
+    if key in known:
+        group, _, name = key.partition(".")
+        return f"{key}: the chosen {group} has no key '{name}'. These have it: {', '.join(choices_with(group, name))}."
+    parent, _, name = key.rpartition(".")
+    if parent in known and not any(other.startswith(f"{parent}.") for other in known):  # names of the user's own
+        return f"{key}: there is no '{name}' under {parent} yet. To add it, write +{key}=VALUE"
+    return f"{key}: there is no such key. {did_you_mean(key, known if '.' in key else Config.model_fields)}"
+
+
+def _help() -> str:
+    script = Path(sys.argv[0]).name
+    command = "pinn train" if script != "train.py" else f"python {os.path.relpath(sys.argv[0])}"
+    listed = yaml.safe_load((CONFIGS / "train.yaml").read_text())["defaults"]
+    defaults = {group: choice for entry in listed if isinstance(entry, dict) for group, choice in entry.items()}
+    defaults = {group.removeprefix("optional "): choice for group, choice in defaults.items()}
+    rows, here = [], os.path.relpath(CONFIGS)
+    for group in (name for name in defaults if not name.startswith("override")):
+        choices = [f"{name}*" if name == defaults[group] else name for name in _options(group)]
+        rows.append(f"  {group:<12} {' '.join(choices)}")
+    return HELP.format(command=command, groups="\n".join(rows), configs=CONFIGS if here.startswith("..") else here)
+
+
+def _options(group: str) -> list[str]:
+    """Choices of a group: ours, and those under --config-dir."""
+    typed = " ".join(sys.argv[1:])
+    own = re.search(r"(?:--config-dir|-cd)[= ](\S+)", typed)
+    folders = [CONFIGS / group, *([Path(own[1]) / group] if own else [])]
+    return sorted(
+        {file.relative_to(folder).with_suffix("").as_posix() for folder in folders for file in folder.rglob("*.yaml")}
+    )
+
+
+def _choices(choices: list[str]) -> str:
+    return f"There are: {', '.join(choices)}."

@@ -1,0 +1,80 @@
+"""Linear least squares for the output layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from pinn.optimizers.system import System, finite_linearisation, loss_at, read, singular_values, write
+
+HALVINGS = 10
+
+
+class LeastSquares(torch.optim.Optimizer):
+    r"""Solve ``r(0) + J theta = 0``, linearised where the parameters stand, for the ``theta`` of least norm.
+
+    That is ``theta' = argmin |J theta' - (J theta - r)|``, and ``theta <- theta + a (theta' - theta)``.
+
+    Give it the output layer (weight and bias) only. With the hidden layers fixed a linear PDE is linear in that
+    layer, and the first step solves it: random features (Chen, Chi, E, Yang 2022, arXiv 2207.13380), locELM (Dong, Li
+    2021, arXiv 2012.02895). For a nonlinear PDE the steps are Newton's, shortened to a = 1, 1/2, 1/4, … until the loss
+    falls. The least norm is that of theta and not of the change: whatever an early linearisation put into nearly
+    null directions would otherwise stay there for good, and cost Kovasznay's flow six digits.
+
+    The features are nearly dependent, so the solve must reveal the rank and may not square the condition number:
+    ``gelsd`` on a CPU; QR, then SVD, elsewhere, where torch offers no rank-revealing driver.
+
+    Args:
+        params: parameters in which the residual is (nearly) linear, a single group.
+        rcond: singular values below ``rcond`` times the largest count as zero; None is machine precision times
+            ``max(M, P)``.
+    """
+
+    def __init__(self, params, rcond: float | None = None):
+        if rcond is not None and not 0 <= rcond < 1:
+            raise ValueError(f"rcond must lie in [0, 1), not {rcond}")
+        super().__init__(params, {"rcond": rcond})
+        if len(self.param_groups) != 1:
+            raise ValueError("LeastSquares solves for all its parameters at once: give it one group")
+
+    @property
+    def converged(self) -> bool:
+        """Whether the last step found nothing left to gain."""
+        return self.state[self.param_groups[0]["params"][0]].get("converged", False)
+
+    def step(self, closure: Callable[[], System]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Take one step; the loss r·r (0-d) at the parameters before it, as `torch.optim.LBFGS` returns."""
+        group = self.param_groups[0]
+        parameters = group["params"]
+        system = closure()
+        r, jacobian = finite_linearisation(system)
+        loss = float(r @ r)
+        start = read(parameters)
+        direction = solve(jacobian, jacobian @ start - r, group["rcond"]) - start
+        self.state[parameters[0]]["converged"] = not descend(system, parameters, start, direction, loss)
+        return r @ r
+
+
+def descend(system: System, parameters: list[Tensor], start: Tensor, direction: Tensor, loss: float) -> bool:
+    """Write the first of ``start + direction / 2^k`` that lowers the loss; if none does, the start, and say False."""
+    for k in range(HALVINGS):
+        if loss_at(system, parameters, start + direction / 2**k) < loss:
+            return True
+    write(parameters, start)
+    return False
+
+
+def solve(matrix: Tensor, target: Tensor, rcond: float | None = None) -> Tensor:
+    """The least-norm minimiser d (P,) of ``|matrix d - target|``, at the numerical rank that rcond sets."""
+    if matrix.device.type == "cpu":
+        return torch.linalg.lstsq(matrix, target[:, None], rcond=cutoff(matrix, rcond), driver="gelsd").solution[:, 0]
+    s, c, v = singular_values(matrix, target)
+    keep = s > cutoff(matrix, rcond) * s.max()
+    return v[:, keep] @ (c[keep] / s[keep])
+
+
+def cutoff(matrix: Tensor, rcond: float | None) -> float:
+    """The relative size below which a singular value of the matrix is rounding."""
+    return torch.finfo(matrix.dtype).eps * max(matrix.shape) if rcond is None else rcond

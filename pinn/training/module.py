@@ -1,0 +1,243 @@
+"""The LightningModule: draws points, takes residuals, steps the optimizers in turn. It knows no PDE."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+from torch.nn import Linear, Parameter
+from torch.optim import LBFGS, Adam, Optimizer
+
+from pinn import metrics
+from pinn.geometry import Place, Points
+from pinn.optimizers import GaussNewton, LeastSquares
+from pinn.problem import Problem
+from pinn.residuals import Residuals
+from pinn.sampling import Sampler, Sobol, Uniform, points
+from pinn.schema import Config
+
+SAMPLERS: dict[str, Callable[[], Sampler]] = {"sobol": Sobol, "uniform": Uniform}
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "adam": Adam,
+    "lbfgs": lambda parameters, **options: LBFGS(parameters, line_search_fn="strong_wolfe", **options),
+    "gauss_newton": GaussNewton,
+    "least_squares": LeastSquares,
+}
+
+
+@dataclass(frozen=True)
+class System:
+    """What Gauss-Newton and least squares see: the residual vector at fixed points, and its Jacobian."""
+
+    residuals: Residuals
+    points: Mapping[Place, Points]
+    weights: Mapping[str, float]
+    parameters: list[Tensor]  # those that the optimizer has
+    autocast: Callable[[], AbstractContextManager[Any]]
+
+    def residual(self) -> Tensor:
+        """Residuals scaled so that their sum of squares is the loss, (M,)."""
+        with torch.no_grad(), self.autocast():
+            return self.residuals.vector(self.points, self.weights).to(self.dtype)
+
+    def linearise(self) -> tuple[Tensor, Tensor]:
+        """The residuals, (M,), and their Jacobian, (M, P)."""
+        with self.autocast():
+            r, jacobian = self.residuals.linearise(self.points, self.weights, self.parameters)
+        return r.to(self.dtype), jacobian.to(self.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the parameters: autocast hands back bfloat16."""
+        return next(self.residuals.parameters()).dtype
+
+
+class PINN(LightningModule):
+    """Minimise the weighted mean squares of the residuals at points drawn from a domain.
+
+    Args:
+        residuals: The network and the learned parameters, and what should be zero.
+        problem: Where the points are drawn, and what the fields are called.
+        config: Phases, sampling, weights, precision and seed.
+        truth: Held-out points (N, D) and the true fields there (N, F), to log the error; or None.
+    """
+
+    def __init__(self, residuals: Residuals, problem: Problem, config: Config, truth: tuple[Tensor, Tensor] | None):
+        super().__init__()
+        self.automatic_optimization = False
+        self.residuals, self.problem, self.config, self.truth = residuals, problem, config, truth
+        self.weights = {name: config.balancing.weights.get(name, 1.0) for name in problem.equations}
+        self.phase, self.phase_step, self.diverged, self.interrupted = 0, 0, False, False
+        self.metrics: dict[str, float] = {}  # of the last measurement
+        self.loss_of_zero = 0.0  # not measured yet
+        self._drawn: tuple[int, dict[Place, Points]] = (-1, {})
+        self._part = slice(None)
+        self._clock = (0, time.perf_counter())
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """One optimizer a phase."""
+        optimizers = []
+        for phase in self.config.phases:
+            options = phase.model_dump(exclude={"name", "steps"})
+            optimizers.append(OPTIMIZERS[phase.name](list(self._trained(phase.name)), **options))
+        return optimizers
+
+    def train_dataloader(self) -> Iterable[int]:
+        """One long epoch; what a step needs it draws itself."""
+        return repeat(0)
+
+    def on_train_start(self) -> None:
+        """Start the clock of `time/step`; several processes take turns through the points."""
+        self._part = slice(self.global_rank, None, self.trainer.world_size)
+        self.loss_of_zero = self.loss_of_zero or self._loss_of_zero()
+        self._clock = (self.global_step, time.perf_counter())
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """One step of the present phase's optimizer."""
+        optimizers = self.optimizers()
+        optimizer = optimizers[self.phase] if isinstance(optimizers, list) else optimizers
+        try:
+            optimizer.step(self._closure(optimizer.optimizer))
+        except FloatingPointError:  # second-order methods notice at once
+            self.diverged = self.trainer.should_stop = True
+            return
+        self.phase_step += 1
+        last = self.phase_step == self.config.phases[self.phase].steps or getattr(
+            optimizer.optimizer, "converged", False
+        )
+        # a step of the other methods is long: measuring it costs little, and waiting for the tenth much
+        every = self.config.trainer.log_every_n_steps if isinstance(optimizer.optimizer, Adam) else 1
+        if last or self.global_step % every == 0:
+            self._measure()
+        if last:
+            self.phase, self.phase_step = self.phase + 1, 0
+        self.trainer.should_stop = self.finished or self.diverged or self.interrupted
+
+    def on_train_end(self) -> None:
+        """Measure once more, unless the last step was measured."""
+        if self._clock[0] != self.global_step or not self.metrics:
+            self._measure()
+
+    @property
+    def finished(self) -> bool:
+        """Whether all phases are done, or the loss is as small as was asked for."""
+        return self.phase == len(self.config.phases) or self.solved
+
+    @property
+    def solved(self) -> bool:
+        """Whether the loss has fallen below `tolerance` times the loss of a network that gives zero."""
+        return bool(self.metrics) and self.loss <= self.config.tolerance * self.loss_of_zero
+
+    @property
+    def loss(self) -> float:
+        """The weighted loss of the last measurement."""
+        return sum(self.weights[name] * self.metrics[f"loss/{name}"] for name in self.weights)
+
+    def points(self) -> dict[Place, Points]:
+        """The points of the present step, on the device: a pure function of the seed and the step."""
+        sampling = self.config.sampling
+        draw = self.global_step // sampling.resample_every if sampling.resample_every else 0
+        if self._drawn[0] != draw:
+            counts = {
+                p: sampling.boundary_points if p.fixed or p.boundary else sampling.points for p in self.residuals.places
+            }
+            kind = {"dtype": getattr(torch, self.config.precision.dtype), "device": self.device}
+            drawn = points(
+                self.problem.domain, counts, SAMPLERS[sampling.name](), seed=self.config.seed, step=draw, **kind
+            )
+            self._drawn = (draw, {place: self._share(found) for place, found in drawn.items()})
+        return self._drawn[1]
+
+    def losses(self) -> dict[str, Tensor]:
+        """The mean square of each equation's residual at the present points."""
+        with self._autocast():
+            residuals = self.residuals(self.points())
+        return {name: r.square().mean() for name, r in residuals.items()}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the place in the list of phases."""
+        checkpoint["pinn"] = {
+            "phase": self.phase,
+            "phase_step": self.phase_step,
+            "loss_of_zero": self.loss_of_zero,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Find the place in the list of phases again."""
+        state = checkpoint["pinn"]
+        self.phase, self.phase_step, self.loss_of_zero = state["phase"], state["phase_step"], state["loss_of_zero"]
+
+    def _closure(self, optimizer: Optimizer) -> Callable[[], Any]:
+        if isinstance(optimizer, GaussNewton | LeastSquares):
+            parameters = optimizer.param_groups[0]["params"]
+            system = System(self.residuals, self.points(), self.weights, parameters, self._autocast)
+            return lambda: system
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            loss = torch.stack([self.weights[name] * loss for name, loss in self.losses().items()]).sum()
+            with self._autocast():
+                self.manual_backward(loss)
+            return loss
+
+        return closure
+
+    def _trained(self, phase: str) -> Iterable[Parameter]:
+        """The parameters that a phase changes: all, or those of the output layer."""
+        return self._output_layer().parameters() if phase == "least_squares" else self.residuals.parameters()
+
+    def _output_layer(self) -> Linear:
+        return [layer for layer in self.residuals.network.modules() if isinstance(layer, Linear)][-1]
+
+    @torch.no_grad()
+    def _loss_of_zero(self) -> float:
+        """The loss when the output layer is zero: the size of the sources and of the data."""
+        layer = self._output_layer()
+        kept = [parameter.clone() for parameter in layer.parameters()]
+        for parameter in layer.parameters():
+            parameter.zero_()
+        loss = sum(self.weights[name] * float(value) for name, value in self.losses().items())
+        for parameter, value in zip(layer.parameters(), kept, strict=True):
+            parameter.copy_(value)
+        return loss
+
+    def _share(self, found: Points) -> Points:
+        """This process's part of points that all processes drew alike."""
+        return Points(found.x[self._part], None if found.normals is None else found.normals[self._part])
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision.autocast)
+
+    def _measure(self) -> None:
+        """Log losses, weights, errors and the time of a step: the only place that waits for the device."""
+        losses = {name: loss.detach() for name, loss in self.losses().items()}
+        values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
+        steps, now = self.global_step - self._clock[0], time.perf_counter()
+        self.metrics = {f"loss/{name}": value for name, value in values.items()}
+        self.metrics |= {f"weight/{name}": self.weights[name] for name in values}
+        self.metrics |= {f"error/{field}": error for field, error in self._errors().items()}
+        self.metrics |= {f"parameter/{name}": value.item() for name, value in self.residuals.learned.items()}
+        self.metrics["time/step"] = (now - self._clock[1]) / max(steps, 1)
+        self.diverged = not all(map(math.isfinite, values.values()))
+        for logger in self.loggers:
+            logger.log_metrics(self.metrics, self.global_step)
+        self._clock = (self.global_step, time.perf_counter())
+
+    def _errors(self) -> dict[str, float]:
+        if self.truth is None:
+            return {}
+        x, true = self.truth
+        with torch.no_grad():
+            prediction = self.residuals.solution(x.to(self.device, getattr(torch, self.config.precision.dtype))).cpu()
+        return {
+            field: error["relative_l2"]
+            for field, error in metrics.errors(prediction, true, self.problem.fields).items()
+        }

@@ -1,0 +1,168 @@
+"""What a run says of itself: the lines before it, result.json, the table and the pictures after it."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from pinn.problem import Problem
+from pinn.references import truth
+from pinn.residuals import Residuals
+from pinn.schema import Config
+from pinn.solution import Solution
+from pinn.training.files import HISTORY, RESULT, write
+
+if TYPE_CHECKING:
+    from pinn.training.module import PINN
+
+SAYS = {
+    "finished": "finished",
+    "diverged": "DIVERGED: the loss is no longer a number; a smaller step, float64 or another optimizer may help",
+    "interrupted": "interrupted; go on with resume=true",
+    "terminated": "terminated; go on with resume=true",
+}
+
+
+def header(console: Console, problem: Problem, config: Config, residuals: Residuals) -> None:
+    """Print what is solved, with what, before anything slow is loaded."""
+    intervals = zip(problem.domain.names, problem.domain.lower, problem.domain.upper, strict=True)
+    box = ", ".join(f"{name} in [{low:g}, {high:g}]" for name, low, high in intervals)
+    lines = Table.grid(padding=(0, 2))
+    for name, equation in problem.equations.items():
+        lines.add_row(f"  {name}", equation.text)
+    for name, text in problem.built_in.items():
+        lines.add_row(f"  {name}", text, "[dim]built into the network[/]")
+    size, network = sum(p.numel() for p in residuals.parameters()), config.network
+    console.print(
+        f"[bold]{problem.name}[/]  {', '.join(problem.fields)}({', '.join(problem.coordinate_names)}),  {box}"
+    )
+    console.print(lines)
+    sampling = config.sampling
+    console.print(
+        f"  {network.name} {network.depth} x {network.width} {network.activation}, {size} parameters", style="dim"
+    )
+    console.print(
+        f"  {precision(config)}, {config.derivatives.engine} derivatives, {residuals.channels} channels, "
+        f"{sampling.points} {sampling.name} points",
+        style="dim",
+    )
+    if config.precision.name in ("tf32", "bf16") and any(phase.name != "adam" for phase in config.phases):
+        console.print(
+            f"  {config.precision.name} is coarse for a second-order optimizer: expect an early standstill",
+            style="yellow",
+        )
+
+
+def precision(config: Config) -> str:
+    """What the arithmetic is, in words."""
+    names = {"float64": "float64", "float32": "true float32 (no TF32)"}
+    if config.precision.autocast:
+        return "float32 with bfloat16 products"
+    return "float32 with TF32 products" if config.precision.matmul != "highest" else names[config.precision.dtype]
+
+
+def result(
+    problem: Problem, config: Config, solution: Solution, module: PINN, status: str, started: float
+) -> dict[str, Any]:
+    """All that result.json says."""
+    return {
+        "status": status,
+        "pde": problem.name,
+        "seed": config.seed,
+        "precision": config.precision.name,
+        "engine": config.derivatives.engine,
+        "channels": solution.residuals.channels,
+        "steps": module.global_step,
+        "seconds": round(time.time() - started, 3),
+        "error": solution.error,
+        "residual": solution.residual,
+        "loss": {name: module.metrics.get(f"loss/{name}") for name in problem.equations},
+        "parameters": solution.learned,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: _version(name) for name in ("torch", "lightning", "pinn")},
+        },
+        "command": " ".join(sys.argv),
+    }
+
+
+def finish(
+    console: Console, result: dict[str, Any], solution: Solution, directory: Path | None, started: float
+) -> list[Path]:
+    """Print the table; with a directory, write result.json and the pictures and say where they are.
+
+    Returns:
+        The pictures.
+    """
+    console.print()
+    console.print(_table(result))
+    loss = sum(value or 0.0 for value in result["loss"].values())
+    console.print(f"{SAYS[result['status']]}: {_count(result['steps'], 'step')}, loss {loss:.1e}")
+    if directory is None:
+        return []
+    write(directory / RESULT, json.dumps(_finite(result), indent=2) + "\n")
+    pictures = [] if result["status"] in ("diverged", "terminated") else _pictures(solution, directory)
+    seconds = round(time.time() - started, 3)  # pictures included
+    write(directory / RESULT, json.dumps(_finite({**result, "seconds": seconds}), indent=2) + "\n")
+    console.print(
+        f"{directory}/  {' '.join([*(picture.name for picture in pictures), HISTORY, RESULT])}", soft_wrap=True
+    )
+    return pictures
+
+
+def _pictures(solution: Solution, directory: Path) -> list[Path]:
+    from pinn import plots
+    from pinn.training.loggers import read_history
+
+    problem = solution.problem
+    files = plots.pictures(
+        problem.domain, problem.fields, solution.predict, truth(problem), solution.interior_residuals, directory
+    )
+    rows = read_history(directory / HISTORY)
+    if len(rows) > 1:
+        files.append(plots.history(rows, directory / "history.png"))
+    return files
+
+
+def _table(result: dict[str, Any]) -> Table:
+    """Errors where there is a truth, else residuals at points that training never saw."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=True)
+    if result["error"]:
+        for title in ("field", "relative L2 error", "largest error"):
+            table.add_column(title, justify="left" if title == "field" else "right")
+        for field, error in result["error"].items():
+            table.add_row(field, f"{error['relative_l2']:.2e}", f"{error['max']:.2e}")
+    else:
+        table.add_column("equation")
+        table.add_column("held-out residual (rms)", justify="right")
+        for name, value in result["residual"].items():
+            table.add_row(name, f"{value:.2e}")
+    return table
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number != 1 else ''}"
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for what is not a number: JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return None

@@ -1,0 +1,106 @@
+"""LeastSquares: exact for linear problems, Newton's method for others."""
+
+import math
+
+import pytest
+import torch
+from least_squares_systems import Function, random_linear, tensor
+from torch import Tensor, nn
+
+from pinn.optimizers import LeastSquares
+from pinn.optimizers.least_squares import solve
+from pinn.optimizers.system import singular_values
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(30, 7), (7, 7), (7, 30)])
+def test_linear_problem_is_solved_in_one_step(rows, columns):
+    matrix, target = random_linear(rows, columns)
+    theta = torch.zeros(columns, dtype=torch.float64)
+    loss = LeastSquares([theta]).step(Function(lambda theta: matrix @ theta - target, [theta]))
+    assert float(loss) == pytest.approx(float(target @ target))
+    torch.testing.assert_close(theta, torch.linalg.pinv(matrix) @ target)
+
+
+def test_rank_deficient_problem_takes_the_step_of_least_norm():
+    matrix, target = random_linear(30, 7)
+    matrix[:, 3] = matrix[:, 1]
+    theta = torch.zeros(7, dtype=torch.float64)
+    LeastSquares([theta]).step(Function(lambda theta: matrix @ theta - target, [theta]))
+    torch.testing.assert_close(theta, torch.linalg.pinv(matrix) @ target)
+    assert float(theta[1]) == pytest.approx(float(theta[3]))
+
+
+def newton_errors(residual, theta: Tensor, solution: Tensor) -> list[float]:
+    optimizer, errors = LeastSquares([theta]), []
+    for _ in range(8):
+        optimizer.step(Function(residual, [theta]))
+        errors.append(float((theta - solution).norm()))
+    return errors
+
+
+def test_nonlinear_problem_converges_quadratically():
+    matrix, _ = random_linear(30, 5)
+    solution = tensor(0.3, -0.2, 0.5, 0.1, -0.4)
+    target = matrix @ solution + (matrix @ solution) ** 2
+    errors = newton_errors(
+        lambda theta: matrix @ theta + (matrix @ theta) ** 2 - target, solution + 0.05 * torch.ones(5), solution
+    )
+    order = [math.log(b) / math.log(a) for a, b in zip(errors, errors[1:], strict=False) if a > 1e-6]
+    assert min(order) > 1.7
+    assert errors[-1] < 1e-13
+
+
+def test_steps_that_raise_the_loss_are_shortened():
+    """Newton's method for arctan diverges from |x| > 1.39; damped, it does not."""
+    theta = tensor(3.0)
+    assert newton_errors(torch.atan, theta, tensor(0.0))[-1] < 1e-12
+
+
+def test_a_trial_that_is_not_finite_is_never_accepted():
+    theta = tensor(3.0)  # the full Newton step for log leads to a negative number
+    assert newton_errors(torch.log, theta, tensor(1.0))[-1] < 1e-12
+
+
+def test_converged_is_reported_and_saved():
+    theta = tensor(1.0, 2.0)
+    optimizer, system = LeastSquares([theta]), Function(lambda theta: theta - 1, [theta])
+    assert not optimizer.converged
+    for _ in range(3):
+        optimizer.step(system)
+    assert optimizer.converged
+    assert theta.tolist() == [1.0, 1.0]
+    other = LeastSquares([theta])
+    other.load_state_dict(optimizer.state_dict())
+    assert other.converged
+
+
+def test_output_layer_of_random_features():
+    """u'' = -sin(x), u(0) = u(pi) = 0 by 60 random tanh features: sin(x), far beyond what normal equations give."""
+    generator = torch.Generator().manual_seed(0)
+    slope, shift = (torch.randn(60, generator=generator, dtype=torch.float64) for _ in range(2))
+    x = torch.linspace(0, math.pi, 200, dtype=torch.float64)[:, None]
+    h = torch.tanh(slope * x + shift)
+    second = -2 * h * (1 - h**2) * slope**2
+    out = nn.Linear(60, 1, dtype=torch.float64)
+    layer = list(out.parameters())
+
+    def residual(theta: Tensor) -> Tensor:
+        ends = h[[0, -1]] @ theta[:60] + theta[60]
+        return torch.cat([second @ theta[:60] + torch.sin(x[:, 0]), 100 * ends])
+
+    LeastSquares(layer).step(Function(residual, layer))
+    torch.testing.assert_close(out(h).detach(), torch.sin(x), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(30, 7), (7, 30)])
+def test_the_decomposition_for_other_devices_agrees(rows, columns):
+    matrix, target = random_linear(rows, columns)
+    matrix[:, 3] = matrix[:, 1]
+    s, c, v = singular_values(matrix, target)
+    keep = s > 1e-12
+    torch.testing.assert_close(v[:, keep] @ (c[keep] / s[keep]), solve(matrix, target))
+
+
+def test_rcond_is_checked():
+    with pytest.raises(ValueError, match="rcond"):
+        LeastSquares([tensor(1.0)], rcond=1.5)

@@ -1,0 +1,64 @@
+"""The README's table: each command, run as a user runs it, reaches its accuracy from every seed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+ROOT = Path(__file__).parents[1]
+BARS = {  # relative L2 error of every field
+    "biharmonic": 1e-8,
+    "poisson": 1e-9,
+    "helmholtz": 1e-8,
+    "heat": 1e-8,
+    "kovasznay": 1e-6,
+    "plate": 1e-5,
+    "burgers": 1e-4,
+}
+CENTRE = 0.00406235266  # Navier's series for the centre deflection in q a**4/D
+
+
+def run(folder, *overrides):
+    command = [
+        sys.executable,
+        ROOT / "scripts/train.py",
+        *overrides,
+        f"run_dir={folder}",
+        "trainer.enable_progress_bar=false",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads((folder / "result.json").read_text())
+
+
+def check(name, result):
+    assert result["status"] == "finished"
+    for field, error in result["error"].items():
+        assert error["relative_l2"] <= BARS[name], field
+
+
+def test_first_light(tmp_path):
+    check("biharmonic", run(tmp_path, "pde=biharmonic"))
+
+
+def test_the_check_sees_a_run_that_is_not_accurate(tmp_path):
+    with pytest.raises(AssertionError):
+        check("biharmonic", run(tmp_path, "pde=biharmonic", "optimizer=adam", "optimizer.steps=5"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("name", BARS)
+def test_accuracy_from_every_seed(name, seed, tmp_path):
+    check(name, run(tmp_path, f"pde={name}", f"seed={seed}"))
+    if name == "plate":
+        assert abs(centre_deflection(tmp_path) / CENTRE - 1) <= 1e-6
+
+
+def centre_deflection(folder):
+    from pinn.app import load
+
+    return float(load(folder)(0.5, 0.5))

@@ -1,0 +1,136 @@
+"""Bad input gets one clear message that quotes what was typed and says what would be right; no traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pinn.app import main
+
+WRONG = {
+    "no problem": ("seed=1", ["say which pde", "poisson"]),
+    "unknown problem": ("pde=poison", ["pde=poison", "Did you mean 'poisson'?", "biharmonic"]),
+    "unknown choice": ("pde=poisson network=mpl", ["network=mpl", "Did you mean 'mlp'?"]),
+    "unknown group": ("pde=poisson netwrok=mlp", ["netwrok", "Did you mean 'network'?"]),
+    "misspelt root key": ("pde=poisson sede=1", ["sede", "Did you mean 'seed'?"]),
+    "misspelt key": ("pde=poisson network.widht=3", ["network.widht", "Did you mean 'network.width'?"]),
+    "misspelt key, added": ("pde=poisson +network.widht=3", ["network.widht=3", "Did you mean 'width'?"]),
+    "misspelt key of the problem": ("pde=poisson +pde.feilds=[u]", ["pde.feilds", "Did you mean 'fields'?"]),
+    "another optimizer's key": ("pde=poisson optimizer.lr=1", ["optimizer.lr", "These have it: adam."]),
+    "key with dashes": ("--pde=poisson", ["--pde=poisson", "no dashes"]),
+    "unquoted brackets": ("pde=poisson pde.exact.u=sin(x)**2", ["pde.exact.u=sin(x)**2", "quotes"]),
+    "negative width": ("pde=poisson network.width=-3", ["network.width=-3", "greater than 0"]),
+    "wrong type": ("pde=poisson network.depth=many", ["network.depth=many", "integer"]),
+    "wrong activation": ("pde=poisson network.activation=tnah", ["network.activation=tnah", "Did you mean 'tanh'?"]),
+    "wrong weight": (
+        "pde=poisson +balancing.weights.poison=2",
+        ["balancing.weights.poison", "Did you mean 'poisson'?"],
+    ),
+    "new weight without plus": ("pde=poisson balancing.weights.poisson=2", ["+balancing.weights.poisson"]),
+    "several errors": ("pde=poisson network.depth=0 +foo=1", ["2 things are wrong", "network.depth=0", "foo=1"]),
+    "second order on two devices": (
+        "pde=poisson trainer.devices=2",
+        ["trainer.devices=2", "runs on one device", "adam"],
+    ),
+    "nothing to resume": ("pde=poisson resume=true", ["resume=true", "run_dir=PATH"]),
+    "no checkpoint": ("pde=poisson resume=true run_dir=new", ["no checkpoint", "new/last.ckpt"]),
+    "no such folder": ("pde=poisson --config-dir=nowhere", ["nowhere"]),
+    "missing coordinate": ("pde=poisson pde.equations.poisson='u_zz = 1'", ["u_zz", "z"]),
+    "two equals signs": ("pde=poisson pde.equations.poisson='u_xx = 1 = 2'", ["u_xx = 1 = 2", "="]),
+    "unknown name": ("pde=poisson pde.equations.poisson='u_xx = blub'", ["blub"]),
+    "no such face": ("pde=poisson pde.conditions.edge='u(x=3) = 0'", ["u(x=3) = 0", "x=0", "x=1"]),
+    "code": ("pde=poisson pde.equations.poisson='''u_xx = __import__(\"os\").system(\"true\")'''", ["__import__"]),
+    "swapped ends": ("pde=poisson pde.coordinates.x=[1,0]", ["[1, 0]", "[0, 1]"]),
+    "no exact solution": ("pde=poisson ~pde.exact", ["exact", "manufactured"]),
+}
+
+
+def arguments(line: str) -> list[str]:
+    """Split at blanks outside of quotes; quotes stay, as Hydra wants to see them."""
+    parts, quoted = [""], False
+    for character in line:
+        quoted ^= character == "'"
+        if character == " " and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.replace("'''", "'") for part in parts]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, folder: Path, *typed: str) -> int | str | None:
+    """The command in this process; its exit status."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["train.py", *typed])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return end.value.code
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_bad_input_gets_one_clear_message(name, tmp_path, monkeypatch, capsys):
+    line, fragments = WRONG[name]
+    assert run(monkeypatch, tmp_path, *arguments(line)) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("error:") == 1
+    for fragment in fragments:
+        assert fragment in printed.err
+    for noise in ("Traceback", "HYDRA_FULL_ERROR", "Error executing job"):
+        assert noise not in printed.err
+    assert not list(tmp_path.rglob("*.json")), "nothing is written before the input is known to be good"
+    assert not (tmp_path / "runs").exists()
+
+
+OWN = """\
+coordinates: {x: [0, 1]}
+fields: [u]
+equations: {own: u_xx = -sin(pi*x)}
+conditions: {ends: u(boundary) = 0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "fragments"),
+    [
+        (OWN.replace("fields", "feilds"), ["pde.feilds", "Did you mean 'fields'?"]),
+        (OWN.replace("coordinates: {x: [0, 1]}\n", ""), ["pde.coordinates", "missing"]),
+        (OWN.replace("[0, 1]", "[0, 1"), ["mine.yaml"]),
+        (OWN + "fields: [v]\n", ["fields"]),
+        (OWN.replace("u_xx", "u_xy"), ["u_xy", "y"]),
+    ],
+)
+def test_a_wrong_file_gets_one_clear_message(text, fragments, tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine" / "pde").mkdir(parents=True)
+    (tmp_path / "mine" / "pde" / "mine.yaml").write_text(text)
+    assert run(monkeypatch, tmp_path, "--config-dir=mine", "pde=mine") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "Traceback" not in error
+    for fragment in fragments:
+        assert fragment in error
+
+
+def test_in_a_process_of_its_own(tmp_path):
+    script = Path(__file__).parents[1] / "scripts" / "train.py"
+    done = subprocess.run(
+        [sys.executable, script, "pde=poison"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        "error: pde=poison: no such pde. Did you mean 'poisson'?",
+        "There are: biharmonic, burgers, heat, helmholtz, kovasznay, plate, poisson.",
+    ]
+
+
+def test_a_bug_keeps_its_traceback(tmp_path, monkeypatch):
+    def bug(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("pinn.training.build.build", bug)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py", "pde=poisson"])
+    with pytest.raises(ZeroDivisionError):
+        main()

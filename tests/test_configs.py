@@ -1,0 +1,86 @@
+"""Every choice of every group composes and passes the check; every combination builds."""
+
+import inspect
+from itertools import product
+from typing import get_args
+
+import hydra
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from pinn.app import CONFIGS
+from pinn.networks import ACTIVATIONS, MLP
+from pinn.optimizers import GaussNewton
+from pinn.problem import Problem
+from pinn.schema import PDE, Network, check
+from pinn.training.build import build
+from pinn.training.module import OPTIMIZERS, PINN, SAMPLERS
+
+GROUPS = {
+    folder.name: sorted(file.stem for file in folder.glob("*.yaml")) for folder in CONFIGS.iterdir() if folder.is_dir()
+}
+SMALL = {"network": {"width": 3, "depth": 1}, "sampling": {"points": 4, "boundary_points": 2}}
+TINY = Problem(
+    coordinates={"x": [0, 1]},
+    fields=["u"],
+    equations={"own": "k*u_xx = -u"},
+    conditions={"left": "u(x=0) = 0", "right": "u_x(x=1) = 1"},
+    parameters={"k": {"learn": 0.5}},
+    enforce={"right": "soft"},
+)
+
+
+def compose(*overrides: str) -> dict:
+    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return OmegaConf.to_container(hydra.compose("train", list(overrides)), resolve=True)
+
+
+def test_the_groups_are_those_of_the_architecture():
+    names = "pde network sampling precision derivatives balancing optimizer trainer logger experiment"
+    assert sorted(GROUPS) == sorted(names.split())
+
+
+@pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in GROUPS for choice in GROUPS[group]])
+def test_each_choice_composes_and_passes_the_check(group, choice):
+    check(compose("pde=poisson", f"{group}={choice}") if group != "pde" else compose(f"pde={choice}"))
+
+
+def test_every_combination_builds():
+    whole = compose("~pde", "experiment=none")
+    chosen = ("network", "sampling", "precision", "derivatives", "balancing", "optimizer")
+    parts = {
+        (g, c): compose("~pde", "experiment=none", f"{g}={c}")[g] | SMALL.get(g, {}) for g in chosen for c in GROUPS[g]
+    }
+    for choices in product(*(GROUPS[group] for group in chosen)):
+        config = check(whole | {group: parts[group, choice] for group, choice in zip(chosen, choices, strict=True)})
+        module = PINN(build(TINY, config), TINY, config, None)
+        assert len(module.configure_optimizers()) == len(config.phases)
+        assert set(module.losses()) == {"own", "right"}
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.rglob("*.yaml")), ids=lambda file: file.stem)
+def test_files_are_short_and_say_what_they_are(file):
+    lines = file.read_text().splitlines()
+    assert lines[0].startswith("#")
+    assert len(lines) <= 30
+    if file.parent.name not in ("pde", "configs"):
+        assert len(lines) <= 10
+
+
+def test_the_schema_knows_what_the_code_knows():
+    arguments = [name for name in inspect.signature(Problem).parameters if name != "name"]
+    assert sorted(PDE.model_fields) == sorted(arguments)
+    named = {
+        yaml.safe_load((CONFIGS / "optimizer" / f"{name}.yaml").read_text()).get("name") for name in GROUPS["optimizer"]
+    }
+    assert named - {None} == set(OPTIMIZERS)
+    assert set(GROUPS["sampling"]) == set(SAMPLERS)
+    assert get_args(Network.model_fields["activation"].annotation) == tuple(ACTIVATIONS)
+
+
+@pytest.mark.parametrize(("file", "code"), [("network/mlp", MLP), ("optimizer/gauss_newton", GaussNewton)])
+def test_defaults_in_yaml_are_those_in_python(file, code):
+    typed = yaml.safe_load((CONFIGS / f"{file}.yaml").read_text())
+    defaults = {p.name: p.default for p in inspect.signature(code).parameters.values() if p.default is not p.empty}
+    assert {key: value for key, value in typed.items() if key not in ("name", "steps")} == defaults
