@@ -1,9 +1,11 @@
 """Physics-informed neural networks: any PDE as text, derivatives as minimal jets.
 
-import pinn
-plate = pinn.Problem.load("biharmonic")
-solution = pinn.solve(plate, optimizer="gauss_newton")
-solution(0.5, 0.5); solution.derivative("u_xx", points); solution.error; solution.plot()
+Example:
+    >>> import pinn
+    >>> plate = pinn.Problem.load("biharmonic")
+    >>> solution = pinn.solve(plate, optimizer="least_squares")  # doctest: +SKIP
+    >>> solution(0.5, 0.5), solution.derivative("u_xx", points), solution.error  # doctest: +SKIP
+    >>> solution = pinn.load("runs/biharmonic/...")  # doctest: +SKIP
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,15 +16,20 @@ from pinn.problem import Problem
 
 if TYPE_CHECKING:
     from pinn.app import solve
+    from pinn.training.build import load
 
-__all__ = ["LanguageError", "Problem", "operators", "solve"]
+__all__ = ["LanguageError", "Problem", "load", "operators", "solve"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """`solve` is loaded when first used: it brings Lightning and Hydra, seconds that the rest need not wait for."""
+    """What brings Lightning and Hydra is loaded when first used: seconds that the rest need not wait for."""
     if name == "solve":
         from pinn.app import solve
 
         return solve
+    if name == "load":
+        from pinn.training.build import load
+
+        return load
     raise AttributeError(f"module 'pinn' has no attribute {name!r}")

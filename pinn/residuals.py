@@ -86,7 +86,7 @@ class Residuals(nn.Module):
         weight gradient is the product of its input channels A and of the gradients G at its output channels,
         `J = sum_c G[c, n, o] A[c, n, i]`. Networks without jet rules are differentiated point by point.
         """
-        chosen = list(self.parameters()) if parameters is None else list(parameters)
+        chosen: list[Tensor] = list(self.parameters() if parameters is None else parameters)
         rows = []
         for place, planned in self.plans.items():
             rows += list(self._linearise_place(points[place], planned, weights, chosen))

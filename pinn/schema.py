@@ -58,6 +58,7 @@ class Sampling(_Strict):
     points: PositiveInt
     boundary_points: PositiveInt
     resample_every: NonNegativeInt
+    crowd: dict[str, float]
 
 
 class Precision(_Strict):

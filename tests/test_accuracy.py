@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import pinn
 
 ROOT = Path(__file__).parents[1]
 BARS = {  # relative L2 error of every field
@@ -59,6 +60,4 @@ def test_accuracy_from_every_seed(name, seed, tmp_path):
 
 
 def centre_deflection(folder):
-    from pinn.app import load
-
-    return float(load(folder)(0.5, 0.5))
+    return float(pinn.load(folder)(0.5, 0.5))

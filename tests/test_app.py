@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import pinn
 from pinn.app import main, process_start, solve
 from pinn.problem import Problem
 from pinn.schema import ConfigError
@@ -75,7 +76,7 @@ def test_a_run_of_ones_own_problem_and_what_it_leaves(command, capsys):
         *("config.yaml", "metrics.csv", "result.json", "last.ckpt"),
         *("field.png", "residual.png", "history.png"),
     }
-    rows = list(csv.DictReader(Path("out/metrics.csv").open()))
+    rows = list(csv.DictReader(Path("out/metrics.csv").read_text().splitlines()))
     assert [row["step"] for row in rows] == ["1", "2", "3"]
     losses = {f"{kind}/{name}" for kind in ("loss", "weight") for name in ("first", "second", "v_ends")}
     assert set(rows[0]) == {"step", "time/step", "parameter/k", *losses}
@@ -184,3 +185,13 @@ def _own(folder: Path) -> Path:
     path = folder / "own.yaml"
     path.write_text(OWN)
     return path
+
+
+def test_a_run_can_be_loaded_again(command):
+    assert command("--config-dir=mine", "pde=own", "run_dir=out", *SHORT) == 0
+    again = pinn.load("out")
+    result = json.loads(Path("out/result.json").read_text())
+    assert again.learned == result["parameters"] and again.residual == pytest.approx(result["residual"])
+    assert again.problem.name == "own"
+    with pytest.raises(ConfigError, match="no run is here"):
+        pinn.load("nowhere")

@@ -55,10 +55,10 @@ class MLP(nn.Module):
         upper: Sequence[float],
         outputs: int,
         *,
-        width: int = 300,
+        width: int = 400,
         depth: int = 1,
         activation: str = "sin",
-        scale: float = 8.0,
+        scale: float = 10.0,
     ):
         super().__init__()
         if activation not in ACTIVATIONS:

@@ -41,6 +41,7 @@ def points(
     step: int,
     dtype: torch.dtype,
     device: torch.device | str,
+    crowd: Mapping[str, float] | None = None,
 ) -> dict[Place, Points]:
     """Draw the points of one step: a pure function of seed, step and each place's name.
 
@@ -54,13 +55,49 @@ def points(
         step: Number of the step.
         dtype: Floating dtype of the points returned.
         device: Where they are to lie.
+        crowd: Values of coordinates around which the interior's points are to lie densely: an internal or a boundary
+            layer. The distance from there is the cube of a uniform number.
+
+    Raises:
+        ValueError: A coordinate to crowd is unknown, or the value lies outside its interval.
     """
+    crowded = centres(domain, crowd or {})
     drawn = {}
     for place, n in places.items():
         d = domain.dimension(place)
         unit = sampler.unit(n, d, _mix(seed, step, place.name)) if d else torch.empty(1, 0, dtype=torch.float64)
+        if place == domain.interior:
+            unit = _crowded(unit, crowded)
         drawn[place] = domain.sample(place, unit).to(device, dtype)
     return drawn
+
+
+def centres(domain: Box, crowd: Mapping[str, float]) -> dict[int, float]:
+    """Where the coordinates to crowd have their values, as parts of their intervals, by index.
+
+    Raises:
+        ValueError: A coordinate is unknown, or the value lies outside its interval.
+    """
+    result = {}
+    for name, value in crowd.items():
+        if name not in domain.names:
+            raise ValueError(f"sampling.crowd: {name!r} is no coordinate; they are {', '.join(domain.names)}")
+        k = domain.names.index(name)
+        low, high = domain.lower[k], domain.upper[k]
+        if not low <= value <= high:
+            raise ValueError(f"sampling.crowd: {name}={value:g} lies outside [{low:g}, {high:g}]")
+        result[k] = (value - low) / (high - low)
+    return result
+
+
+def _crowded(unit: Tensor, fractions: Mapping[int, float]) -> Tensor:
+    """Points of the unit cube drawn towards `u_k = c`: `u - c` is cubed on the scale of either side."""
+    columns = list(unit.unbind(1))
+    for k, c in fractions.items():
+        distance = columns[k] - c
+        side = torch.where(distance < 0, c, 1 - c)
+        columns[k] = c + distance * (distance / side) ** 2
+    return torch.stack(columns, dim=1)
 
 
 def _mix(seed: int, step: int, name: str) -> int:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import torch
+import yaml
 
 from pinn.networks import MLP
 from pinn.problem import Problem
 from pinn.residuals import Residuals
-from pinn.schema import Config, ConfigError, did_you_mean
+from pinn.sampling import centres
+from pinn.schema import Config, ConfigError, check, did_you_mean
+from pinn.solution import Solution
+from pinn.training.files import CHECKPOINT, CONFIG, RESULT
 
 NETWORKS = {"mlp": MLP}
 
@@ -16,15 +23,40 @@ def build(problem: Problem, config: Config) -> Residuals:
     """The network with its hard conditions, the learned parameters and the residuals, in the configured precision.
 
     Raises:
-        ConfigError: A weight is given to an equation that is none.
+        ConfigError: A weight is given to an equation that is none, or points crowd where there is nothing.
     """
     for name in config.balancing.weights:
         if name not in problem.equations:
             hint = did_you_mean(name, problem.equations)
             raise ConfigError(f"balancing.weights.{name}: no loss has this name. {hint}")
+    try:
+        centres(problem.domain, config.sampling.crowd)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     torch.manual_seed(config.seed)
     options = config.network.model_dump(exclude={"name"})
     network = NETWORKS[config.network.name](problem.domain.lower, problem.domain.upper, len(problem.fields), **options)
     residuals = Residuals(problem, network.to(getattr(torch, config.precision.dtype)), config.derivatives.engine)
     torch.set_float32_matmul_precision(config.precision.matmul)
     return residuals
+
+
+def load(directory: str | Path) -> Solution:
+    """The solution that a run has left in its directory.
+
+    Raises:
+        ConfigError: There is no run.
+    """
+    folder = Path(directory)
+    for name in (CONFIG, CHECKPOINT):
+        if not (folder / name).exists():
+            raise ConfigError(f"{folder}: no run is here: {name} is missing.")
+    config = check(yaml.safe_load((folder / CONFIG).read_text()))
+    assert config.pde is not None
+    result = folder / RESULT
+    name = json.loads(result.read_text())["pde"] if result.exists() else folder.name
+    problem = Problem(name=name, **config.pde.model_dump(exclude_unset=True))
+    residuals = build(problem, config)
+    state = torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu")["state_dict"]
+    residuals.load_state_dict({key.removeprefix("residuals."): value for key, value in state.items()})
+    return Solution(problem, residuals)

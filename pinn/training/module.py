@@ -150,9 +150,8 @@ class PINN(LightningModule):
                 p: sampling.boundary_points if p.fixed or p.boundary else sampling.points for p in self.residuals.places
             }
             kind = {"dtype": getattr(torch, self.config.precision.dtype), "device": self.device}
-            drawn = points(
-                self.problem.domain, counts, SAMPLERS[sampling.name](), seed=self.config.seed, step=draw, **kind
-            )
+            kind |= {"seed": self.config.seed, "step": draw, "crowd": sampling.crowd}
+            drawn = points(self.problem.domain, counts, SAMPLERS[sampling.name](), **kind)
             self._drawn = (draw, {place: self._share(found) for place, found in drawn.items()})
         return self._drawn[1]
 

@@ -104,3 +104,23 @@ def test_a_sampler_of_ones_own_needs_one_method():
     assert draw(Middle(), places={BOX.interior: 1})[BOX.interior].x.tolist() == [[0.5, 0.0, 1.0]]
     with pytest.raises(TypeError):
         Sampler()
+
+
+def test_crowded_points_lie_where_they_are_asked_for():
+    box, place = Box({"t": (0, 1), "x": (-1, 3)}), Box({"t": (0, 1), "x": (-1, 3)}).interior
+    kind = {"seed": 1, "step": 0, "dtype": torch.float64, "device": "cpu"}
+    even = points(box, {place: 4096}, Sobol(), **kind)[place].x
+    crowded = points(box, {place: 4096}, Sobol(), crowd={"x": 0}, **kind)[place].x
+    assert torch.equal(crowded[:, 0], even[:, 0])  # the other coordinate stays
+    near = {
+        name: (x[:, 1].abs() < 0.03).double().mean().item() for name, x in {"even": even, "crowded": crowded}.items()
+    }
+    assert near["even"] < 0.02 and near["crowded"] > 0.15
+    # the distance is the cube of a uniform number on either side, and no point leaves its side
+    distance = crowded[:, 1]
+    back = torch.where(distance < 0, -(distance.abs() ** (1 / 3)), (distance / 3) ** (1 / 3) * 3)
+    assert (back - even[:, 1]).abs().max() < 1e-6
+    with pytest.raises(ValueError, match="'y' is no coordinate"):
+        points(box, {place: 4}, Sobol(), crowd={"y": 0}, **kind)
+    with pytest.raises(ValueError, match="outside"):
+        points(box, {place: 4}, Sobol(), crowd={"x": 5}, **kind)
