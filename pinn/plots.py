@@ -116,20 +116,57 @@ def pictures(
     Returns:
         The files written.
     """
-    shown = views(domain)
-    predicted = _evaluate(lambda x: dict(zip(fields, prediction(x).unbind(1), strict=True)), shown)
-    sheets = {"field": _fields(shown, predicted, "predicted ", like=predicted)}
-    if truth is not None:
-        true = _evaluate(lambda x: dict(zip(fields, truth(x).unbind(1), strict=True)), shown)
-        error = {field: predicted[field] - true[field] for field in fields}
-        # Both take the colours of the truth, so that they can be compared by eye.
-        sheets["field"] = _fields(shown, predicted, "predicted ", like=true)
-        sheets["exact"] = _fields(shown, true, "exact ", like=true)
-        sheets["error"] = _magnitudes(shown, error, "error of ")
+    sheets = _sheets(domain, fields, prediction, truth)
     if residuals is not None:
+        shown = views(domain)
         sheets["residual"] = _magnitudes(shown, _evaluate(residuals, shown), "residual of ")
     path.mkdir(parents=True, exist_ok=True)
-    return [_draw(rows, path / f"{name}.png") for name, rows in sheets.items()]
+    files = []
+    for name, rows in sheets.items():
+        files.append(path / f"{name}.png")
+        with rc_context(STYLE):
+            _figure(rows).savefig(files[-1])
+    return files
+
+
+def figure(
+    domain: Box,
+    fields: Sequence[str],
+    prediction: Callable[[Tensor], Tensor],
+    truth: Callable[[Tensor], Tensor] | None,
+) -> Figure:
+    """One figure with each field and, where there is a truth, the truth and the error beside it.
+
+    Args:
+        domain: Where the fields live.
+        fields: Names of the F fields.
+        prediction: Points (N, D), float64 on the CPU, to fields (N, F).
+        truth: The same for the true fields, or None.
+    """
+    by_field = zip(*_sheets(domain, fields, prediction, truth).values(), strict=True)
+    with rc_context(STYLE):
+        return _figure([row for rows in by_field for row in rows])
+
+
+def _sheets(
+    domain: Box,
+    fields: Sequence[str],
+    prediction: Callable[[Tensor], Tensor],
+    truth: Callable[[Tensor], Tensor] | None,
+) -> dict[str, list[list[Panel]]]:
+    """Field, truth and error: of each, one row of panels a field."""
+    shown = views(domain)
+    predicted = _evaluate(lambda x: dict(zip(fields, prediction(x).unbind(1), strict=True)), shown)
+    if truth is None:
+        return {"field": _fields(shown, predicted, "predicted ", like=predicted)}
+    true = _evaluate(lambda x: dict(zip(fields, truth(x).unbind(1), strict=True)), shown)
+    error = {field: predicted[field] - true[field] for field in fields}
+    return {
+        # Both take the colours of the truth, so that they can be compared by eye.
+        "field": _fields(shown, predicted, "predicted ", like=true),
+        "exact": _fields(shown, true, "exact ", like=true),
+        "error": _magnitudes(shown, error, "error of "),
+    }
 
 
 def history(rows: Sequence[Mapping[str, float]], path: Path) -> Path:
@@ -223,29 +260,27 @@ def _scientific(value: float) -> str:
     return rf"${mantissa} \times 10^{{{int(exponent)}}}$"
 
 
-def _draw(rows: list[list[Panel]], path: Path) -> Path:
-    """Draw a row of panels a name; with one view only, up to three names share a row."""
+def _figure(rows: list[list[Panel]]) -> Figure:
+    """A row of panels a name; with one view only, up to three names share a row."""
     shared = len(rows[0]) > 1
     panels = [panel for row in rows for panel in row]
     columns = len(rows[0]) if shared else min(len(rows), 3)
     count = math.ceil(len(panels) / columns)
-    with rc_context(STYLE):
-        width, height = _size(panels[0].view, shared)
-        across, up = (0.35, 0.4) if shared else (1.5, 0.8)  # inches between panels: room for labels and colour bars
-        figure = Figure(figsize=(columns * (width + across) - across, count * (height + up) - up))
-        # What stands outside of the outermost panels is added when the picture is saved ("tight").
-        layout = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": across / width, "hspace": up / height}
-        grid = figure.subplots(count, columns, squeeze=False, gridspec_kw=layout)
-        for axes in grid.flat[len(panels) :]:
-            axes.remove()
-        for axes, panel in zip(grid.flat, panels, strict=False):
-            _draw_panel(axes, panel, shared, last=axes in grid[:, -1])
-        for axes in grid[:-1].flat if shared else []:
-            axes.set(xlabel="", xticklabels=[])
-        for axes in grid[:, 1:].flat if shared else []:
-            axes.set(ylabel="", yticklabels=[])
-        figure.savefig(path)
-    return path
+    width, height = _size(panels[0].view, shared)
+    across, up = (0.35, 0.4) if shared else (1.5, 0.8)  # inches between panels: room for labels and colour bars
+    figure = Figure(figsize=(columns * (width + across) - across, count * (height + up) - up))
+    # What stands outside of the outermost panels is added when the picture is saved ("tight").
+    layout = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": across / width, "hspace": up / height}
+    grid = figure.subplots(count, columns, squeeze=False, gridspec_kw=layout)
+    for axes in grid.flat[len(panels) :]:
+        axes.remove()
+    for axes, panel in zip(grid.flat, panels, strict=False):
+        _draw_panel(axes, panel, shared, last=axes in grid[:, -1])
+    for axes in grid[:-1].flat if shared else []:
+        axes.set(xlabel="", xticklabels=[])
+    for axes in grid[:, 1:].flat if shared else []:
+        axes.set(ylabel="", yticklabels=[])
+    return figure
 
 
 def _draw_panel(axes: Axes, panel: Panel, shared: bool, *, last: bool) -> None:

@@ -6,8 +6,6 @@ Shape letters: N points, D coordinates, F fields.
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,24 +104,10 @@ class Solution:
         return {name: r.detach() for name, r in values.items()}
 
     def plot(self) -> Figure:
-        """The pictures of a run in one figure: fields, and where there is a truth, the truth and the error."""
-        from matplotlib.figure import Figure
-        from matplotlib.image import imread
-
+        """Each field and, where there is a truth, the truth and the error beside it."""
         from pinn import plots
 
-        problem = self.problem
-        with TemporaryDirectory() as folder:
-            files = plots.pictures(
-                problem.domain, problem.fields, self.predict, truth(problem), self.interior_residuals, Path(folder)
-            )
-            images = [imread(file) for file in files]
-        heights = [image.shape[0] / image.shape[1] for image in images]
-        figure = Figure(figsize=(8, 8 * sum(heights)), layout="constrained")
-        for axes, image in zip(figure.subplots(len(images), height_ratios=heights), images, strict=True):
-            axes.imshow(image)
-            axes.set_axis_off()
-        return figure
+        return plots.figure(self.problem.domain, self.problem.fields, self.predict, truth(self.problem))
 
 
 def held_out(problem: Problem, count: int) -> Tensor:

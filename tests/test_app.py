@@ -163,7 +163,7 @@ def test_solve(capsys, tmp_path, monkeypatch):
         solution.derivative("u_xx", points), -(np.pi**2) * np.sin(np.pi * points[:, 0]), atol=1e-2
     )
     assert solution.residual["bend"] < 1e-2
-    assert len(solution.plot().axes) == 4
+    assert len(solution.plot().axes) == 3  # field, exact, error
 
 
 def test_solve_with_several_fields_and_files(tmp_path):

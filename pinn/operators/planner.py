@@ -5,7 +5,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import sympy
 from torch import Tensor
@@ -36,6 +35,8 @@ class Plan:
         operators: The linear operators that a network is asked for, by placeholder name.
         inputs: Names that the expressions need besides points and fields: learned parameters, components of normals.
         combine: Operator values, coordinates and inputs to the results.
+        kernels: The jet rules of the smallest algebra that carries every operator.
+        read_outs: Per operator the triples (channel, field, coefficient) whose sum is its value.
     """
 
     names: tuple[str, ...]
@@ -44,34 +45,18 @@ class Plan:
     operators: dict[str, LinearOperator]
     inputs: tuple[str, ...]
     combine: Callable[..., list[Tensor]]
+    kernels: Kernels
+    read_outs: dict[str, list[tuple[int, int, float]]]
 
-    @cached_property
+    @property
     def algebra(self) -> Algebra:
         """The smallest algebra that carries every operator."""
-        symbols = [symbol for operator in self.operators.values() for symbol in operator.symbols().values()]
-        return minimal_algebra(symbols, len(self.coordinates))
-
-    @cached_property
-    def kernels(self) -> Kernels:
-        """The jet rules of the algebra."""
-        return Kernels(self.algebra)
+        return self.kernels.algebra
 
     @property
     def channels(self) -> int:
         """How many channels a jet carries, the value included."""
         return self.algebra.channels
-
-    @cached_property
-    def read_outs(self) -> dict[str, list[tuple[int, int, float]]]:
-        """Per operator the triples (channel, field, coefficient) whose sum is its value."""
-        return {
-            name: [
-                (channel, self.fields.index(field), coefficient)
-                for field, symbol in operator.symbols().items()
-                for channel, coefficient in self.algebra.read_out(symbol)
-            ]
-            for name, operator in self.operators.items()
-        }
 
     def results(self, values: Mapping[str, Tensor], points: Tensor, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The named results (N,) from the operators' values (N,).
@@ -134,4 +119,16 @@ def plan(
     )
     arguments = [*joint.operators, *map(coordinate, coordinates), *map(parameter, outside)]
     combine = torch_function(arguments, list(joint.expression))
-    return Plan(tuple(parsed), tuple(coordinates), tuple(fields), operators, tuple(outside), combine)
+    symbols = [symbol for operator in operators.values() for symbol in operator.symbols().values()]
+    kernels = Kernels(minimal_algebra(symbols, len(coordinates)))
+    read_outs = {name: _read_out(operator, kernels.algebra, list(fields)) for name, operator in operators.items()}
+    names = tuple(parsed), tuple(coordinates), tuple(fields)
+    return Plan(*names, operators, tuple(outside), combine, kernels, read_outs)
+
+
+def _read_out(operator: LinearOperator, algebra: Algebra, fields: list[str]) -> list[tuple[int, int, float]]:
+    return [
+        (channel, fields.index(field), coefficient)
+        for field, symbol in operator.symbols().items()
+        for channel, coefficient in algebra.read_out(symbol)
+    ]
