@@ -317,8 +317,8 @@ class _Parser:
             raise self.error(
                 f"unknown function {node.func.id!r}{did_you_mean(node.func.id, (*OPERATORS, *ELEMENTARY))}", node.func
             )
-        place = self.read_place(node)
         value = self.visit(node.func)
+        place = self.read_place(node)
         if self.place not in (None, place):
             raise self.error("one condition holds at one place, here are two", node)
         self.place = place

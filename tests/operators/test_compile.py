@@ -1,0 +1,54 @@
+"""`torch.compile(fullgraph=True)` of a function that calls `derivatives`: the same values and gradients."""
+
+import pytest
+import torch
+from torch import nn
+
+from pinn import operators
+
+CASES = {
+    "laplacian": ({"r": "lap(u)"}, "xy", "u"),
+    "biharmonic": ({"r": "lap(lap(u)) + u*u_x"}, "xy", "u"),
+    "navier_stokes": ({"x": "u*u_x + v*u_y + p_x - 0.01*lap(u)", "c": "u_x + v_y"}, "xy", "uvp"),
+}
+
+
+class Net(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(inputs, 6), nn.Linear(6, 6), nn.Linear(6, outputs)
+
+    def forward(self, x):
+        h = torch.tanh(self.first(2 * x - 1))
+        return self.last(torch.sin(self.second(h)) * h) * (1 - x[:, :1] ** 2)
+
+
+def compare(case, backend):
+    texts, coordinates, fields = CASES[case]
+    plan = operators.plan(texts, list(coordinates), list(fields))
+    torch.manual_seed(0)
+    network, x = Net(len(coordinates), len(fields)).double(), torch.rand(8, len(coordinates), dtype=torch.float64)
+
+    def loss(x):
+        return torch.stack([r.square().mean() for r in operators.derivatives(network, x, plan).values()]).sum()
+
+    torch._dynamo.reset()
+    results = []
+    for function in (loss, torch.compile(loss, fullgraph=True, backend=backend)):
+        value = function(x)
+        gradients = torch.autograd.grad(value, list(network.parameters()), allow_unused=True, materialize_grads=True)
+        results.append((value.detach(), torch.cat([g.flatten() for g in gradients])))
+    (value, gradient), (compiled_value, compiled_gradient) = results
+    assert abs(compiled_value - value) <= 1e-11 * abs(value)
+    assert (compiled_gradient - gradient).norm() <= 1e-11 * gradient.norm()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_graph_and_the_same_numbers(case):
+    compare(case, "aot_eager")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_compiled_code_gives_the_same_numbers(case):
+    compare(case, "inductor")
