@@ -6,7 +6,7 @@ Shape letters: N points, M residuals of all equations, P parameters, C channels,
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,7 @@ class Residuals(nn.Module):
         like = next(network.parameters())
         self.learned = nn.ParameterDict({name: nn.Parameter(like.new_tensor(v)) for name, v in problem.learned.items()})
         self.engine: Engine = engine
+        self._compiled: Callable[..., dict[str, Tensor]] | None = None
         self.coordinate_names = problem.coordinate_names
         self.groups = _by_place(problem.equations.values())
         self.plans: dict[Place, Plan] = {
@@ -62,12 +63,22 @@ class Residuals(nn.Module):
         """The largest number of channels that a jet carries, the value included."""
         return max(planned.channels for planned in self.plans.values())
 
+    @property
+    def compiled(self) -> bool:
+        """Whether steps go through compiled code."""
+        return self._compiled is not None
+
+    def compile_derivatives(self, wanted: bool = True) -> None:
+        """Take compiled code from the next step on, or go back; what takes no gradients stays as it is."""
+        self._compiled = torch.compile(derivatives, fullgraph=True, dynamic=False) if wanted else None
+
     def forward(self, points: Mapping[Place, Points]) -> dict[str, Tensor]:
         """{equation: (N,)} at the points of its place."""
         result: dict[str, Tensor] = {}
         for place, planned in self.plans.items():
             inputs = {**self.learned, **self._normals(points[place])}
-            result |= derivatives(self.solution, points[place].x, planned, engine=self.engine, inputs=inputs)
+            evaluate = self._compiled if self._compiled and torch.is_grad_enabled() else derivatives
+            result |= evaluate(self.solution, points[place].x, planned, engine=self.engine, inputs=inputs)
         return result
 
     def vector(self, points: Mapping[Place, Points], weights: Mapping[str, float | Tensor]) -> Tensor:

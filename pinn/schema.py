@@ -74,6 +74,7 @@ class Derivatives(_Strict):
     """Group `derivatives`."""
 
     engine: Literal["jet", "autograd"]
+    compile: Literal["auto", True, False]
 
 
 class Balancing(_Strict):
@@ -224,6 +225,8 @@ def check(composed: Mapping[str, Any]) -> Config:
     """The configuration, or a `ConfigError` that names everything that is wrong with it."""
     try:
         config = Config.model_validate(composed)
+        if config.derivatives.engine == "autograd" and config.derivatives.compile is True:
+            raise ConfigError("derivatives.compile=true: nested derivatives do not compile; take derivatives=jet.")
         alone = [phase.name for phase in config.phases if phase.name != "adam"]
         if config.several_devices and alone:
             raise ConfigError(

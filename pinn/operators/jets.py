@@ -101,9 +101,12 @@ class Feature:
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
         """Torch's hook: a function of torch has met a feature."""
-        if func not in NAMES:
-            raise NoJetRule(f"{func} has no jet rule")
-        return _apply(NAMES[func], args, kwargs or {})
+        if func in NAMES:
+            return _apply(NAMES[func], args, kwargs or {})
+        for reflected, name in REFLECTED:  # under torch.compile these come by, and a dictionary does not find them
+            if func is reflected:
+                return _apply(name, args[::-1], kwargs or {})
+        raise NoJetRule(f"{func} has no jet rule")
 
     def __add__(self, other: Any) -> "Feature":
         return _apply("add", (self, other))
@@ -425,6 +428,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "contiguous": _same,
     "clone": _same,
 }
+REFLECTED = ((Tensor.__rsub__, "sub"), (Tensor.__rtruediv__, "div"), (Tensor.__rpow__, "pow"))
 # torch's functions, methods and operators of these names
 NAMES: dict[Any, str] = {
     getattr(place, spelling): name

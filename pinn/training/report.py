@@ -81,6 +81,7 @@ def result(
         "seed": config.seed,
         "precision": config.precision.name,
         "engine": config.derivatives.engine,
+        "compiled": solution.residuals.compiled,
         "channels": solution.residuals.channels,
         "steps": module.global_step,
         "seconds": round(time.time() - started, 3),
