@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pinn.geometry import Place, Points
 from pinn.language import normal
 from pinn.networks import HardConditions
-from pinn.operators import Engine, LinearUse, Plan, derivatives, jet_values, plan
+from pinn.operators import ENGINES, Engine, LinearUse, Plan, derivatives, jet_values, plan
 from pinn.problem import Equation, Problem
 
 
@@ -137,6 +137,17 @@ class Residuals(nn.Module):
             scale = _scale(weights, name, residual)
             rows = [torch.cat([g.flatten() for g in _gradients(r, parameters)]) for r in residual]
             yield scale * residual.detach(), scale * torch.stack(rows)
+
+    def disagreement(self, points: Mapping[Place, Points]) -> float:
+        """How far the two engines are apart at the points, relative: the larger of residuals and their gradients."""
+        found = []
+        for engine in ENGINES:
+            self.engine, kept = engine, self.engine
+            r = self.vector(points, {})
+            gradients = torch.autograd.grad(r.sum(), list(self.parameters()), allow_unused=True, materialize_grads=True)
+            found.append((r.detach(), torch.cat([g.flatten() for g in gradients])))
+            self.engine = kept
+        return max(float((a - b).norm() / b.norm().clamp_min(1e-30)) for a, b in zip(*found, strict=True))
 
     def _normals(self, points: Points) -> dict[str, Tensor]:
         if points.normals is None:

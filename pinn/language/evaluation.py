@@ -1,32 +1,26 @@
 """Expressions as torch functions."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import sympy
 import torch
-from torch import Tensor
 
 
-def _elementary(function: Callable[[Tensor], Tensor]) -> Callable[[Any], Any]:
-    """A torch function that also takes the plain numbers that are left where all symbols have been substituted."""
-    return lambda z: function(torch.as_tensor(z, dtype=torch.float64)) if isinstance(z, int | float) else function(z)
+def _elementary(on_tensors: Callable[[Any], Any], on_numbers: Callable[[float], float]) -> Callable[[Any], Any]:
+    """A function of tensors that also takes the plain numbers left where all symbols have been substituted."""
+    return lambda z: on_numbers(z) if isinstance(z, int | float) else on_tensors(z)
 
 
 TORCH = {
-    "sin": _elementary(torch.sin),
-    "cos": _elementary(torch.cos),
-    "tan": _elementary(torch.tan),
-    "exp": _elementary(torch.exp),
-    "log": _elementary(torch.log),
-    "sqrt": _elementary(torch.sqrt),
-    "sinh": _elementary(torch.sinh),
-    "cosh": _elementary(torch.cosh),
-    "tanh": _elementary(torch.tanh),
-    "atan": _elementary(torch.atan),
-    "Abs": _elementary(torch.abs),
-    "sign": _elementary(torch.sign),
-    "pi": torch.pi,
+    **{
+        name: _elementary(getattr(torch, name), getattr(math, name))
+        for name in ("sin", "cos", "tan", "exp", "log", "sqrt", "sinh", "cosh", "tanh", "atan")
+    },
+    "Abs": _elementary(torch.abs, abs),
+    "sign": _elementary(torch.sign, lambda z: float((z > 0) - (z < 0))),
+    "pi": math.pi,
 }
 
 

@@ -254,7 +254,7 @@ def _linear(h: Any, weight: Any, bias: Any = None) -> Feature:
         if h.tape is not None:
             h.tape.append(LinearUse(weight, bias, channels.detach(), (z.channels,)))
         return z
-    value, slopes = nn.functional.linear(h.value, weight, bias), h.slopes @ weight.mT
+    value, slopes = nn.functional.linear(h.value, weight, bias).to(h.dtype), (h.slopes @ weight.mT).to(h.dtype)
     if h.tape is not None:
         n = h.value.shape[0]
         slopes = slopes.expand(-1, n, -1)  # one tensor a point, whose gradients are kept apart

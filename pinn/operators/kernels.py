@@ -58,13 +58,15 @@ class Kernels:
 
 
 class _Linear(torch.autograd.Function):
-    """`H W^T` on all channels and `+ b` on the value."""
+    """`H W^T` on all channels and `+ b` on the value; under autocast the products alone are of low precision."""
 
     @staticmethod
     def forward(ctx, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(h, weight)
         ctx.has_bias = bias is not None
-        out = torch.nn.functional.linear(h, weight)
+        kind = h.device.type
+        ctx.products = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else h.dtype
+        out = torch.nn.functional.linear(h.to(ctx.products), weight.to(ctx.products)).to(h.dtype)
         if bias is not None:
             out[0] += bias
         return out
@@ -72,9 +74,9 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor):
         h, weight = ctx.saved_tensors
-        flat = grad.reshape(-1, grad.shape[-1])
-        grad_h = (flat @ weight).view(h.shape) if ctx.needs_input_grad[0] else None
-        grad_weight = flat.mT @ h.reshape(-1, h.shape[-1]) if ctx.needs_input_grad[1] else None
+        flat, rows = grad.reshape(-1, grad.shape[-1]).to(ctx.products), h.reshape(-1, h.shape[-1]).to(ctx.products)
+        grad_h = (flat @ weight.to(ctx.products)).to(h.dtype).view(h.shape) if ctx.needs_input_grad[0] else None
+        grad_weight = (flat.mT @ rows).to(weight.dtype) if ctx.needs_input_grad[1] else None
         grad_bias = grad[0].flatten(0, -2).sum(0) if ctx.has_bias else None
         return grad_h, grad_weight, grad_bias
 

@@ -11,19 +11,22 @@ import yaml
 from pinn.networks import MLP
 from pinn.problem import Problem
 from pinn.residuals import Residuals
-from pinn.sampling import centres
+from pinn.sampling import Sobol, centres, points
 from pinn.schema import Config, ConfigError, check, did_you_mean
 from pinn.solution import Solution
 from pinn.training.files import CHECKPOINT, CONFIG, RESULT
 
 NETWORKS = {"mlp": MLP}
+CHECKED = 4  # points of each place on which the engines are compared
+TOLERATED = {"float64": 1e-7, "float32": 1e-2}  # relative difference; rounding is a thousand times less
 
 
 def build(problem: Problem, config: Config) -> Residuals:
     """The network with its hard conditions, the learned parameters and the residuals, in the configured precision.
 
     Raises:
-        ConfigError: A weight is given to an equation that is none, or points crowd where there is nothing.
+        ConfigError: A weight is given to an equation that is none, points crowd where there is nothing, or the
+            derivative engines disagree.
     """
     for name in config.balancing.weights:
         if name not in problem.equations:
@@ -38,7 +41,21 @@ def build(problem: Problem, config: Config) -> Residuals:
     network = NETWORKS[config.network.name](problem.domain.lower, problem.domain.upper, len(problem.fields), **options)
     residuals = Residuals(problem, network.to(getattr(torch, config.precision.dtype)), config.derivatives.engine)
     torch.set_float32_matmul_precision(config.precision.matmul)
+    _check_engines(problem, config, residuals)
     return residuals
+
+
+def _check_engines(problem: Problem, config: Config, residuals: Residuals) -> None:
+    """Jets against nested autograd, on a few points of this very problem and network."""
+    if config.derivatives.engine == "autograd":
+        return
+    kind = {"seed": config.seed, "step": 0, "dtype": getattr(torch, config.precision.dtype), "device": "cpu"}
+    apart = residuals.disagreement(points(problem.domain, dict.fromkeys(residuals.places, CHECKED), Sobol(), **kind))
+    if not apart <= TOLERATED[config.precision.dtype]:
+        raise ConfigError(
+            f"the two derivative engines differ by {apart:.1e} on this problem and network, so one of them is wrong; "
+            "take derivatives=autograd, and please report it."
+        )
 
 
 def load(directory: str | Path) -> Solution:

@@ -13,8 +13,9 @@ import torch
 from omegaconf import OmegaConf
 
 from pinn.app import CONFIGS, solve
+from pinn.operators import jets
 from pinn.problem import Problem
-from pinn.schema import check
+from pinn.schema import ConfigError, check
 from pinn.training.build import build
 from pinn.training.module import PINN
 
@@ -90,3 +91,10 @@ def test_a_signal_leaves_a_checkpoint_and_says_so(name, status, tmp_path):
     assert process.wait(60) == status
     assert (tmp_path / "out" / "last.ckpt").exists()
     assert '"steps": ' in (tmp_path / "out" / "result.json").read_text()
+
+
+def test_training_is_refused_where_the_engines_disagree(monkeypatch):
+    right = jets.ELEMENTARY["sin"]
+    monkeypatch.setitem(jets.ELEMENTARY, "sin", lambda z, order: [s * (1 + 1e-5) for s in right(z, order)])
+    with pytest.raises(ConfigError, match="engines differ by 1.0e-05"):
+        module()
