@@ -339,7 +339,7 @@ def _gather(parts: Sequence[Any], join: Callable[[list[Tensor]], Tensor]) -> Fea
 def _getitem(h: Feature, index: Any) -> Feature:
     """Slices of the features; the axis of the points stays whole."""
     index = index if isinstance(index, tuple) else (index,)
-    if index[0] is Ellipsis:
+    if index[0] is Ellipsis and h.dim() > 1:
         return h.map(lambda c: c[index])
     if not (isinstance(index[0], slice) and index[0] == slice(None)) or any(isinstance(i, Feature) for i in index):
         raise NoJetRule("points are picked out")

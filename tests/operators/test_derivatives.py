@@ -216,6 +216,11 @@ class MixesPoints(NoJets):
         return self.layer(x - x.mean(0))
 
 
+class PicksPoints(NoJets):
+    def forward(self, x):
+        return self.layer(x) + self.layer(x)[:, 0][..., 0]
+
+
 @pytest.mark.parametrize("kind", [NoJets, Branches])
 def test_without_a_jet_rule_the_reference_engine_answers_and_one_line_says_so(kind, caplog):
     network, points = kind().double(), torch.rand(4, 2, dtype=torch.float64)
@@ -230,7 +235,8 @@ def test_without_a_jet_rule_the_reference_engine_answers_and_one_line_says_so(ki
 
 def test_a_network_that_mixes_points_gets_no_jets():
     plan = operators.plan({"r": "lap(u)"}, coordinates=["x", "y"], fields=["u"])
-    assert jet_values(MixesPoints().double(), torch.rand(4, 2, dtype=torch.float64), plan) is None
+    for kind in (MixesPoints, PicksPoints):
+        assert jet_values(kind().double(), torch.rand(4, 2, dtype=torch.float64), plan) is None
 
 
 def test_inputs_are_learned_parameters_or_columns():
