@@ -20,14 +20,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from pinn.problem import configs
 from pinn.schema import Config, ConfigError, check, choices_with, did_you_mean, known_keys
 
 if TYPE_CHECKING:
     from pinn.problem import Problem
     from pinn.solution import Solution
 
-HERE = Path(__file__).resolve().parent
-CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parent / "configs"  # in a wheel; in a checkout
+CONFIGS = configs()
 LOADED = time.time()
 USER_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ConfigError)
 

@@ -205,7 +205,7 @@ class Problem:
 
 def configs() -> Path:
     """The folder of the configurations: beside the package in a checkout, inside it in a wheel."""
-    package = Path(__file__).parent
+    package = Path(__file__).resolve().parent
     return next(folder for folder in (package / "configs", package.parent / "configs") if (folder / "pde").is_dir())
 
 
