@@ -81,8 +81,8 @@ def test_a_run_of_ones_own_problem_and_what_it_leaves(command, capsys):
     losses = {f"{kind}/{name}" for kind in ("loss", "weight") for name in ("first", "second", "v_ends")}
     assert set(rows[0]) == {"step", "time/step", "parameter/k", *losses}
     result = json.loads(Path("out/result.json").read_text())
-    keys = "status pde seed precision engine compiled channels steps seconds error residual loss parameters versions command"
-    assert set(result) == set(keys.split())
+    keys = "status pde seed precision engine compiled channels steps seconds error residual loss parameters"
+    assert set(result) == {*keys.split(), "versions", "command"}
     assert (result["status"], result["pde"], result["seed"], result["steps"]) == ("finished", "own", 4, 3)
     assert (result["precision"], result["engine"], result["error"]) == ("fp64", "jet", None)
     assert set(result["loss"]) == {"first", "second", "v_ends"}
