@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from torch import Tensor, nn
 
 from pinn import operators
@@ -152,6 +153,8 @@ def picture(rows: list[dict[str, object]], path: Path) -> None:
     channels = {str(row["task"]): float(str(row["channels"])) for row in rows}
     axes.plot(range(len(tasks)), [channels[task] for task in tasks], "k_", markersize=28, label="channels")
     axes.set_yscale("log")
+    axes.set_yticks([2, 5, 10, 20, 50, 100], ["2", "5", "10", "20", "50", "100"])
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set_ylabel("plain steps")
     axes.set_xticks(range(len(tasks)), [task.replace("_", " ") for task in tasks], rotation=35, ha="right")
     axes.legend(frameon=False, fontsize=8)
