@@ -28,11 +28,6 @@ class LinearOperator:
 
     terms: tuple[tuple[str, Exponents, Fraction], ...]
 
-    @property
-    def order(self) -> int:
-        """The highest order of a derivative in it."""
-        return max(sum(exponents) for _, exponents, _ in self.terms)
-
     def symbols(self) -> dict[str, dict[Exponents, Fraction]]:
         """Per field, the polynomial in `d` as {exponents: coefficient}."""
         result: dict[str, dict[Exponents, Fraction]] = {}

@@ -34,7 +34,7 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 }
 
 
-COMPILATION = 3.0  # seconds a channel, about: 13 s for the Laplacian, 34 s for the biharmonic operator in the plane
+COMPILATION = 3.0  # seconds a channel, roughly: see warm_up_seconds in experiments/operators/results.csv
 SAVED = 0.25  # part of an eager step, at least
 log = logging.getLogger("pinn")
 
