@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pinn.geometry import Place, Points
 from pinn.language import normal
 from pinn.networks import HardConditions
-from pinn.operators import ENGINES, Engine, LinearUse, Plan, derivatives, jet_values, plan
+from pinn.operators import ENGINES, ConstantUse, Engine, LinearUse, Plan, Tape, derivatives, jet_values, plan
 from pinn.problem import Equation, Problem
 
 
@@ -95,7 +95,9 @@ class Residuals(nn.Module):
 
         A row depends on one point alone. So one backward pass an equation gives the whole Jacobian: each linear layer's
         weight gradient is the product of its input channels A and of the gradients G at its output channels,
-        `J = sum_c G[c, n, o] A[c, n, i]`. Networks without jet rules are differentiated point by point.
+        `J = sum_c G[c, n, o] A[c, n, i]`; a parameter that scales or shifts features is expanded to one a point, and
+        what is computed from parameters passes its gradients on. Networks without jet rules are differentiated point by
+        point.
         """
         chosen: list[Tensor] = list(self.parameters() if parameters is None else parameters)
         rows = []
@@ -107,25 +109,24 @@ class Residuals(nn.Module):
         self, points: Points, plan: Plan, weights: Mapping[str, float | Tensor], parameters: list[Tensor]
     ) -> Iterator[tuple[Tensor, Tensor]]:
         n = points.x.shape[0]
-        tape: list[LinearUse] = []
+        tape: Tape = []
         with torch.enable_grad():
             learned = {name: p.expand(n) for name, p in self.learned.items()}
             values = jet_values(self.solution, points.x, plan, tape) if self.engine == "jet" else None
-            chosen = {id(p) for p in parameters}
-            used = {id(p): e for p, e in zip(self.learned.values(), learned.values(), strict=True) if id(p) in chosen}
-            tape = [use for use in tape if id(use.weight) in chosen or id(use.bias) in chosen]
-            if values is None or not chosen <= {id(p) for use in tape for p in (use.weight, use.bias)} | set(used):
+            if values is None:
                 yield from self._pointwise(points, plan, weights, parameters)
                 return
+            tape += [ConstantUse(p, learned[name]) for name, p in self.learned.items()]
+            tape = [use for use in tape if any(_reaches(t, parameters) for t in _tensors(use))]
             residuals = plan.results(values, points.x, {**learned, **self._normals(points)})
-            outputs = [z for use in tape for z in use.outputs] + list(used.values())
+            outputs = [z for use in tape for z in _outputs(use)]
             for name, residual in residuals.items():
                 scale = _scale(weights, name, residual)
                 gradients = iter(_gradients(residual.sum(), outputs))
-                columns: dict[int, Tensor] = {}
+                columns = {id(p): residual.new_zeros(n, p.numel()) for p in parameters}
                 for use in tape:
-                    _add_layer(columns, use, [next(gradients) for _ in use.outputs])
-                columns |= {key: next(gradients).unsqueeze(1) for key in used}
+                    for tensor, gradient in _per_point(use, [next(gradients) for _ in _outputs(use)]):
+                        _add_columns(columns, tensor, gradient, parameters)
                 yield scale * residual.detach(), scale * torch.cat([columns[id(p)] for p in parameters], dim=1)
 
     def _pointwise(
@@ -160,15 +161,44 @@ def _gradients(value: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
     return torch.autograd.grad(value, inputs, retain_graph=True, allow_unused=True, materialize_grads=True)
 
 
-def _add_layer(columns: dict[int, Tensor], use: LinearUse, at_outputs: list[Tensor]) -> None:
-    """Add a linear layer's per-point gradients (N, P_layer); a layer used twice has two parts."""
+def _outputs(use: LinearUse | ConstantUse) -> tuple[Tensor, ...]:
+    return use.outputs if isinstance(use, LinearUse) else (use.output,)
+
+
+def _tensors(use: LinearUse | ConstantUse) -> list[Tensor]:
+    tensors = [use.weight, use.bias] if isinstance(use, LinearUse) else [use.constant]
+    return [tensor for tensor in tensors if tensor is not None]
+
+
+def _reaches(tensor: Tensor, parameters: list[Tensor]) -> bool:
+    """Whether it is one of the parameters, or depends on one."""
+    if tensor.grad_fn is None:
+        return any(tensor is p for p in parameters)
+    found = torch.autograd.grad(tensor.sum(), parameters, retain_graph=True, allow_unused=True)
+    return any(gradient is not None for gradient in found)
+
+
+def _per_point(use: LinearUse | ConstantUse, at_outputs: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    """The tensors of one use and their gradients point by point, (N, ...)."""
+    if isinstance(use, ConstantUse):
+        yield use.constant, at_outputs[0].reshape(-1, *use.constant.shape)
+        return
     value, *slopes = at_outputs
     channels = torch.cat([value.unsqueeze(0), *slopes]) if slopes else value
-    parts = [(use.weight, torch.einsum("cno,cni->noi", channels, use.inputs).flatten(1))]
-    if use.bias is not None:
-        parts.append((use.bias, channels[0]))
-    for parameter, gradient in parts:
-        columns[id(parameter)] = columns[id(parameter)] + gradient if id(parameter) in columns else gradient
+    yield use.weight, torch.einsum("cno,cni->noi", channels, use.inputs)
+    if use.bias is not None and use.has_value:
+        yield use.bias, channels[0]
+
+
+def _add_columns(columns: dict[int, Tensor], tensor: Tensor, gradient: Tensor, parameters: list[Tensor]) -> None:
+    """Add per-point gradients (N, ...) of a tensor to the columns of the parameter that it is, or depends on."""
+    if id(tensor) in columns:
+        columns[id(tensor)] += gradient.reshape(len(gradient), -1)
+    elif tensor.grad_fn is not None:
+        options = {"is_grads_batched": True, "retain_graph": True, "allow_unused": True}
+        for p, found in zip(parameters, torch.autograd.grad(tensor, parameters, gradient, **options), strict=True):
+            if found is not None:
+                columns[id(p)] += found.reshape(len(found), -1)
 
 
 def _by_place(equations: Iterable[Equation]) -> dict[Place, list[Equation]]:

@@ -8,16 +8,18 @@ It stands on its own, for anyone with a plain `nn.Module`:
 
 from pinn.operators.algebra import Algebra, minimal_algebra
 from pinn.operators.engine import ENGINES, Engine, derivatives, jet_values
-from pinn.operators.jets import LinearUse, NoJetRule
+from pinn.operators.feature import ConstantUse, LinearUse, NoJetRule, Tape
 from pinn.operators.planner import Plan, plan
 
 __all__ = [
     "ENGINES",
     "Algebra",
+    "ConstantUse",
     "Engine",
     "LinearUse",
     "NoJetRule",
     "Plan",
+    "Tape",
     "derivatives",
     "jet_values",
     "minimal_algebra",

@@ -13,10 +13,11 @@ inverse systems, and the channels are the dual of a Weil algebra (Ishii 2021, ar
 Shape letters: C channels, D coordinates.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import product
 from math import comb, prod
 
 Exponents = tuple[int, ...]
@@ -55,32 +56,21 @@ class Algebra:
         In reduced echelon form c_ijk is the coefficient of `xi**m_j eta**m_k` in `b_i(xi + eta)`, where m_j is the
         pivot of b_j: a multinomial times the coefficient of the monomial `m_j + m_k` in b_i.
         """
+        place = {pivot: i for i, pivot in enumerate(self.pivots)}
         return tuple(
             tuple(
-                (float(polynomial[total] * _choose(total, a)), j, k)
-                for j, a in enumerate(self.pivots)
-                for k, b in enumerate(self.pivots)
-                if (total := _add(a, b)) in polynomial
+                sorted(
+                    (
+                        (float(coefficient * _choose(total, a)), place[a], place[b])
+                        for total, coefficient in polynomial.items()
+                        for a, b in _halves(total)
+                        if a in place and b in place
+                    ),
+                    key=lambda term: term[1:],
+                )
             )
             for polynomial in self.basis
         )
-
-    def powers(self) -> list[dict[int, tuple[Term, ...]]]:
-        """How to build the powers of a jet `n` without value, from n**2 up to the first that vanishes.
-
-        Entry p holds for n**(p+2) the terms of each nonzero channel: products of n**(p+1), or of n itself, with n.
-        """
-        nonzero, result = set(range(1, self.channels)), []
-        while True:
-            power = {}
-            for i, terms in enumerate(self.products):
-                kept = tuple((c, j, k) for c, j, k in terms if j in nonzero and k)
-                if kept:
-                    power[i] = _merge(kept) if not result else kept
-            if not power:
-                return result
-            result.append(power)
-            nonzero = set(power)
 
     def seeds(self) -> list[list[float]]:
         """(C, D): channel i of the coordinate x_k is the coefficient of xi_k in b_i."""
@@ -125,8 +115,10 @@ def _rank(exponents: Exponents) -> tuple[int, Exponents]:
     return sum(exponents), exponents
 
 
-def _add(a: Exponents, b: Exponents) -> Exponents:
-    return tuple(i + j for i, j in zip(a, b, strict=True))
+def _halves(total: Exponents) -> Iterator[tuple[Exponents, Exponents]]:
+    """All pairs of exponents with this sum."""
+    for a in product(*(range(n + 1) for n in total)):
+        yield a, tuple(n - i for n, i in zip(total, a, strict=True))
 
 
 def _unit(k: int, dimensions: int) -> Exponents:
@@ -156,12 +148,3 @@ def _reduce(polynomial: Polynomial, rows: Mapping[Exponents, Polynomial]) -> Pol
 def _derivative(polynomial: Polynomial, k: int) -> Polynomial:
     unit = _unit(k, len(next(iter(polynomial))))
     return {tuple(i - j for i, j in zip(e, unit, strict=True)): c * e[k] for e, c in polynomial.items() if e[k]}
-
-
-def _merge(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    """Terms of a square: (j, k) and (k, j) are one."""
-    merged: dict[tuple[int, int], float] = {}
-    for c, j, k in terms:
-        key = (min(j, k), max(j, k))
-        merged[key] = merged.get(key, 0.0) + c
-    return tuple((c, j, k) for (j, k), c in merged.items())

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from pinn.operators.autograd import operator_values
-from pinn.operators.jets import LinearUse, NoJetRule, network_jet
+from pinn.operators.feature import NoJetRule, Tape
+from pinn.operators.jets import network_jet
 from pinn.operators.planner import Plan
 
 Engine = Literal["jet", "autograd"]
@@ -51,19 +52,17 @@ def derivatives(
     return plan.results(values, points, inputs or {})
 
 
-def jet_values(
-    network: nn.Module, points: Tensor, plan: Plan, tape: list[LinearUse] | None = None
-) -> dict[str, Tensor] | None:
+def jet_values(network: nn.Module, points: Tensor, plan: Plan, tape: Tape | None = None) -> dict[str, Tensor] | None:
     """The operators' values (N,) by one pass of jets; None, and one line in the log, where the network has no jet rule.
 
     Args:
         network: Maps (N, D) to (N, F).
         points: (N, D).
         plan: From `plan`.
-        tape: Where given, the uses of linear layers are appended to it.
+        tape: Where given, the uses of parameters are appended to it.
     """
     try:
-        channels = network_jet(network, points, plan.kernels, tape)
+        channels = network_jet(network, points, plan.kernels, plan.wanted, tape)
     except NoJetRule as error:
         _say_once(f"derivatives: autograd engine for {type(network).__name__}: {error}")
         return None
@@ -73,7 +72,7 @@ def jet_values(
             f"a column each for {', '.join(plan.fields)}"
         )
     return {
-        name: torch.stack([coefficient * channels[i, :, f] for i, f, coefficient in triples]).sum(0)
+        name: torch.stack([coefficient * channels[row, :, f] for row, f, coefficient in triples]).sum(0)
         for name, triples in plan.read_outs.items()
     }
 

@@ -21,7 +21,7 @@ from pinn.language import (
     torch_function,
 )
 from pinn.operators.algebra import Algebra, minimal_algebra
-from pinn.operators.kernels import Kernels
+from pinn.operators.kernels import Kernels, Wanted
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Plan:
         inputs: Names that the expressions need besides points and fields: learned parameters, components of normals.
         combine: Operator values, coordinates and inputs to the results.
         kernels: The jet rules of the smallest algebra that carries every operator.
-        read_outs: Per operator the triples (channel, field, coefficient) whose sum is its value.
+        wanted: The blocks of channels that the operators' values are read from.
+        read_outs: Per operator the triples (row of the wanted channels, field, coefficient) whose sum is its value.
     """
 
     names: tuple[str, ...]
@@ -46,6 +47,7 @@ class Plan:
     inputs: tuple[str, ...]
     combine: Callable[..., list[Tensor]]
     kernels: Kernels
+    wanted: Wanted
     read_outs: dict[str, list[tuple[int, int, float]]]
 
     @property
@@ -121,9 +123,12 @@ def plan(
     combine = torch_function(arguments, list(joint.expression))
     symbols = [symbol for operator in operators.values() for symbol in operator.symbols().values()]
     kernels = Kernels(minimal_algebra(symbols, len(coordinates)))
-    read_outs = {name: _read_out(operator, kernels.algebra, list(fields)) for name, operator in operators.items()}
+    channels = {name: _read_out(operator, kernels.algebra, list(fields)) for name, operator in operators.items()}
+    wanted = kernels.blocks_of([channel for triples in channels.values() for channel, _, _ in triples])
+    rows = {channel: row for row, channel in enumerate(kernels.channels_of(wanted))}
+    read_outs = {name: [(rows[channel], f, c) for channel, f, c in triples] for name, triples in channels.items()}
     names = tuple(parsed), tuple(coordinates), tuple(fields)
-    return Plan(*names, operators, tuple(outside), combine, kernels, read_outs)
+    return Plan(*names, operators, tuple(outside), combine, kernels, wanted, read_outs)
 
 
 def _read_out(operator: LinearOperator, algebra: Algebra, fields: list[str]) -> list[tuple[int, int, float]]:
