@@ -8,17 +8,14 @@ Shape letters: C channels, B blocks, D coordinates.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 from pinn.operators.algebra import Algebra, Term
 
-SHORTEST = 8  # channels of a block: below this, channel by channel is no slower, and compiled code fuses better
+SHORTEST = 32  # channels of a block: below this, channel by channel is no slower, and compiled code fuses better
 
 Products = tuple[tuple[Term, ...], ...]
 
 
-@dataclass(frozen=True)
 class Blocks:
     """A partition of the channels, and the product rule between its parts.
 
@@ -27,45 +24,26 @@ class Blocks:
         lengths: Its number of channels.
         products: For each block i the terms (c, j, k): c times the product of the blocks j and k, channel by channel,
             a block of one channel going with each channel of a longer one; where i has one channel, their sum.
+        powers: How to build the powers of a jet `n` without value, from n**2 up to the first that vanishes: entry p
+            holds for n**(p+2) the terms of each nonzero block, products of n**(p+1), or of n itself, with n.
+        every: All blocks.
     """
 
-    starts: tuple[int, ...]
-    lengths: tuple[int, ...]
-    products: Products
+    def __init__(self, starts: Sequence[int], lengths: Sequence[int], products: Products):
+        self.starts, self.lengths, self.products = tuple(starts), tuple(lengths), products
+        self.powers = _powers(products)
+        self.every = tuple(range(len(self.starts)))
+        self._needed: dict[tuple[int, ...], list[dict[int, tuple[Term, ...]]]] = {}
 
-    @cached_property
-    def powers(self) -> list[dict[int, tuple[Term, ...]]]:
-        """How to build the powers of a jet `n` without value, from n**2 up to the first that vanishes.
-
-        Entry p holds for n**(p+2) the terms of each nonzero block: products of n**(p+1), or of n itself, with n.
-        """
-        nonzero, result = set(range(1, len(self.starts))), []
-        while True:
-            power = {}
-            for i, terms in enumerate(self.products):
-                kept = tuple((c, j, k) for c, j, k in terms if j in nonzero and k)
-                if kept:
-                    power[i] = _merge(kept) if not result else kept
-            if not power:
-                return result
-            result.append(power)
-            nonzero = set(power)
-
-    def needed_powers(self, wanted: Iterable[int]) -> list[dict[int, tuple[Term, ...]]]:
-        """The same, without what the wanted blocks of a power series of n do not need."""
-        result, wanted = [], set(wanted)
-        needed: set[int] = set()
-        for power in reversed(self.powers):
-            kept = {i: terms for i, terms in power.items() if i in wanted | needed}
-            needed = {j for terms in kept.values() for _, j, _ in terms}
-            result.append(kept)
-        return result[::-1]
+    def powers_for(self, wanted: tuple[int, ...]) -> list[dict[int, tuple[Term, ...]]]:
+        """The powers of `n`, without what the wanted blocks of a power series of n do not need."""
+        if wanted not in self._needed:
+            self._needed[wanted] = _needed(self.powers, set(wanted))
+        return self._needed[wanted]
 
     def block(self, channel: int) -> int:
         """The block that a channel is in."""
-        return next(
-            b for b, (start, n) in enumerate(zip(self.starts, self.lengths, strict=True)) if channel < start + n
-        )
+        return max(b for b, start in enumerate(self.starts) if start <= channel)
 
 
 def partition(algebra: Algebra) -> Blocks:
@@ -109,7 +87,7 @@ def _of_lengths(products: Products, lengths: Sequence[int]) -> Blocks | None:
         if written != sorted(_spread(i, terms, starts, lengths)):
             return None
         between.append(tuple(terms))
-    return Blocks(tuple(starts), tuple(lengths), tuple(between))
+    return Blocks(starts, lengths, tuple(between))
 
 
 def _spread(
@@ -121,6 +99,29 @@ def _spread(
         for t in range(n):
             o, p, q = (starts[b] + (t if lengths[b] > 1 else 0) for b in (i, j, k))
             yield o, c, p, q
+
+
+def _powers(products: Products) -> list[dict[int, tuple[Term, ...]]]:
+    nonzero, result = set(range(1, len(products))), []
+    while True:
+        power = {}
+        for i, terms in enumerate(products):
+            kept = tuple((c, j, k) for c, j, k in terms if j in nonzero and k)
+            if kept:
+                power[i] = _merge(kept) if not result else kept
+        if not power:
+            return result
+        result.append(power)
+        nonzero = set(power)
+
+
+def _needed(powers: list[dict[int, tuple[Term, ...]]], wanted: set[int]) -> list[dict[int, tuple[Term, ...]]]:
+    result, needed = [], set()
+    for power in reversed(powers):
+        kept = {i: terms for i, terms in power.items() if i in wanted | needed}
+        needed = {j for terms in kept.values() for _, j, _ in terms}
+        result.append(kept)
+    return result[::-1]
 
 
 def _merge(terms: tuple[Term, ...]) -> tuple[Term, ...]:

@@ -114,7 +114,7 @@ class Feature:
     @property
     def channels(self) -> Tensor:
         """(C, N, ...), all of them."""
-        return self.at(self.kernels.every)
+        return self.at(self.kernels.blocks.every)
 
     def as_affine(self, value: Tensor, slopes: Tensor) -> Self:
         """Another feature of the same network, affine."""

@@ -27,7 +27,6 @@ class Kernels:
     def __init__(self, algebra: Algebra):
         self.algebra = algebra
         self.blocks = partition(algebra)
-        self.every: Wanted = tuple(range(len(self.blocks.starts)))
         self.seeds = algebra.seeds()
         self.homogeneous = [
             _homogeneous(algebra.basis[start : start + n])
@@ -145,13 +144,12 @@ class _Compose(torch.autograd.Function):
     def backward(ctx, grad: Tensor):
         (h,) = ctx.saved_tensors
         blocks, order = ctx.blocks, len(ctx.blocks.powers) + 2
-        every = tuple(range(len(blocks.starts)))
         if torch.compiler.is_compiling():
-            slope = _taylor(h, ctx.table(h[0], order)[1:], blocks, every)
+            slope = _taylor(h, ctx.table(h[0], order)[1:], blocks, blocks.every)
             return _adjoint(grad, slope.parts, blocks, ctx.wanted).tensor(), None, None, None
         out = torch.empty_like(h)
         for part, part_grad, part_out in _chunks(h, grad, out):
-            slope = _taylor(part, ctx.table(part[0], order)[1:], blocks, every)
+            slope = _taylor(part, ctx.table(part[0], order)[1:], blocks, blocks.every)
             _adjoint(part_grad, slope.parts, blocks, ctx.wanted, part_out)
         return out, None, None, None
 
@@ -247,7 +245,7 @@ def _taylor(h: Tensor, s: list[Tensor], blocks: Blocks, wanted: Wanted, out: Ten
             result.put(i, s[0])
     lower: Sequence[Tensor] = channels
     scale = 1.0
-    for order, power in enumerate(blocks.needed_powers(wanted), start=2):
+    for order, power in enumerate(blocks.powers_for(wanted), start=2):
         scale /= order
         current = _Sums(h[0], blocks.lengths)
         for b, terms in power.items():
