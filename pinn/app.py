@@ -112,7 +112,9 @@ def _run(composed: DictConfig, started: float) -> int:
     from pinn.training.run import rank, train
 
     residuals = build(problem, config)
-    if rank() > 0:  # the first process made the directory; Lightning or a launcher started this one
+    if config.dry_run:
+        directory = None
+    elif rank() > 0:  # the first process made the directory; Lightning or a launcher started this one
         directory = Path(os.environ.get("PINN_RUN_DIR") or config.run_dir or ".")
     else:
         directory = new_directory(config, choice, HydraConfig.get().job.num if sweep else None)

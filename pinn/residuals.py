@@ -6,6 +6,7 @@ Shape letters: N points, M residuals of all equations, P parameters, C channels,
 """
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
@@ -14,7 +15,9 @@ from torch import Tensor, nn
 from pinn.geometry import Place, Points
 from pinn.language import normal
 from pinn.networks import HardConditions
-from pinn.operators import ENGINES, ConstantUse, Engine, LinearUse, Plan, Tape, derivatives, jet_values, plan
+from pinn.operators import ENGINES, Engine, Plan, Tape, derivatives, jet_values, plan
+from pinn.operators.jacobian import expanded, gradients, jacobians
+from pinn.operators.slices import bytes_a_point, even, points_in_cache
 from pinn.problem import Equation, Problem
 
 
@@ -25,6 +28,7 @@ class Residuals(nn.Module):
         problem: The problem.
         network: Maps (N, D) to (N, F); conditions enforced by construction are built around it.
         engine: `jet` or `autograd`.
+        memory_budget: Bytes that the tensors of a step may take; None for what there is.
 
     Attributes:
         solution: The network with its conditions: maps (N, D) to (N, F).
@@ -32,7 +36,9 @@ class Residuals(nn.Module):
         plans: One plan a place.
     """
 
-    def __init__(self, problem: Problem, network: nn.Module, engine: Engine = "jet"):
+    def __init__(
+        self, problem: Problem, network: nn.Module, engine: Engine = "jet", memory_budget: float | None = None
+    ):
         super().__init__()
         self.network = network
         self.solution = network if not problem.hard else HardConditions(
@@ -45,6 +51,8 @@ class Residuals(nn.Module):
         like = next(network.parameters())
         self.learned = nn.ParameterDict({name: nn.Parameter(like.new_tensor(v)) for name, v in problem.learned.items()})
         self.engine: Engine = engine
+        self.memory_budget = memory_budget
+        self._at_a_time: dict[Place, int] = {}
         self._compiled: Callable[..., dict[str, Tensor]] | None = None
         self.coordinate_names = problem.coordinate_names
         self.groups = _by_place(problem.equations.values())
@@ -64,6 +72,11 @@ class Residuals(nn.Module):
         return max(planned.channels for planned in self.plans.values())
 
     @property
+    def bytes_a_number(self) -> int:
+        """Of the parameters."""
+        return next(self.parameters()).element_size()
+
+    @property
     def compiled(self) -> bool:
         """Whether steps go through compiled code."""
         return self._compiled is not None
@@ -73,17 +86,49 @@ class Residuals(nn.Module):
         self._compiled = torch.compile(derivatives, fullgraph=True, dynamic=False) if wanted else None
 
     def forward(self, points: Mapping[Place, Points]) -> dict[str, Tensor]:
-        """{equation: (N,)} at the points of its place."""
+        """{equation: (N,)} at the points of its place, for the places that are given."""
+        evaluate = self._compiled if self._compiled and torch.is_grad_enabled() else derivatives
         result: dict[str, Tensor] = {}
-        for place, planned in self.plans.items():
-            inputs = {**self.learned, **self._normals(points[place])}
-            evaluate = self._compiled if self._compiled and torch.is_grad_enabled() else derivatives
-            result |= evaluate(self.solution, points[place].x, planned, engine=self.engine, inputs=inputs)
+        for place, at in points.items():
+            result |= self._at(place, at, evaluate)
         return result
 
     def vector(self, points: Mapping[Place, Points], weights: Mapping[str, float | Tensor]) -> Tensor:
         """`r = [sqrt(w_e / N_e) * residual_e]` over all equations, (M,); the loss is `r @ r`."""
-        return torch.cat([_scale(weights, name, r) * r for name, r in self(points).items()])
+        parts: dict[str, list[Tensor]] = {}
+        for place, n, part in self._slices(points):
+            for name, r in self({place: part}).items():
+                parts.setdefault(name, []).append(_scale(weights, name, n) * r)
+        return torch.cat([torch.cat(r) for r in parts.values()])
+
+    @torch.no_grad()
+    def losses(self, points: Mapping[Place, Points]) -> dict[str, Tensor]:
+        """The mean square of each equation's residual."""
+        result: dict[str, Tensor] = {}
+        for place, n, part in self._slices(points):
+            for name, r in self({place: part}).items():
+                _add(result, name, r.detach().square().sum() / n)
+        return result
+
+    def gradient(
+        self, points: Mapping[Place, Points], weights: Mapping[str, float | Tensor]
+    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """The mean square of each equation's residual, and the gradient of their weighted sum in every parameter.
+
+        A mean square is a sum over points, so the gradient is that of slices of points, added: exact, in less memory.
+        """
+        parameters = list(self.parameters())
+        losses: dict[str, Tensor] = {}
+        total = [torch.zeros_like(p) for p in parameters]
+        for place, n, part in self._slices(points):
+            of_part = {name: r.square().sum() / n for name, r in self({place: part}).items()}
+            loss = torch.stack([weights.get(name, 1.0) * value for name, value in of_part.items()]).sum()
+            for gradient, more in zip(total, torch.autograd.grad(loss, parameters, allow_unused=True), strict=True):
+                if more is not None:
+                    gradient.add_(more)
+            for name, value in of_part.items():
+                _add(losses, name, value.detach())
+        return losses, total
 
     def linearise(
         self,
@@ -100,44 +145,64 @@ class Residuals(nn.Module):
         point.
         """
         chosen: list[Tensor] = list(self.parameters() if parameters is None else parameters)
-        rows = []
-        for place, planned in self.plans.items():
-            rows += list(self._linearise_place(points[place], planned, weights, chosen))
-        return torch.cat([r for r, _ in rows]), torch.cat([jacobian for _, jacobian in rows])
+        rows: dict[str, list[tuple[Tensor, Tensor]]] = {}
+        for place, n, part in self._slices(points):
+            for name, r, jacobian in self._linearise_place(part, self.plans[place], chosen):
+                scale = _scale(weights, name, n)
+                rows.setdefault(name, []).append((scale * r, scale * jacobian))
+        r, jacobians = zip(*(pair for pairs in rows.values() for pair in pairs), strict=True)
+        return torch.cat(r), torch.cat(jacobians)
+
+    def _slices(self, points: Mapping[Place, Points]) -> Iterator[tuple[Place, int, Points]]:
+        """A place, the number N of its points, and some of them, until all have come."""
+        for place, at in points.items():
+            n = len(at.x)
+            for part in at.split(even(n, self._most(place, at))):
+                yield place, n, part
+
+    def _most(self, place: Place, at: Points) -> int:
+        """How many points of a place are taken at a time."""
+        if place not in self._at_a_time:
+            bounds = [sys.maxsize]
+            if self.engine == "jet":
+                bounds.append(points_in_cache(self.network, self.plans[place]) or sys.maxsize)
+            if self.memory_budget:
+                bounds.append(max(1, int(self.memory_budget / self._bytes_a_point(place, at))))
+            self._at_a_time[place] = min(bounds)
+        return self._at_a_time[place]
+
+    def _bytes_a_point(self, place: Place, at: Points) -> float:
+        def loss(n: int) -> Tensor:
+            normals = None if at.normals is None else at.normals[:1].expand(n, -1)
+            return torch.cat(list(self._at(place, Points(at.x[:1].expand(n, -1), normals), derivatives).values())).sum()
+
+        return bytes_a_point(loss)
+
+    def _at(self, place: Place, at: Points, evaluate: Callable[..., dict[str, Tensor]]) -> dict[str, Tensor]:
+        inputs = {**self.learned, **self._normals(at)}
+        return evaluate(self.solution, at.x, self.plans[place], engine=self.engine, inputs=inputs)
 
     def _linearise_place(
-        self, points: Points, plan: Plan, weights: Mapping[str, float | Tensor], parameters: list[Tensor]
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        n = points.x.shape[0]
+        self, points: Points, plan: Plan, parameters: list[Tensor]
+    ) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """Each equation's name, residual (N,) and Jacobian (N, P)."""
         tape: Tape = []
         with torch.enable_grad():
-            learned = {name: p.expand(n) for name, p in self.learned.items()}
+            inputs = {name: expanded(p, len(points.x), tape) for name, p in self.learned.items()}
             values = jet_values(self.solution, points.x, plan, tape) if self.engine == "jet" else None
             if values is None:
-                yield from self._pointwise(points, plan, weights, parameters)
+                yield from self._pointwise(points, plan, parameters)
                 return
-            tape += [ConstantUse(p, learned[name]) for name, p in self.learned.items()]
-            tape = [use for use in tape if any(_reaches(t, parameters) for t in _tensors(use))]
-            residuals = plan.results(values, points.x, {**learned, **self._normals(points)})
-            outputs = [z for use in tape for z in _outputs(use)]
-            for name, residual in residuals.items():
-                scale = _scale(weights, name, residual)
-                gradients = iter(_gradients(residual.sum(), outputs))
-                columns = {id(p): residual.new_zeros(n, p.numel()) for p in parameters}
-                for use in tape:
-                    for tensor, gradient in _per_point(use, [next(gradients) for _ in _outputs(use)]):
-                        _add_columns(columns, tensor, gradient, parameters)
-                yield scale * residual.detach(), scale * torch.cat([columns[id(p)] for p in parameters], dim=1)
+            results = plan.results(values, points.x, {**inputs, **self._normals(points)})
+            for name, jacobian in jacobians(results, tape, parameters):
+                yield name, results[name].detach(), jacobian
 
-    def _pointwise(
-        self, points: Points, plan: Plan, weights: Mapping[str, float | Tensor], parameters: list[Tensor]
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    def _pointwise(self, points: Points, plan: Plan, parameters: list[Tensor]) -> Iterator[tuple[str, Tensor, Tensor]]:
         """Row by row by reverse mode: the fallback, whose cost is N backward passes."""
         inputs = {**self.learned, **self._normals(points)}
         for name, residual in derivatives(self.solution, points.x, plan, engine=self.engine, inputs=inputs).items():
-            scale = _scale(weights, name, residual)
-            rows = [torch.cat([g.flatten() for g in _gradients(r, parameters)]) for r in residual]
-            yield scale * residual.detach(), scale * torch.stack(rows)
+            rows = [torch.cat([g.flatten() for g in gradients(r, parameters)]) for r in residual]
+            yield name, residual.detach(), torch.stack(rows)
 
     def disagreement(self, points: Mapping[Place, Points]) -> float:
         """How far the two engines are apart at the points, relative: the larger of residuals and their gradients."""
@@ -156,51 +221,6 @@ class Residuals(nn.Module):
         return {normal(name).name: points.normals[:, k] for k, name in enumerate(self.coordinate_names)}
 
 
-def _gradients(value: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Zero where the value does not depend on an input; the graph stays for the next equation."""
-    return torch.autograd.grad(value, inputs, retain_graph=True, allow_unused=True, materialize_grads=True)
-
-
-def _outputs(use: LinearUse | ConstantUse) -> tuple[Tensor, ...]:
-    return use.outputs if isinstance(use, LinearUse) else (use.output,)
-
-
-def _tensors(use: LinearUse | ConstantUse) -> list[Tensor]:
-    tensors = [use.weight, use.bias] if isinstance(use, LinearUse) else [use.constant]
-    return [tensor for tensor in tensors if tensor is not None]
-
-
-def _reaches(tensor: Tensor, parameters: list[Tensor]) -> bool:
-    """Whether it is one of the parameters, or depends on one."""
-    if tensor.grad_fn is None:
-        return any(tensor is p for p in parameters)
-    found = torch.autograd.grad(tensor.sum(), parameters, retain_graph=True, allow_unused=True)
-    return any(gradient is not None for gradient in found)
-
-
-def _per_point(use: LinearUse | ConstantUse, at_outputs: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-    """The tensors of one use and their gradients point by point, (N, ...)."""
-    if isinstance(use, ConstantUse):
-        yield use.constant, at_outputs[0].reshape(-1, *use.constant.shape)
-        return
-    value, *slopes = at_outputs
-    channels = torch.cat([value.unsqueeze(0), *slopes]) if slopes else value
-    yield use.weight, torch.einsum("cno,cni->noi", channels, use.inputs)
-    if use.bias is not None and use.has_value:
-        yield use.bias, channels[0]
-
-
-def _add_columns(columns: dict[int, Tensor], tensor: Tensor, gradient: Tensor, parameters: list[Tensor]) -> None:
-    """Add per-point gradients (N, ...) of a tensor to the columns of the parameter that it is, or depends on."""
-    if id(tensor) in columns:
-        columns[id(tensor)] += gradient.reshape(len(gradient), -1)
-    elif tensor.grad_fn is not None:
-        options = {"is_grads_batched": True, "retain_graph": True, "allow_unused": True}
-        for p, found in zip(parameters, torch.autograd.grad(tensor, parameters, gradient, **options), strict=True):
-            if found is not None:
-                columns[id(p)] += found.reshape(len(found), -1)
-
-
 def _by_place(equations: Iterable[Equation]) -> dict[Place, list[Equation]]:
     groups: dict[Place, list[Equation]] = {}
     for equation in equations:
@@ -208,7 +228,11 @@ def _by_place(equations: Iterable[Equation]) -> dict[Place, list[Equation]]:
     return groups
 
 
-def _scale(weights: Mapping[str, float | Tensor], name: str, residual: Tensor) -> Tensor | float:
+def _scale(weights: Mapping[str, float | Tensor], name: str, n: int) -> Tensor | float:
     """`sqrt(w / N)`."""
     weight = weights.get(name, 1.0)
-    return (weight / residual.shape[0]) ** 0.5 if isinstance(weight, Tensor) else math.sqrt(weight / residual.shape[0])
+    return (weight / n) ** 0.5 if isinstance(weight, Tensor) else math.sqrt(weight / n)
+
+
+def _add(sums: dict[str, Tensor], name: str, value: Tensor) -> None:
+    sums[name] = sums[name] + value if name in sums else value

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    ByteSize,
     ConfigDict,
     Discriminator,
     Field,
@@ -207,6 +208,8 @@ class Config(_Strict):
     logger: Logger
     seed: NonNegativeInt
     tolerance: NonNegativeFloat
+    memory_budget: ByteSize | None = None
+    dry_run: bool = False
     run_dir: str | None = None
     resume: bool = False
 

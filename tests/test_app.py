@@ -79,10 +79,10 @@ def test_a_run_of_ones_own_problem_and_what_it_leaves(command, capsys):
     rows = list(csv.DictReader(Path("out/metrics.csv").read_text().splitlines()))
     assert [row["step"] for row in rows] == ["1", "2", "3"]
     losses = {f"{kind}/{name}" for kind in ("loss", "weight") for name in ("first", "second", "v_ends")}
-    assert set(rows[0]) == {"step", "time/step", "parameter/k", *losses}
+    assert set(rows[0]) == {"step", "time/step", "memory/peak", "parameter/k", *losses}
     result = json.loads(Path("out/result.json").read_text())
     keys = "status pde seed precision engine compiled channels steps seconds error residual loss parameters"
-    assert set(result) == {*keys.split(), "versions", "command"}
+    assert set(result) == {*keys.split(), "peak_memory_megabytes", "noise_floor", "versions", "command"}
     assert (result["status"], result["pde"], result["seed"], result["steps"]) == ("finished", "own", 4, 3)
     assert (result["precision"], result["engine"], result["error"]) == ("fp64", "jet", None)
     assert set(result["loss"]) == {"first", "second", "v_ends"}

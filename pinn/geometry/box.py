@@ -6,7 +6,7 @@ Shape letters: N points, D coordinates, K faces.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -43,6 +43,14 @@ class Points:
 
     x: Tensor
     normals: Tensor | None = None
+
+    def __getitem__(self, index: slice) -> Points:
+        """Some of the points."""
+        return Points(self.x[index], None if self.normals is None else self.normals[index])
+
+    def split(self, size: int) -> Iterator[Points]:
+        """All of them, so many at a time."""
+        return (self[start : start + size] for start in range(0, len(self.x), size))
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Points:
         """Return the same points on another device, in another dtype, or both."""

@@ -7,7 +7,7 @@ derivatives: the smaller the space of symbols, the fewer channels a jet carries.
 # sympy's own annotations are too narrow
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -27,6 +27,15 @@ class LinearOperator:
     """
 
     terms: tuple[tuple[str, Exponents, Fraction], ...]
+
+    def text(self, coordinates: Sequence[str]) -> str:
+        """As one writes it: `u_xxxx + 2*u_xxyy + u_yyyy`."""
+        written = []
+        for field, exponents, coefficient in self.terms:
+            letters = "".join(name * power for name, power in zip(coordinates, exponents, strict=True))
+            factor = {1: "", -1: "-"}.get(coefficient, f"{float(coefficient):g}*")
+            written.append(f"{factor}{field}_{letters}".removesuffix("_"))
+        return " + ".join(written).replace("+ -", "- ")
 
     def symbols(self) -> dict[str, dict[Exponents, Fraction]]:
         """Per field, the polynomial in `d` as {exponents: coefficient}."""

@@ -45,9 +45,10 @@ class Kernels:
     def expand(self, value: Tensor, slopes: Tensor, wanted: Wanted) -> Tensor:
         """The wanted channels of an affine function (N, ...) with slopes (D, 1 or N, ...): the higher ones vanish."""
         channels = self.channels_of(wanted)
-        seeds = slopes.new_tensor([self.seeds[i] for i in channels if i])
-        rest = torch.tensordot(seeds, slopes.expand(-1, *value.shape), dims=1) if len(seeds) else slopes[:0]
-        return torch.cat([value.unsqueeze(0), rest]) if channels[0] == 0 else rest
+        formed = [value.unsqueeze(0)] if channels[0] == 0 else []
+        if higher := [self.seeds[i] for i in channels if i]:
+            formed.append(torch.tensordot(slopes.new_tensor(higher), slopes.expand(-1, *value.shape), dims=1))
+        return torch.cat(formed)
 
     def linear(self, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """One matrix product for all channels; the bias touches the value alone, which must come first."""
@@ -80,7 +81,8 @@ class _Linear(torch.autograd.Function):
         ctx.save_for_backward(h, weight)
         ctx.has_bias = bias is not None
         kind = h.device.type
-        ctx.products = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else h.dtype
+        autocast = kind != "meta" and torch.is_autocast_enabled(kind)
+        ctx.products = torch.get_autocast_dtype(kind) if autocast else h.dtype
         out = torch.nn.functional.linear(h.to(ctx.products), weight.to(ctx.products)).to(h.dtype)
         if bias is not None:
             out[0] += bias

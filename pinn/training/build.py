@@ -7,7 +7,10 @@ from pathlib import Path
 
 import torch
 import yaml
+from pydantic import ByteSize
+from torch import nn
 
+from pinn.geometry import Place
 from pinn.networks import MLP
 from pinn.problem import Problem
 from pinn.residuals import Residuals
@@ -18,6 +21,7 @@ from pinn.training.files import CHECKPOINT, CONFIG, RESULT
 
 NETWORKS = {"mlp": MLP}
 CHECKED = 4  # points of each place on which the engines are compared
+JACOBIANS = 4  # so many matrices of its size are in memory while it is decomposed
 TOLERATED = {"float64": 1e-7, "float32": 1e-2}  # relative difference; rounding is a thousand times less
 
 
@@ -39,10 +43,45 @@ def build(problem: Problem, config: Config) -> Residuals:
     torch.manual_seed(config.seed)
     options = config.network.model_dump(exclude={"name"})
     network = NETWORKS[config.network.name](problem.domain.lower, problem.domain.upper, len(problem.fields), **options)
-    residuals = Residuals(problem, network.to(getattr(torch, config.precision.dtype)), config.derivatives.engine)
+    network = network.to(getattr(torch, config.precision.dtype))
+    residuals = Residuals(problem, network, config.derivatives.engine, config.memory_budget)
     torch.set_float32_matmul_precision(config.precision.matmul)
+    _check_memory(config, residuals)
     _check_engines(problem, config, residuals)
     return residuals
+
+
+def counts(config: Config, residuals: Residuals) -> dict[Place, int]:
+    """How many points each place gets in a step."""
+    sampling = config.sampling
+    return {
+        place: sampling.boundary_points if place.fixed or place.boundary else sampling.points
+        for place in residuals.places
+    }
+
+
+def output_layer(residuals: Residuals) -> nn.Linear:
+    """The last linear layer, in which the fields are linear."""
+    return [layer for layer in residuals.network.modules() if isinstance(layer, nn.Linear)][-1]
+
+
+def _check_memory(config: Config, residuals: Residuals) -> None:
+    """The Jacobian of a second-order optimizer is dense: it fits the budget, or the run says so before it begins."""
+    if config.memory_budget is None:
+        return
+    rows = sum(n * len(residuals.plans[place].names) for place, n in counts(config, residuals).items())
+    for phase in config.phases:
+        if phase.name not in ("gauss_newton", "least_squares"):
+            continue
+        trained = output_layer(residuals) if phase.name == "least_squares" else residuals
+        columns = sum(p.numel() for p in trained.parameters())
+        size = ByteSize(JACOBIANS * rows * columns * residuals.bytes_a_number)
+        if size > config.memory_budget:
+            raise ConfigError(
+                f"memory_budget={config.memory_budget.human_readable(decimal=True)}: {phase.name} needs about "
+                f"{size.human_readable(decimal=True)} for the Jacobian of {rows} residuals by {columns} parameters; "
+                "take fewer points, a smaller network, or optimizer=adam."
+            )
 
 
 def _check_engines(problem: Problem, config: Config, residuals: Residuals) -> None:

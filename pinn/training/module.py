@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
-from torch.nn import Linear, Parameter
+from torch.nn import Parameter
 from torch.optim import LBFGS, Adam, Optimizer
 
 from pinn import metrics
@@ -24,6 +24,9 @@ from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.sampling import Sampler, Sobol, Uniform, points
 from pinn.schema import Config
+from pinn.training.build import counts, output_layer
+from pinn.training.memory import peak_bytes
+from pinn.training.noise import NoiseFloor
 
 SAMPLERS: dict[str, Callable[[], Sampler]] = {"sobol": Sobol, "uniform": Uniform}
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
@@ -36,6 +39,7 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 
 COMPILATION = 3.0  # seconds a channel, roughly: see warm_up_seconds in experiments/operators/results.csv
 SAVED = 0.25  # part of an eager step, at least
+NOISY = 4.0  # a loss so many times that of rounding has come to its end
 log = logging.getLogger("pinn")
 
 
@@ -87,6 +91,9 @@ class PINN(LightningModule):
         self._drawn: tuple[int, dict[Place, Points]] = (-1, {})
         self._part = slice(None)
         self._clock = (0, time.perf_counter())
+        self._noise = NoiseFloor(residuals, self._autocast)
+        self.noise: dict[str, float] = {}  # the loss that rounding alone makes, by equation
+        self._noise_measured, self._noise_said = 0, False
 
     def configure_optimizers(self) -> list[Optimizer]:
         """One optimizer a phase."""
@@ -154,20 +161,16 @@ class PINN(LightningModule):
         sampling = self.config.sampling
         draw = self.global_step // sampling.resample_every if sampling.resample_every else 0
         if self._drawn[0] != draw:
-            counts = {
-                p: sampling.boundary_points if p.fixed or p.boundary else sampling.points for p in self.residuals.places
-            }
             kind = {"dtype": getattr(torch, self.config.precision.dtype), "device": self.device}
             kind |= {"seed": self.config.seed, "step": draw, "crowd": sampling.crowd}
-            drawn = points(self.problem.domain, counts, SAMPLERS[sampling.name](), **kind)
-            self._drawn = (draw, {place: self._share(found) for place, found in drawn.items()})
+            drawn = points(self.problem.domain, counts(self.config, self.residuals), SAMPLERS[sampling.name](), **kind)
+            self._drawn = (draw, {place: found[self._part] for place, found in drawn.items()})
         return self._drawn[1]
 
     def losses(self) -> dict[str, Tensor]:
         """The mean square of each equation's residual at the present points."""
         with self._autocast():
-            residuals = self.residuals(self.points())
-        return {name: r.square().mean() for name, r in residuals.items()}
+            return self.residuals.losses(self.points())
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the place in the list of phases."""
@@ -187,19 +190,20 @@ class PINN(LightningModule):
             parameters = optimizer.param_groups[0]["params"]
             system = System(self.residuals, self.points(), self.weights, parameters, self._autocast)
             return lambda: system
+        parameters = list(self.residuals.parameters())
 
         def closure() -> Tensor:
             optimizer.zero_grad()
-            loss = torch.stack([self.weights[name] * loss for name, loss in self.losses().items()]).sum()
-            with self._autocast():
-                self.manual_backward(loss)
-            return loss
+            losses, gradient = self._gradient()
+            # the gradient is exact already; through `backward` Lightning averages it over the processes
+            self.manual_backward(torch.stack([(g * p).sum() for g, p in zip(gradient, parameters, strict=True)]).sum())
+            return torch.stack([self.weights[name] * loss for name, loss in losses.items()]).sum()
 
         return closure
 
     def _trained(self, phase: str) -> Iterable[Parameter]:
         """The parameters that a phase changes: all, or those of the output layer."""
-        return self._output_layer().parameters() if phase == "least_squares" else self.residuals.parameters()
+        return output_layer(self.residuals).parameters() if phase == "least_squares" else self.residuals.parameters()
 
     def _compile_if_worthwhile(self) -> None:
         """Compile for the first-order phases; where that fails, as without a compiler, go on as before and say so."""
@@ -207,7 +211,7 @@ class PINN(LightningModule):
         steps = sum(phase.steps for phase in phases if phase.name in ("adam", "lbfgs"))
         if self.config.trainer.max_steps >= 0:
             steps = min(steps, self.config.trainer.max_steps)
-        if self.config.derivatives.compile == "auto" and self._gain(steps) < 0 or not steps:
+        if self.config.derivatives.compile == "auto" and not self.worth_compiling(steps) or not steps:
             return
         try:
             self.residuals.compile_derivatives()
@@ -216,27 +220,28 @@ class PINN(LightningModule):
             self.residuals.compile_derivatives(False)
             log.warning("derivatives: not compiled, %s: %s", type(error).__name__, str(error).partition("\n")[0])
 
-    def _gain(self, steps: int) -> float:
-        """Seconds that compilation is likely to save."""
+    def worth_compiling(self, steps: int) -> bool:
+        """Whether so many first-order steps are likely to save more time than compilation takes."""
         if not steps:
-            return -1.0
+            return False
         self._gradient_seconds()
-        return steps * SAVED * self._gradient_seconds() - COMPILATION * self.residuals.channels
+        return steps * SAVED * self._gradient_seconds() > COMPILATION * self.residuals.channels
+
+    def _gradient(self) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """The losses at the present points, and the gradient of their weighted sum."""
+        with self._autocast():
+            return self.residuals.gradient(self.points(), self.weights)
 
     def _gradient_seconds(self) -> float:
         """Time of one loss and its gradients."""
         start = time.perf_counter()
-        loss = torch.stack(list(self.losses().values())).sum()
-        torch.autograd.grad(loss, list(self.residuals.parameters()), allow_unused=True)
+        self._gradient()
         return time.perf_counter() - start
-
-    def _output_layer(self) -> Linear:
-        return [layer for layer in self.residuals.network.modules() if isinstance(layer, Linear)][-1]
 
     @torch.no_grad()
     def _loss_of_zero(self) -> float:
         """The loss when the output layer is zero: the size of the sources and of the data."""
-        layer = self._output_layer()
+        layer = output_layer(self.residuals)
         kept = [parameter.clone() for parameter in layer.parameters()]
         for parameter in layer.parameters():
             parameter.zero_()
@@ -244,10 +249,6 @@ class PINN(LightningModule):
         for parameter, value in zip(layer.parameters(), kept, strict=True):
             parameter.copy_(value)
         return loss
-
-    def _share(self, found: Points) -> Points:
-        """This process's part of points that all processes drew alike."""
-        return Points(found.x[self._part], None if found.normals is None else found.normals[self._part])
 
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision.autocast)
@@ -261,11 +262,26 @@ class PINN(LightningModule):
         self.metrics |= {f"weight/{name}": self.weights[name] for name in values}
         self.metrics |= {f"error/{field}": error for field, error in self._errors().items()}
         self.metrics |= {f"parameter/{name}": value.item() for name, value in self.residuals.learned.items()}
+        self.metrics["memory/peak"] = peak_bytes(self.device) / 1e6
         self.metrics["time/step"] = (now - self._clock[1]) / max(steps, 1)
         self.diverged = not all(map(math.isfinite, values.values()))
+        self._look_for_the_noise_floor()
         for logger in self.loggers:
             logger.log_metrics(self.metrics, self.global_step)
         self._clock = (self.global_step, time.perf_counter())
+
+    def _look_for_the_noise_floor(self) -> None:
+        """Say once when the loss is that of rounding; the floor is measured anew when the steps have doubled."""
+        if not self.noise or self.global_step >= 2 * self._noise_measured:
+            self.noise, self._noise_measured = self._noise.losses(self.points()), self.global_step
+        floor = sum(self.weights[name] * value for name, value in self.noise.items())
+        if self.loss <= NOISY * floor and not self._noise_said:
+            self._noise_said = True
+            remedy = "nothing is left to gain" if self._noise.double else "precision=fp64 goes further"
+            log.warning(
+                "noise floor: rounding alone makes a loss of %.1e in precision=%s, and the loss is %.1e: %s",
+                *(floor, self.config.precision.name, self.loss, remedy),
+            )
 
     def _errors(self) -> dict[str, float]:
         if self.truth is None:

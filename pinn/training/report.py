@@ -85,9 +85,11 @@ def result(
         "channels": solution.residuals.channels,
         "steps": module.global_step,
         "seconds": round(time.time() - started, 3),
+        "peak_memory_megabytes": round(module.metrics.get("memory/peak", 0.0)),
         "error": solution.error,
         "residual": solution.residual,
         "loss": {name: module.metrics.get(f"loss/{name}") for name in problem.equations},
+        "noise_floor": module.noise,
         "parameters": solution.learned,
         "versions": {
             "python": platform.python_version(),
@@ -108,7 +110,10 @@ def finish(
     console.print()
     console.print(_table(result))
     loss = sum(value or 0.0 for value in result["loss"].values())
-    console.print(f"{SAYS[result['status']]}: {_count(result['steps'], 'step')}, loss {loss:.1e}")
+    console.print(
+        f"{SAYS[result['status']]}: {_count(result['steps'], 'step')}, loss {loss:.1e}, "
+        f"{result['peak_memory_megabytes']} MB at most"
+    )
     if directory is None:
         return []
     write(directory / RESULT, json.dumps(_finite(result), indent=2) + "\n")

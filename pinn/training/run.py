@@ -54,7 +54,7 @@ class Run:
 def train(
     problem: Problem, config: Config, residuals: Residuals, directory: Path | None, started: float | None = None
 ) -> Run:
-    """Train, measure, and write what belongs in the directory.
+    """Train, measure, and write what belongs in the directory; a dry run prints what that would cost.
 
     Args:
         problem: What to solve.
@@ -69,9 +69,14 @@ def train(
     started = started or time.time()
     console = Console(quiet=rank() > 0, highlight=False)
     report.header(console, problem, config, residuals)
+    if config.dry_run:
+        from pinn.training.cost import print_plan
+
+        print_plan(console, problem, config, residuals)
+        return Run(Solution(problem, residuals), "finished")
     if directory and not rank():
         _keep(config, directory)
-    module, status = _fit(problem, config, residuals, directory, console)
+    module, status = fit(problem, config, residuals, directory, console)
     from pinn.training.loggers import close
 
     solution = Solution(problem, residuals)
@@ -82,10 +87,10 @@ def train(
     return Run(solution, status)
 
 
-def _fit(
+def fit(
     problem: Problem, config: Config, residuals: Residuals, directory: Path | None, console: Console
 ) -> tuple[PINN, str]:
-    """Train in place; the module, for its measurements, and how it ended."""
+    """Train in place, and report nothing; the module, for its measurements, and how it ended."""
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from pinn.training.module import PINN

@@ -221,6 +221,7 @@ class PicksPoints(NoJets):
         return self.layer(x) + self.layer(x)[:, 0][..., 0]
 
 
+@pytest.mark.fallback
 @pytest.mark.parametrize("kind", [NoJets, Branches])
 def test_without_a_jet_rule_the_reference_engine_answers_and_one_line_says_so(kind, caplog):
     network, points = kind().double(), torch.rand(4, 2, dtype=torch.float64)
@@ -233,6 +234,7 @@ def test_without_a_jet_rule_the_reference_engine_answers_and_one_line_says_so(ki
     assert sum(f"autograd engine for {kind.__name__}" in record.message for record in caplog.records) <= 1
 
 
+@pytest.mark.fallback
 def test_a_network_that_mixes_points_gets_no_jets():
     plan = operators.plan({"r": "lap(u)"}, coordinates=["x", "y"], fields=["u"])
     for kind in (MixesPoints, PicksPoints):

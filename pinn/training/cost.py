@@ -1,0 +1,85 @@
+"""What a run would cost, before it begins: `dry_run=true`."""
+
+from __future__ import annotations
+
+import copy
+import time
+
+import torch
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from pinn.problem import Problem
+from pinn.residuals import Residuals
+from pinn.schema import Config, Phase
+from pinn.training.module import PINN
+
+TRIED = 3  # steps of each phase, of which the last counts
+UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3))
+LONGEST = 60  # characters of an operator, where there are a hundred terms
+
+
+def print_plan(console: Console, problem: Problem, config: Config, residuals: Residuals) -> None:
+    """Print operators, channels, memory and the expected time, from a few steps of each phase on a copy."""
+    for place, plan in residuals.plans.items():
+        operators = [_short(operator.text(plan.coordinates)) for operator in plan.operators.values()]
+        console.print(f"  {place.name}: {plan.channels} channels for {', '.join(operators)}")
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=True)
+    for title in ("phase", "steps", "a step", "plain steps", "points/s", "time"):
+        table.add_column(title, justify="left" if title == "phase" else "right")
+    total = peak = 0.0
+    for phase in config.phases:
+        module = _try(problem, config, residuals, phase)
+        steps = min(phase.steps, config.trainer.max_steps) if config.trainer.max_steps >= 0 else phase.steps
+        seconds = module.metrics["time/step"]
+        total, peak = total + steps * seconds, max(peak, module.metrics["memory/peak"])
+        plain, count = plain_seconds(module), sum(len(at.x) for at in module.points().values())
+        table.add_row(
+            phase.name, f"{steps}", _time(seconds), f"{seconds / plain:.1f}", f"{count / seconds:.0f}",
+            _time(steps * seconds),
+        )  # fmt: skip
+        first_order = phase.name in ("adam", "lbfgs")
+        if first_order and config.derivatives.compile == "auto" and module.worth_compiling(steps):
+            console.print(f"  {phase.name} will be compiled, and then be faster than this")
+    console.print(table)
+    console.print(f"{_time(total)} if no phase ends earlier, {peak:.0f} MB")
+
+
+def plain_seconds(module: PINN) -> float:
+    """Of forward and backward of mean(u**2) at the points of a step: the unit of what derivatives cost."""
+    network = module.residuals.network
+    x = torch.cat([at.x for at in module.points().values()])
+    times = []
+    for _ in range(TRIED):
+        start = time.perf_counter()
+        torch.autograd.grad(network(x).square().mean(), list(network.parameters()))
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def _try(problem: Problem, config: Config, residuals: Residuals, phase: Phase) -> PINN:
+    """A few steps of one phase, with nothing kept."""
+    from pinn.training.run import fit
+
+    quiet = {"enable_progress_bar": False, "log_every_n_steps": 1, "max_steps": -1, "max_time": None}
+    derivatives = config.derivatives.model_copy(update={"compile": False})
+    trial = {"optimizer": phase.model_copy(update={"steps": TRIED}), "tolerance": 0.0, "derivatives": derivatives}
+    trial["trainer"] = config.trainer.model_copy(update=quiet)
+    return fit(problem, config.model_copy(update=trial), copy.deepcopy(residuals), None, Console(quiet=True))[0]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def _time(seconds: float) -> str:
+    if seconds < 1:
+        return f"{1e3 * seconds:.1f} ms"
+    return (
+        f"{seconds:.1f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
