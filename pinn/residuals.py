@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pinn.geometry import Place, Points
 from pinn.language import normal
 from pinn.networks import HardConditions
-from pinn.operators import ENGINES, Engine, Plan, Tape, derivatives, jet_values, plan
+from pinn.operators import ENGINES, Engine, Estimator, Plan, Tape, derivatives, jet_values, plan
 from pinn.operators.jacobian import expanded, gradients, jacobians
 from pinn.operators.slices import bytes_a_point, even, points_in_cache
 from pinn.problem import Equation, Problem
@@ -29,6 +29,7 @@ class Residuals(nn.Module):
         network: Maps (N, D) to (N, F); conditions enforced by construction are built around it.
         engine: `jet` or `autograd`.
         memory_budget: Bytes that the tensors of a step may take; None for what there is.
+        estimator: When to estimate sums of second derivatives over many coordinates; None: never.
 
     Attributes:
         solution: The network with its conditions: maps (N, D) to (N, F).
@@ -37,7 +38,12 @@ class Residuals(nn.Module):
     """
 
     def __init__(
-        self, problem: Problem, network: nn.Module, engine: Engine = "jet", memory_budget: float | None = None
+        self,
+        problem: Problem,
+        network: nn.Module,
+        engine: Engine = "jet",
+        memory_budget: float | None = None,
+        estimator: Estimator | None = None,
     ):
         super().__init__()
         self.network = network
@@ -57,9 +63,12 @@ class Residuals(nn.Module):
         self.coordinate_names = problem.coordinate_names
         self.groups = _by_place(problem.equations.values())
         self.plans: dict[Place, Plan] = {
-            place: plan({e.name: e.residual for e in group}, problem.coordinate_names, problem.fields)
+            place: plan(
+                {e.name: e.residual for e in group}, problem.coordinate_names, problem.fields, estimator=estimator
+            )
             for place, group in self.groups.items()
         }
+        self._directions: dict[Place, Tensor] = {}
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -84,6 +93,13 @@ class Residuals(nn.Module):
     def compile_derivatives(self, wanted: bool = True) -> None:
         """Take compiled code from the next step on, or go back; what takes no gradients stays as it is."""
         self._compiled = torch.compile(derivatives, fullgraph=True, dynamic=False) if wanted else None
+
+    def draw_directions(self, seed: int) -> None:
+        """New random directions for the places whose operators are estimated: a pure function of the seed."""
+        like = next(self.network.parameters())
+        for place, planned in self.plans.items():
+            if planned.directions:
+                self._directions[place] = planned.directions.draw(seed, len(self.coordinate_names), like)
 
     def forward(self, points: Mapping[Place, Points]) -> dict[str, Tensor]:
         """{equation: (N,)} at the points of its place, for the places that are given."""
@@ -138,20 +154,17 @@ class Residuals(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """The vector r (M,) and its Jacobian (M, P), columns in the order of `parameters`, all of them by default.
 
-        A row depends on one point alone. So one backward pass an equation gives the whole Jacobian: each linear layer's
-        weight gradient is the product of its input channels A and of the gradients G at its output channels,
-        `J = sum_c G[c, n, o] A[c, n, i]`; a parameter that scales or shifts features is expanded to one a point, and
-        what is computed from parameters passes its gradients on. Networks without jet rules are differentiated point by
+        One backward pass an equation gives the whole Jacobian; networks without jet rules are differentiated point by
         point.
         """
         chosen: list[Tensor] = list(self.parameters() if parameters is None else parameters)
         rows: dict[str, list[tuple[Tensor, Tensor]]] = {}
         for place, n, part in self._slices(points):
-            for name, r, jacobian in self._linearise_place(part, self.plans[place], chosen):
+            for name, r, jacobian in self._linearise_place(place, part, chosen):
                 scale = _scale(weights, name, n)
                 rows.setdefault(name, []).append((scale * r, scale * jacobian))
-        r, jacobians = zip(*(pair for pairs in rows.values() for pair in pairs), strict=True)
-        return torch.cat(r), torch.cat(jacobians)
+        vectors, matrices = zip(*(pair for pairs in rows.values() for pair in pairs), strict=True)
+        return torch.cat(vectors), torch.cat(matrices)
 
     def _slices(self, points: Mapping[Place, Points]) -> Iterator[tuple[Place, int, Points]]:
         """A place, the number N of its points, and some of them, until all have come."""
@@ -180,29 +193,26 @@ class Residuals(nn.Module):
 
     def _at(self, place: Place, at: Points, evaluate: Callable[..., dict[str, Tensor]]) -> dict[str, Tensor]:
         inputs = {**self.learned, **self._normals(at)}
-        return evaluate(self.solution, at.x, self.plans[place], engine=self.engine, inputs=inputs)
+        options = {"engine": self.engine, "inputs": inputs, "directions": self._directions.get(place)}
+        return evaluate(self.solution, at.x, self.plans[place], **options)
 
     def _linearise_place(
-        self, points: Points, plan: Plan, parameters: list[Tensor]
+        self, place: Place, at: Points, parameters: list[Tensor]
     ) -> Iterator[tuple[str, Tensor, Tensor]]:
         """Each equation's name, residual (N,) and Jacobian (N, P)."""
         tape: Tape = []
+        plan, directions = self.plans[place], self._directions.get(place)
         with torch.enable_grad():
-            inputs = {name: expanded(p, len(points.x), tape) for name, p in self.learned.items()}
-            values = jet_values(self.solution, points.x, plan, tape) if self.engine == "jet" else None
+            inputs = {name: expanded(p, len(at.x), tape) for name, p in self.learned.items()}
+            values = jet_values(self.solution, at.x, plan, tape, directions) if self.engine == "jet" else None
             if values is None:
-                yield from self._pointwise(points, plan, parameters)
+                for name, residual in self._at(place, at, derivatives).items():  # N backward passes
+                    rows = [torch.cat([g.flatten() for g in gradients(r, parameters)]) for r in residual]
+                    yield name, residual.detach(), torch.stack(rows)
                 return
-            results = plan.results(values, points.x, {**inputs, **self._normals(points)})
+            results = plan.results(values, at.x, {**inputs, **self._normals(at)})
             for name, jacobian in jacobians(results, tape, parameters):
                 yield name, results[name].detach(), jacobian
-
-    def _pointwise(self, points: Points, plan: Plan, parameters: list[Tensor]) -> Iterator[tuple[str, Tensor, Tensor]]:
-        """Row by row by reverse mode: the fallback, whose cost is N backward passes."""
-        inputs = {**self.learned, **self._normals(points)}
-        for name, residual in derivatives(self.solution, points.x, plan, engine=self.engine, inputs=inputs).items():
-            rows = [torch.cat([g.flatten() for g in gradients(r, parameters)]) for r in residual]
-            yield name, residual.detach(), torch.stack(rows)
 
     def disagreement(self, points: Mapping[Place, Points]) -> float:
         """How far the two engines are apart at the points, relative: the larger of residuals and their gradients."""

@@ -76,6 +76,8 @@ class Derivatives(_Strict):
 
     engine: Literal["jet", "autograd"]
     compile: Literal["auto", True, False]
+    estimate_above: PositiveInt
+    directions: PositiveInt
 
 
 class Balancing(_Strict):

@@ -36,6 +36,21 @@ def test_jacobians_stay_on_their_device(name):
     assert r.is_meta and jacobian.is_meta and jacobian.shape[0] == r.shape[0]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_training_step_stays_on_its_device(name):
+    """Points, weights, losses, gradients by slices, and the optimizer."""
+    residuals, at = on_meta(name, "jet")
+    weights = {
+        equation.name: torch.ones((), device="meta") for group in residuals.groups.values() for equation in group
+    }
+    optimizer = torch.optim.Adam(residuals.parameters(), lr=0.1)
+    losses, gradient = residuals.gradient(at, weights)
+    for parameter, found in zip(residuals.parameters(), gradient, strict=True):
+        parameter.grad = found
+    optimizer.step()
+    assert all(value.is_meta for value in (*losses.values(), *gradient, residuals.vector(at, weights)))
+
+
 def test_a_stray_cpu_tensor_is_seen():
     residuals, at = on_meta("poisson", "jet")
     residuals.network.center = residuals.network.center.new_zeros(2, device="cpu")
@@ -57,3 +72,22 @@ def test_an_accelerator_gives_what_the_cpu_gives(name):
     here = residuals.vector(points(problem.domain, places, Sobol(), device="cpu", **kind), {})
     there = residuals.to("cuda").vector(points(problem.domain, places, Sobol(), device="cuda", **kind), {})
     torch.testing.assert_close(there.cpu(), here, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_waits_for_nothing(name):
+    """Host synchronisations raise, but for those of drawing points and of logging."""
+    problem = Problem.load(name)
+    residuals = Residuals(problem, MLP(problem.domain.lower, problem.domain.upper, len(problem.fields), width=8))
+    residuals.to("cuda")
+    kind = {"seed": 0, "step": 0, "dtype": torch.float32, "device": "cuda"}
+    at = points(problem.domain, dict.fromkeys(residuals.places, 50), Sobol(), **kind)
+    optimizer = torch.optim.Adam(residuals.parameters(), capturable=True)
+    for mode in ("default", "error", "default"):  # the first step allocates and loads libraries
+        torch.cuda.set_sync_debug_mode(mode)
+        _, gradient = residuals.gradient(at, {})
+        for parameter, found in zip(residuals.parameters(), gradient, strict=True):
+            parameter.grad = found
+        optimizer.step()

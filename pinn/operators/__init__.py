@@ -8,6 +8,7 @@ It stands on its own, for anyone with a plain `nn.Module`:
 
 from pinn.operators.algebra import Algebra, minimal_algebra
 from pinn.operators.engine import ENGINES, Engine, derivatives, jet_values
+from pinn.operators.estimator import Estimator
 from pinn.operators.feature import ConstantUse, LinearUse, NoJetRule, Tape
 from pinn.operators.planner import Plan, plan
 
@@ -16,6 +17,7 @@ __all__ = [
     "Algebra",
     "ConstantUse",
     "Engine",
+    "Estimator",
     "LinearUse",
     "NoJetRule",
     "Plan",

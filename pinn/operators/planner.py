@@ -21,6 +21,7 @@ from pinn.language import (
     torch_function,
 )
 from pinn.operators.algebra import Algebra, minimal_algebra
+from pinn.operators.estimator import Directions, Estimator, estimate
 from pinn.operators.kernels import Kernels, Wanted
 
 
@@ -33,6 +34,8 @@ class Plan:
         coordinates: Names of the D coordinates.
         fields: Names of the F fields.
         operators: The linear operators that a network is asked for, by placeholder name.
+        directions: The random directions that long sums of second derivatives are estimated from, or None.
+        evaluated: The operators in the coordinates and in the random directions.
         inputs: Names that the expressions need besides points and fields: learned parameters, components of normals.
         combine: Operator values, coordinates and inputs to the results.
         kernels: The jet rules of the smallest algebra that carries every operator.
@@ -44,6 +47,8 @@ class Plan:
     coordinates: tuple[str, ...]
     fields: tuple[str, ...]
     operators: dict[str, LinearOperator]
+    directions: Directions | None
+    evaluated: dict[str, LinearOperator]
     inputs: tuple[str, ...]
     combine: Callable[..., list[Tensor]]
     kernels: Kernels
@@ -88,6 +93,7 @@ def plan(
     *,
     parameters: Mapping[str, float | str] | None = None,
     inputs: Sequence[str] = (),
+    estimator: Estimator | None = None,
 ) -> Plan:
     """Plan the evaluation of differential expressions.
 
@@ -97,6 +103,7 @@ def plan(
         fields: Names of its outputs, in order.
         parameters: Values of the names that occur as constants.
         inputs: Names whose values (scalars or one a point) are given with each call.
+        estimator: When to estimate sums over many coordinates; None: never.
 
     Returns:
         The plan; `plan.channels` says what it costs.
@@ -121,14 +128,15 @@ def plan(
     )
     arguments = [*joint.operators, *map(coordinate, coordinates), *map(parameter, outside)]
     combine = torch_function(arguments, list(joint.expression))
-    symbols = [symbol for operator in operators.values() for symbol in operator.symbols().values()]
-    kernels = Kernels(minimal_algebra(symbols, len(coordinates)))
-    channels = {name: _read_out(operator, kernels.algebra, list(fields)) for name, operator in operators.items()}
+    evaluated, directions = estimate(operators, len(coordinates), estimator)
+    symbols = [symbol for operator in evaluated.values() for symbol in operator.symbols().values()]
+    kernels = Kernels(minimal_algebra(symbols, len(coordinates) + (directions.total if directions else 0)))
+    channels = {name: _read_out(operator, kernels.algebra, list(fields)) for name, operator in evaluated.items()}
     wanted = kernels.blocks_of([channel for triples in channels.values() for channel, _, _ in triples])
     rows = {channel: row for row, channel in enumerate(kernels.channels_of(wanted))}
     read_outs = {name: [(rows[channel], f, c) for channel, f, c in triples] for name, triples in channels.items()}
     names = tuple(parsed), tuple(coordinates), tuple(fields)
-    return Plan(*names, operators, tuple(outside), combine, kernels, wanted, read_outs)
+    return Plan(*names, operators, directions, evaluated, tuple(outside), combine, kernels, wanted, read_outs)
 
 
 def _read_out(operator: LinearOperator, algebra: Algebra, fields: list[str]) -> list[tuple[int, int, float]]:

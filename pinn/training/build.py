@@ -12,6 +12,7 @@ from torch import nn
 
 from pinn.geometry import Place
 from pinn.networks import MLP
+from pinn.operators import Estimator
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, centres, points
@@ -44,7 +45,8 @@ def build(problem: Problem, config: Config) -> Residuals:
     options = config.network.model_dump(exclude={"name"})
     network = NETWORKS[config.network.name](problem.domain.lower, problem.domain.upper, len(problem.fields), **options)
     network = network.to(getattr(torch, config.precision.dtype))
-    residuals = Residuals(problem, network, config.derivatives.engine, config.memory_budget)
+    estimator = Estimator(config.derivatives.estimate_above, config.derivatives.directions)
+    residuals = Residuals(problem, network, config.derivatives.engine, config.memory_budget, estimator)
     torch.set_float32_matmul_precision(config.precision.matmul)
     _check_memory(config, residuals)
     _check_engines(problem, config, residuals)

@@ -119,6 +119,7 @@ class PINN(LightningModule):
         """One step of the present phase's optimizer."""
         optimizers = self.optimizers()
         optimizer = optimizers[self.phase] if isinstance(optimizers, list) else optimizers
+        self.residuals.draw_directions(self.config.seed + 2**32 * self.global_step)
         try:
             optimizer.step(self._closure(optimizer.optimizer))
         except FloatingPointError:  # second-order methods notice at once
