@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pinn import Problem
-from pinn.networks import MLP
+from pinn.networks import MLP, Scaled
 from pinn.problem import configs
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
@@ -14,7 +14,7 @@ NAMES = sorted(path.stem for path in (configs() / "pde").glob("*.yaml"))
 
 def on_meta(name, engine):
     problem = Problem.load(name)
-    network = MLP(problem.domain.lower, problem.domain.upper, len(problem.fields), width=5).double().to("meta")
+    network = MLP(Scaled(problem.domain.lower, problem.domain.upper), len(problem.fields), width=5).double().to("meta")
     residuals = Residuals(problem, network, engine=engine).to("meta")
     kind = {"seed": 0, "step": 0, "dtype": torch.float64, "device": "meta"}
     return residuals, points(problem.domain, dict.fromkeys(residuals.places, 6), Sobol(), **kind)
@@ -38,7 +38,7 @@ def test_jacobians_stay_on_their_device(name):
 
 def test_a_stray_cpu_tensor_is_seen():
     residuals, at = on_meta("poisson", "jet")
-    residuals.network.center = residuals.network.center.new_zeros(2, device="cpu")
+    residuals.network.features.center = residuals.network.features.center.new_zeros(2, device="cpu")
     residuals.engine = "autograd"  # the jet engine would fall back to this one
     with pytest.raises(RuntimeError, match="device"):
         residuals(at)
@@ -50,7 +50,7 @@ def test_a_stray_cpu_tensor_is_seen():
 def test_an_accelerator_gives_what_the_cpu_gives(name):
     problem = Problem.load(name)
     torch.manual_seed(0)
-    network = MLP(problem.domain.lower, problem.domain.upper, len(problem.fields), width=8).double()
+    network = MLP(Scaled(problem.domain.lower, problem.domain.upper), len(problem.fields), width=8).double()
     residuals = Residuals(problem, network)
     kind = {"seed": 0, "step": 0, "dtype": torch.float64}
     places = dict.fromkeys(residuals.places, 50)

@@ -231,7 +231,9 @@ class PINN(LightningModule):
         return time.perf_counter() - start
 
     def _output_layer(self) -> Linear:
-        return [layer for layer in self.residuals.network.modules() if isinstance(layer, Linear)][-1]
+        layer = self.residuals.network.output
+        assert isinstance(layer, Linear)
+        return layer
 
     @torch.no_grad()
     def _loss_of_zero(self) -> float:
