@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pinn.messages import did_you_mean
 from pinn.problem import configs
-from pinn.schema import Config, ConfigError, check, choices_with, known_keys
+from pinn.schema import UNIONS, Config, ConfigError, check, choices_with, known_keys
 
 if TYPE_CHECKING:
     from pinn.problem import Problem
@@ -183,6 +183,8 @@ def _check_dashes(arguments: list[str]) -> None:
 def _unknown_key(key: str) -> str:
     known = known_keys()
     parent, _, name = key.rpartition(".")
+    if key in UNIONS:
+        return f"{key}: what stands there has other keys. To put something else in its place: ~{key} '+{key}=VALUE'"
     if choices := choices_with(parent, name):
         return f"{key}: the chosen {parent} has no key '{name}'. These have it: {', '.join(choices)}."
     if key in known:

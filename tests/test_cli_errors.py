@@ -62,6 +62,10 @@ WRONG = {
         "pde=poisson network=piratenet network.features.count=0",
         ["network.features.count=0", "greater than 0"],
     ),
+    "other features in place of features": (
+        "pde=poisson network=piratenet network.features={name:periodic,coordinates:[x]}",
+        ["~network.features '+network.features=VALUE'"],
+    ),
     "periodic in no coordinate": (
         "pde=poisson network.features={name:periodic,coordinates:[z]}",
         ["network.features.coordinates=z", "There are: x, y."],

@@ -60,7 +60,7 @@ class FactorisedLinear(nn.Module):
 
     def __init__(self, layer: nn.Linear):
         super().__init__()
-        s = self.mean + self.deviation * torch.randn(layer.out_features, 1)
+        s = self.mean + self.deviation * torch.randn(layer.out_features, 1, dtype=layer.weight.dtype)
         self.s = nn.Parameter(s)
         self.v = nn.Parameter(layer.weight.detach() / torch.exp(s))
         self.bias = layer.bias

@@ -47,7 +47,11 @@ class Kernels:
         """The wanted channels of an affine function (N, ...) with slopes (D, 1 or N, ...): the higher ones vanish."""
         channels = self.channels_of(wanted)
         seeds = slopes.new_tensor([self.seeds[i] for i in channels if i])
-        rest = torch.tensordot(seeds, slopes.expand(-1, *value.shape), dims=1) if len(seeds) else slopes[:0]
+        rest = (
+            torch.tensordot(seeds, slopes.expand(-1, *value.shape), dims=1)
+            if len(seeds)
+            else value.new_empty(0, *value.shape)
+        )
         return torch.cat([value.unsqueeze(0), rest]) if channels[0] == 0 else rest
 
     def linear(self, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -81,7 +85,8 @@ class _Linear(torch.autograd.Function):
         ctx.save_for_backward(h, weight)
         ctx.has_bias = bias is not None
         kind = h.device.type
-        ctx.products = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else h.dtype
+        low = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+        ctx.products = torch.get_autocast_dtype(kind) if low else h.dtype
         out = torch.nn.functional.linear(h.to(ctx.products), weight.to(ctx.products)).to(h.dtype)
         if bias is not None:
             out[0] += bias
