@@ -166,9 +166,21 @@ def test_all_stays_on_its_device(case):
     assert jet_values(network, x, plan_of(TEXTS["burgers"])) is not None
 
 
-@pytest.mark.parametrize("case", ["mlp on periodic", "piratenet on fourier", "separable", "siren", "chebyshev_kan"])
-def test_one_compiled_graph_gives_the_same_numbers(case):
-    network, x, plan = make(case), inside(5), plan_of(TEXTS["laplacian"])
+LONG = {"piratenet on fourier", "chebyshev_kan"}  # torch takes about a second for each activation and product
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=[pytest.mark.slow] if case in LONG else [])
+        for case in ("mlp on periodic", "modified_mlp", "siren", "separable", *sorted(LONG))
+    ],
+)
+def test_one_compiled_graph_gives_the_same_numbers(case, monkeypatch):
+    monkeypatch.setitem(OPTIONS, CASES[case][0], OPTIONS[CASES[case][0]] | {"depth": 1})
+    plan = operators.plan({"r": "u_x + u*u_y"}, ["x", "y"], ["u"])
+    box = (BOX[0][1:], BOX[1][1:])
+    network, x = make(case, box), inside(5, box)
 
     def loss(x):
         return operators.derivatives(network, x, plan)["r"].square().sum()
