@@ -190,7 +190,9 @@ class LeastSquares(_Strict):
 
 
 def _tag(data: Any) -> str | None:
-    return data.get("name", "phases" if "phases" in data else None) if isinstance(data, dict) else None
+    if isinstance(data, dict):
+        return data.get("name", "phases" if "phases" in data else None)
+    return getattr(data, "name", "phases") if isinstance(data, BaseModel) else None
 
 
 _Adam = Annotated[Adam, Tag("adam")]
