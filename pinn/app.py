@@ -20,8 +20,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from pinn.messages import did_you_mean
 from pinn.problem import configs
-from pinn.schema import Config, ConfigError, check, choices_with, did_you_mean, known_keys
+from pinn.schema import UNIONS, Config, ConfigError, check, choices_with, known_keys
 
 if TYPE_CHECKING:
     from pinn.problem import Problem
@@ -183,10 +184,13 @@ def _check_dashes(arguments: list[str]) -> None:
 
 def _unknown_key(key: str) -> str:
     known = known_keys()
-    if key in known:
-        group, _, name = key.partition(".")
-        return f"{key}: the chosen {group} has no key '{name}'. These have it: {', '.join(choices_with(group, name))}."
     parent, _, name = key.rpartition(".")
+    if key in UNIONS:
+        return f"{key}: what stands there has other keys. To put something else in its place: ~{key} '+{key}=VALUE'"
+    if choices := choices_with(parent, name):
+        return f"{key}: the chosen {parent} has no key '{name}'. These have it: {', '.join(choices)}."
+    if key in known:
+        return f"{key}: the chosen {parent} does not have this key yet. To add it, write +{key}=VALUE"
     if parent in known and not any(other.startswith(f"{parent}.") for other in known):  # names of the user's own
         return f"{key}: there is no '{name}' under {parent} yet. To add it, write +{key}=VALUE"
     return f"{key}: there is no such key. {did_you_mean(key, known if '.' in key else Config.model_fields)}"

@@ -1,8 +1,7 @@
 """The composed configuration, checked once: every error at once, with its full key and what would be right."""
 
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +17,8 @@ from pydantic import (
     Tag,
     ValidationError,
 )
+
+from pinn.messages import Model, Unions, explain, keys
 
 
 class ConfigError(ValueError):
@@ -42,14 +43,85 @@ class PDE(_Strict):
     reference: Any = None
 
 
-class Network(_Strict):
-    """Group `network`."""
+class Fourier(_Strict):
+    """Key `features` of a network: `pinn.networks.Fourier`."""
 
-    name: Literal["mlp"]
+    name: Literal["fourier"]
+    count: PositiveInt = 64
+    scale: PositiveFloat = 1.0
+
+
+class Periodic(_Strict):
+    """Key `features` of a network: `pinn.networks.Periodic`."""
+
+    name: Literal["periodic"]
+    coordinates: Annotated[list[str], Field(min_length=1)]
+    count: PositiveInt = 1
+
+
+Features = Annotated[Fourier | Periodic, Field(discriminator="name")]
+Activation = Literal["tanh", "sin", "gelu", "silu", "softplus"]
+
+
+class _Network(_Strict):
     width: PositiveInt
     depth: PositiveInt
-    activation: Literal["tanh", "sin", "gelu", "silu", "softplus"]
+    features: Features | None
+
+
+class MLP(_Network):
+    """Group `network`: `pinn.networks.MLP`."""
+
+    name: Literal["mlp"]
+    activation: Activation
     scale: PositiveFloat
+    adaptive: bool
+    factorised: bool
+
+
+class ModifiedMLP(_Network):
+    """Group `network`: `pinn.networks.ModifiedMLP`."""
+
+    name: Literal["modified_mlp"]
+    activation: Activation
+    adaptive: bool
+    factorised: bool
+
+
+class PirateNet(_Network):
+    """Group `network`: `pinn.networks.PirateNet`."""
+
+    name: Literal["piratenet"]
+    activation: Activation
+    factorised: bool
+
+
+class Siren(_Network):
+    """Group `network`: `pinn.networks.Siren`."""
+
+    name: Literal["siren"]
+    omega_0: PositiveFloat
+
+
+class Separable(_Network):
+    """Group `network`: `pinn.networks.Separable`."""
+
+    name: Literal["separable"]
+    rank: PositiveInt
+    activation: Activation
+    scale: PositiveFloat
+    adaptive: bool
+    factorised: bool
+
+
+class ChebyshevKAN(_Network):
+    """Group `network`: `pinn.networks.ChebyshevKAN`."""
+
+    name: Literal["chebyshev_kan"]
+    degree: PositiveInt
+
+
+Network = Annotated[MLP | ModifiedMLP | PirateNet | Siren | Separable | ChebyshevKAN, Field(discriminator="name")]
 
 
 class Sampling(_Strict):
@@ -121,9 +193,9 @@ class LeastSquares(_Strict):
 
 
 def _tag(data: Any) -> str | None:
-    if not isinstance(data, dict):
-        return getattr(data, "name", "phases")
-    return data.get("name", "phases" if "phases" in data else None)
+    if isinstance(data, dict):
+        return data.get("name", "phases" if "phases" in data else None)
+    return getattr(data, "name", "phases") if isinstance(data, BaseModel) else None
 
 
 _Adam = Annotated[Adam, Tag("adam")]
@@ -183,17 +255,22 @@ class Wandb(_Strict):
     init_timeout: PositiveInt
 
 
-Logger = Annotated[Annotated[CSV, Tag("csv")] | Annotated[Wandb, Tag("wandb")], Discriminator(_tag)]
+Logger = Annotated[CSV | Wandb, Field(discriminator="name")]
 
-_OPTIMIZERS = {
-    "adam": Adam,
-    "lbfgs": LBFGS,
-    "gauss_newton": GaussNewton,
-    "least_squares": LeastSquares,
-    "phases": Phases,
+
+def _choices(union: Any) -> dict[str, Model]:
+    """The models of a union by their names; that of several optimizers has none."""
+    models = [getattr(member, "__origin__", member) for member in get_args(get_args(union)[0])]
+    return {get_args(m.model_fields["name"].annotation)[0] if "name" in m.model_fields else "phases": m for m in models}
+
+
+UNIONS: Unions = {
+    "network": _choices(Network),
+    "network.features": _choices(Features),
+    "optimizer": _choices(Optimizer),
+    "optimizer.phases": _choices(Phase),
+    "logger": _choices(Logger),
 }
-_LOGGERS = {"csv": CSV, "wandb": Wandb}
-_TAGGED: dict[str, type[BaseModel]] = {**_OPTIMIZERS, **_LOGGERS}
 
 
 class Config(_Strict):
@@ -239,83 +316,14 @@ def check(composed: Mapping[str, Any]) -> Config:
             )
         return config
     except ValidationError as error:
-        lines = [line for found in error.errors() if (line := _line(found, composed))]
-    raise ConfigError(
-        lines[0] if len(lines) == 1 else "\n".join([f"{len(lines)} things are wrong:", *lines]).replace("\n", "\n  ")
-    )
-
-
-def did_you_mean(typed: str, choices: Iterable[str]) -> str:
-    """Say which of the choices is closest, or, where none is close, which there are."""
-    choices = list(choices)
-    close = get_close_matches(typed, choices, n=1, cutoff=0.6)
-    return f"Did you mean '{close[0]}'?" if close else f"There are: {', '.join(choices)}."
+        raise ConfigError(explain(error, composed, Config, UNIONS)) from None
 
 
 def known_keys() -> list[str]:
     """Every dotted key that a configuration may have, such as `network.width`."""
-    keys = []
-    for group, field in Config.model_fields.items():
-        models = {"optimizer": _OPTIMIZERS, "logger": _LOGGERS, "pde": {"": PDE}}.get(
-            group, {"": field.annotation}
-        ).values()
-        names = (f"{group}.{name}" for model in models for name in getattr(model, "model_fields", ()))
-        keys += [group, *names]
-    return sorted(set(keys))
+    return keys(Config, UNIONS)
 
 
-def choices_with(group: str, name: str) -> list[str]:
-    """Choices of `optimizer` or `logger` that have a key of this name."""
-    choices = _LOGGERS if group == "logger" else _OPTIMIZERS
-    return [choice for choice, model in choices.items() if name in model.model_fields]
-
-
-def _line(error: Any, composed: Mapping[str, Any]) -> str | None:
-    """One line about one of pydantic's errors; None about the absence of a key that is there, misspelt."""
-    location, kind, context = error["loc"], error["type"], error.get("ctx", {})
-    key, typed, siblings = _typed(location, composed)
-    name = str(location[-1])
-    if kind == "missing":
-        return (
-            None
-            if get_close_matches(name, set(siblings) - set(_owner(location).model_fields))
-            else f"{key}: this key is missing."
-        )
-    if kind == "extra_forbidden":
-        return f"{key}={typed}: there is no key '{name}'. {did_you_mean(name, _owner(location).model_fields)}"
-    if kind == "literal_error":
-        choices = [choice.strip("' ") for choice in context["expected"].replace(" or ", ",").split(",")]
-        return f"{key}={typed}: no such choice. {did_you_mean(str(typed), choices)}"
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        name = typed.get("name") if isinstance(typed, Mapping) else typed
-        choices = _LOGGERS if key == "logger" else _OPTIMIZERS.keys() - {"phases"}
-        return f"{key}.name={name}: no such choice. {did_you_mean(str(name), choices)}"
-    return f"{key}={typed}: {error['msg'].removeprefix('Value error, ').replace('Input should', 'should')}."
-
-
-def _typed(location: tuple[str | int, ...], composed: Any) -> tuple[str, Any, Any]:
-    """The dotted key, what stands there, and what holds it: pydantic's location without the tags of its unions."""
-    parts: list[str | int] = []
-    value: Any = composed
-    holder: Any = composed
-    for part in location:
-        if _holds(value, part):
-            parts, value, holder = [*parts, part], value[part], value
-        elif part not in _TAGGED:  # a key that is missing
-            parts, value, holder = [*parts, part], None, value
-    return ".".join(map(str, parts)), "null" if value is None else value, holder
-
-
-def _holds(value: Any, part: str | int) -> bool:
-    return part in value if isinstance(value, Mapping) else isinstance(value, list) and isinstance(part, int)
-
-
-def _owner(location: tuple[str | int, ...]) -> type[BaseModel]:
-    """The model that the last key of the location belongs to."""
-    owner: Any = Config
-    for part in location[:-1]:
-        if part in _TAGGED:
-            owner = _TAGGED[str(part)]
-        elif isinstance(part, str):
-            owner = PDE if part == "pde" else owner.model_fields[part].annotation
-    return owner
+def choices_with(place: str, name: str) -> list[str]:
+    """The choices at a place, such as `optimizer`, that have a key of this name."""
+    return [choice for choice, model in UNIONS.get(place, {}).items() if name in model.model_fields]

@@ -35,4 +35,9 @@ TABLE = [
     ("u_xx*u_yy - u_xy**2", "xy", "u", 6, 6),
     ("u_xx*u_yy*u_zz - u_xy*u_yz*u_xz", "xyz", "u", 10, 10),
     ("lap(lap(lap(u)))", "xy", "u", 16, 28),
+    ("lap(u**3)", "xy", "u", 4, 6),
+    ("div((1 + x**2 + u**2)*grad(u))", "xy", "u", 4, 6),
+    ("div(grad(u)/sqrt(1 + dot(grad(u), grad(u))))", "xy", "u", 6, 6),
+    ("div(dot(grad(u), grad(u))*grad(u))", "xy", "u", 6, 6),
+    ("div((2 + sin(x*y))*grad(u)) + exp(-u)*u_x", "xy", "u", 4, 6),
 ]

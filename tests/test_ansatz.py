@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinn import LanguageError, Problem
-from pinn.networks import MLP
+from pinn.networks import MLP, Scaled
 from pinn.operators import derivatives, plan
 from pinn.residuals import Residuals
 
@@ -15,7 +15,7 @@ from pinn.residuals import Residuals
 def solution(problem, seed=0):
     torch.manual_seed(seed)
     return Residuals(
-        problem, MLP(problem.domain.lower, problem.domain.upper, len(problem.fields), width=5).double()
+        problem, MLP(Scaled(problem.domain.lower, problem.domain.upper), len(problem.fields), width=5).double()
     ).solution
 
 

@@ -187,8 +187,12 @@ def _own(folder: Path) -> Path:
     return path
 
 
-def test_a_run_can_be_loaded_again(command):
-    assert command("--config-dir=mine", "pde=own", "run_dir=out", *SHORT) == 0
+PERIODIC = "network.features={name:periodic,coordinates:[x],count:2}"
+
+
+@pytest.mark.parametrize("network", [[], ["network=piratenet"], ["network=separable", PERIODIC]])
+def test_a_run_can_be_loaded_again(network, command):
+    assert command("--config-dir=mine", "pde=own", "run_dir=out", *SHORT, *network) == 0
     again = pinn.load("out")
     result = json.loads(Path("out/result.json").read_text())
     assert again.learned == result["parameters"] and again.residual == pytest.approx(result["residual"])

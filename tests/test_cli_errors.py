@@ -23,6 +23,54 @@ WRONG = {
     "negative width": ("pde=poisson network.width=-3", ["network.width=-3", "greater than 0"]),
     "wrong type": ("pde=poisson network.depth=many", ["network.depth=many", "integer"]),
     "wrong activation": ("pde=poisson network.activation=tnah", ["network.activation=tnah", "Did you mean 'tanh'?"]),
+    "another network's key": (
+        "pde=poisson network=siren network.rank=3",
+        ["network.rank", "These have it: separable."],
+    ),
+    "misspelt key of another network": ("pde=poisson network=siren +network.omga_0=3", ["Did you mean 'omega_0'?"]),
+    "network of no such name": ("pde=poisson network.name=mpl", ["network.name=mpl", "Did you mean 'mlp'?"]),
+    "no key of an optimizer": ("pde=poisson optimizer=lbfgs +optimizer.lr=1", ["optimizer.lr=1", "max_iter"]),
+    "misspelt key of a phase": (
+        "pde=poisson optimizer.phases=[{name:adam,steps:3,lrr:1.0}]",
+        ["optimizer.phases.0.lrr=1.0", "Did you mean 'lr'?"],
+    ),
+    "phase of no such name": (
+        "pde=poisson optimizer.phases=[{name:adma,steps:3}]",
+        ["optimizer.phases.0.name=adma", "Did you mean 'adam'?"],
+    ),
+    "features of no such name": (
+        "pde=poisson network.features={name:furier}",
+        ["network.features.name=furier", "Did you mean 'fourier'?"],
+    ),
+    "features by name alone": (
+        "pde=poisson network.features=fourier",
+        ["network.features=fourier", "{name: fourier, ...} | {name: periodic, ...}"],
+    ),
+    "misspelt key of features": (
+        "pde=poisson network.features={name:fourier,cuont:3}",
+        ["network.features.cuont=3", "Did you mean 'count'?"],
+    ),
+    "missing key of features": (
+        "pde=poisson network.features={name:periodic}",
+        ["network.features.coordinates: this key is missing"],
+    ),
+    "key of features that are not there": (
+        "pde=poisson network.features.count=3",
+        ["network.features.count", "These have it: fourier, periodic."],
+    ),
+    "wrong number of features": (
+        "pde=poisson network=piratenet network.features.count=0",
+        ["network.features.count=0", "greater than 0"],
+    ),
+    "other features in place of features": (
+        "pde=poisson network=piratenet network.features={name:periodic,coordinates:[x]}",
+        ["~network.features '+network.features=VALUE'"],
+    ),
+    "periodic in no coordinate": (
+        "pde=poisson network.features={name:periodic,coordinates:[z]}",
+        ["network.features.coordinates=z", "There are: x, y."],
+    ),
+    "optional key": ("pde=biharmonic pde.reference=none", ["+pde.reference=VALUE"]),
     "wrong weight": (
         "pde=poisson +balancing.weights.poison=2",
         ["balancing.weights.poison", "Did you mean 'poisson'?"],

@@ -1,7 +1,6 @@
 """Every choice of every group composes and passes the check; every combination builds."""
 
 import inspect
-from itertools import product
 from typing import get_args
 
 import hydra
@@ -10,10 +9,10 @@ import yaml
 from omegaconf import OmegaConf
 
 from pinn.app import CONFIGS
-from pinn.networks import ACTIVATIONS, MLP
+from pinn.networks import ACTIVATIONS, FEATURES, NETWORKS
 from pinn.optimizers import GaussNewton
 from pinn.problem import Problem
-from pinn.schema import PDE, Network, check
+from pinn.schema import PDE, UNIONS, Activation, check
 from pinn.training.build import build
 from pinn.training.module import OPTIMIZERS, PINN, SAMPLERS
 
@@ -46,17 +45,16 @@ def test_each_choice_composes_and_passes_the_check(group, choice):
     check(compose("pde=poisson", f"{group}={choice}") if group != "pde" else compose(f"pde={choice}"))
 
 
-def test_every_combination_builds():
-    whole = compose("~pde", "experiment=none")
-    chosen = ("network", "sampling", "precision", "derivatives", "balancing", "optimizer")
-    parts = {
-        (g, c): compose("~pde", "experiment=none", f"{g}={c}")[g] | SMALL.get(g, {}) for g in chosen for c in GROUPS[g]
-    }
-    for choices in product(*(GROUPS[group] for group in chosen)):
-        config = check(whole | {group: parts[group, choice] for group, choice in zip(chosen, choices, strict=True)})
-        module = PINN(build(TINY, config), TINY, config, None)
-        assert len(module.configure_optimizers()) == len(config.phases)
-        assert set(module.losses()) == {"own", "right"}
+CHOSEN = ("network", "sampling", "precision", "derivatives", "balancing", "optimizer")
+
+
+@pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in CHOSEN for choice in GROUPS[group]])
+def test_each_choice_builds_with_the_defaults_of_the_other_groups(group, choice):
+    whole = compose("~pde", "experiment=none", f"{group}={choice}")
+    config = check(whole | {name: whole[name] | small for name, small in SMALL.items()})
+    module = PINN(build(TINY, config), TINY, config, None)
+    assert len(module.configure_optimizers()) == len(config.phases)
+    assert set(module.losses()) == {"own", "right"}
 
 
 @pytest.mark.parametrize("file", sorted(CONFIGS.rglob("*.yaml")), ids=lambda file: file.stem)
@@ -76,11 +74,27 @@ def test_the_schema_knows_what_the_code_knows():
     }
     assert named - {None} == set(OPTIMIZERS)
     assert set(GROUPS["sampling"]) == set(SAMPLERS)
-    assert get_args(Network.model_fields["activation"].annotation) == tuple(ACTIVATIONS)
+    assert get_args(Activation) == tuple(ACTIVATIONS)
+    assert tuple(UNIONS["network"]) == tuple(NETWORKS) and set(GROUPS["network"]) == set(NETWORKS)
+    assert tuple(UNIONS["network.features"]) == tuple(FEATURES)
 
 
-@pytest.mark.parametrize(("file", "code"), [("network/mlp", MLP), ("optimizer/gauss_newton", GaussNewton)])
-def test_defaults_in_yaml_are_those_in_python(file, code):
+DEFAULTS = {"optimizer/gauss_newton": GaussNewton} | {f"network/{name}": code for name, code in NETWORKS.items()}
+
+
+@pytest.mark.parametrize("file", DEFAULTS)
+def test_defaults_in_yaml_are_those_in_python(file):
     typed = yaml.safe_load((CONFIGS / f"{file}.yaml").read_text())
-    defaults = {p.name: p.default for p in inspect.signature(code).parameters.values() if p.default is not p.empty}
-    assert {key: value for key, value in typed.items() if key not in ("name", "steps")} == defaults
+    assert {key: value for key, value in typed.items() if key not in ("name", "steps", "features")} == defaults(
+        DEFAULTS[file]
+    )
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_defaults_of_features_are_those_in_python(name):
+    fields = UNIONS["network.features"][name].model_fields
+    assert {key: f.default for key, f in fields.items() if not f.is_required()} == defaults(FEATURES[name])
+
+
+def defaults(code):
+    return {p.name: p.default for p in inspect.signature(code).parameters.values() if p.default is not p.empty}

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pinn import Problem
-from pinn.networks import MLP
+from pinn.networks import MLP, Scaled
 from pinn.problem import configs
 from pinn.references import truth
 from pinn.residuals import Residuals
@@ -59,7 +59,7 @@ def test_the_exact_solution_solves_it_and_a_perturbed_one_does_not(name):
 def test_engines_and_jacobians_agree(name):
     problem = Problem.load(name)
     torch.manual_seed(0)
-    network = MLP(problem.domain.lower, problem.domain.upper, len(problem.fields), width=6).double()
+    network = MLP(Scaled(problem.domain.lower, problem.domain.upper), len(problem.fields), width=6).double()
     jet, reference = (Residuals(problem, network, engine=engine) for engine in ("jet", "autograd"))
     at, weights = points(jet, problem, 7), {next(iter(problem.equations)): 2.0}
     (r, jacobian), (r_reference, jacobian_reference) = jet.linearise(at, weights), reference.linearise(at, weights)
@@ -80,7 +80,7 @@ def test_a_learned_parameter_has_its_column():
         coordinates={"x": [0, 1]}, fields=["u"], parameters={"k": {"learn": 0.7}, "m": {"learn": 2}},
         equations={"e": "u_xx + k**2*u = m*x"}, conditions={"a": "u(x=0) = k"}, enforce="soft",
     )  # fmt: skip
-    network = MLP(problem.domain.lower, problem.domain.upper, 1, width=4).double()
+    network = MLP(Scaled(problem.domain.lower, problem.domain.upper), 1, width=4).double()
     jet, reference = (Residuals(problem, network, engine=engine) for engine in ("jet", "autograd"))
     at = points(jet, problem, 6)
     torch.testing.assert_close(jet.linearise(at, {})[1], reference.linearise(at, {})[1], rtol=1e-11, atol=1e-13)

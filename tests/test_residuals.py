@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pinn import Problem
-from pinn.networks import MLP
+from pinn.networks import MLP, Scaled
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
 
@@ -21,7 +21,7 @@ WEIGHTS = {"first": 2.0, "slope": 0.5}
 
 def residuals(engine, memory_budget):
     torch.manual_seed(0)
-    network = MLP(PROBLEM.domain.lower, PROBLEM.domain.upper, 2, width=6, depth=2, scale=2.0).double()
+    network = MLP(Scaled(PROBLEM.domain.lower, PROBLEM.domain.upper), 2, width=6, depth=2, scale=2.0).double()
     return Residuals(PROBLEM, network, engine, memory_budget)
 
 

@@ -103,16 +103,24 @@ class _Splitter:
         return expression.func(*[self.rewrite(argument) for argument in expression.args])
 
     def flat_terms(self, expression: sympy.Expr) -> list[sympy.Expr]:
-        """The terms of a sum, coefficients distributed over inner sums."""
+        """The terms of a sum, coefficients distributed over inner sums, and factors over those of higher order."""
         terms = []
         for term in sympy.Add.make_args(expression):
-            if isinstance(term, sympy.Mul) and sum(map(has_field, term.args)) == 1:
+            if isinstance(term, sympy.Mul) and (sum(map(has_field, term.args)) == 1 or self.hides_derivatives(term)):
                 spread = sympy.expand_mul(term, deep=False)
                 if isinstance(spread, sympy.Add):
                     terms += self.flat_terms(spread)
                     continue
             terms.append(term)
         return terms
+
+    def hides_derivatives(self, term: sympy.Expr) -> bool:
+        """Whether a factor is a sum with the highest derivatives in nonlinear terms, as in `u*(u*u_xx + 2*u_x**2)`."""
+        highest = max(map(_order, term.args))
+        return any(
+            isinstance(factor, sympy.Add) and 0 < _order(factor) == highest and self.terms_of(factor) is None
+            for factor in term.args
+        )
 
     def rewrite_sum(self, terms: list[sympy.Expr]) -> sympy.Expr:
         """Group the terms by cofactor; each group's linear parts make one operator."""
@@ -182,3 +190,8 @@ class _Splitter:
             self._known[operator] = symbol
             self.placeholders[symbol] = operator
         return self._known[operator]
+
+
+def _order(expression: sympy.Expr) -> int:
+    """Of the highest derivative in it."""
+    return max((atom.derivative_count for atom in expression.atoms(sympy.Derivative)), default=0)

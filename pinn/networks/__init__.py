@@ -1,6 +1,46 @@
-"""Networks: plain modules from points (N, D) to fields (N, F), made of what jets have rules for."""
+"""Networks: plain modules from points (N, D) to fields (N, F), made of what jets have rules for.
 
+Each is a function of the features that it is given and ends in a linear layer, `output`.
+"""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from pinn.networks.chebyshev_kan import ChebyshevKAN
 from pinn.networks.conditions import HardConditions
-from pinn.networks.mlp import ACTIVATIONS, MLP
+from pinn.networks.features import FEATURES, Features, Fourier, Periodic, Scaled
+from pinn.networks.layers import ACTIVATIONS, AdaptiveActivation, FactorisedLinear
+from pinn.networks.mlp import MLP
+from pinn.networks.modified_mlp import ModifiedMLP
+from pinn.networks.piratenet import PirateNet
+from pinn.networks.separable import Separable
+from pinn.networks.siren import Siren
 
-__all__ = ["ACTIVATIONS", "MLP", "HardConditions"]
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "mlp": MLP,
+    "modified_mlp": ModifiedMLP,
+    "piratenet": PirateNet,
+    "siren": Siren,
+    "separable": Separable,
+    "chebyshev_kan": ChebyshevKAN,
+}
+
+__all__ = [
+    "ACTIVATIONS",
+    "FEATURES",
+    "MLP",
+    "NETWORKS",
+    "AdaptiveActivation",
+    "ChebyshevKAN",
+    "FactorisedLinear",
+    "Features",
+    "Fourier",
+    "HardConditions",
+    "ModifiedMLP",
+    "Periodic",
+    "PirateNet",
+    "Scaled",
+    "Separable",
+    "Siren",
+]

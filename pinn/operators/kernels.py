@@ -81,8 +81,8 @@ class _Linear(torch.autograd.Function):
         ctx.save_for_backward(h, weight)
         ctx.has_bias = bias is not None
         kind = h.device.type
-        autocast = kind != "meta" and torch.is_autocast_enabled(kind)
-        ctx.products = torch.get_autocast_dtype(kind) if autocast else h.dtype
+        low = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+        ctx.products = torch.get_autocast_dtype(kind) if low else h.dtype
         out = torch.nn.functional.linear(h.to(ctx.products), weight.to(ctx.products)).to(h.dtype)
         if bias is not None:
             out[0] += bias

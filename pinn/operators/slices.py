@@ -23,7 +23,7 @@ def points_in_cache(network: nn.Module, plan: Plan) -> int | None:
     like = next(network.parameters())
     if like.device.type != "cpu":
         return None
-    width = max((layer.out_features for layer in network.modules() if isinstance(layer, nn.Linear)), default=1)
+    width = max((p.shape[0] for p in network.parameters() if p.dim() == 2), default=1)
     return max(1, CHUNK // (plan.channels * width * like.element_size()))
 
 

@@ -11,16 +11,16 @@ from pydantic import ByteSize
 from torch import nn
 
 from pinn.geometry import Place
-from pinn.networks import MLP
+from pinn.messages import did_you_mean
+from pinn.networks import FEATURES, NETWORKS, Features, Scaled
 from pinn.operators import Estimator
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, centres, points
-from pinn.schema import Config, ConfigError, check, did_you_mean
+from pinn.schema import Config, ConfigError, Fourier, Periodic, check
 from pinn.solution import Solution
 from pinn.training.files import CHECKPOINT, CONFIG, RESULT
 
-NETWORKS = {"mlp": MLP}
 CHECKED = 4  # points of each place on which the engines are compared
 JACOBIANS = 4  # so many matrices of its size are in memory while it is decomposed
 TOLERATED = {"float64": 1e-7, "float32": 1e-2}  # relative difference; rounding is a thousand times less
@@ -30,8 +30,8 @@ def build(problem: Problem, config: Config) -> Residuals:
     """The network with its hard conditions, the learned parameters and the residuals, in the configured precision.
 
     Raises:
-        ConfigError: A weight is given to an equation that is none, points crowd where there is nothing, or the
-            derivative engines disagree.
+        ConfigError: A weight is given to an equation that is none, features are periodic in a coordinate that is none,
+            points crowd where there is nothing, or the derivative engines disagree.
     """
     for name in config.balancing.weights:
         if name not in problem.equations:
@@ -42,8 +42,9 @@ def build(problem: Problem, config: Config) -> Residuals:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     torch.manual_seed(config.seed)
-    options = config.network.model_dump(exclude={"name"})
-    network = NETWORKS[config.network.name](problem.domain.lower, problem.domain.upper, len(problem.fields), **options)
+    features = _features(problem, config.network.features)
+    options = config.network.model_dump(exclude={"name", "features"})
+    network = NETWORKS[config.network.name](features, len(problem.fields), **options)
     network = network.to(getattr(torch, config.precision.dtype))
     estimator = Estimator(config.derivatives.estimate_above, config.derivatives.directions)
     residuals = Residuals(problem, network, config.derivatives.engine, config.memory_budget, estimator)
@@ -64,7 +65,9 @@ def counts(config: Config, residuals: Residuals) -> dict[Place, int]:
 
 def output_layer(residuals: Residuals) -> nn.Linear:
     """The last linear layer, in which the fields are linear."""
-    return [layer for layer in residuals.network.modules() if isinstance(layer, nn.Linear)][-1]
+    layer = residuals.network.output
+    assert isinstance(layer, nn.Linear)
+    return layer
 
 
 def _check_memory(config: Config, residuals: Residuals) -> None:
@@ -84,6 +87,20 @@ def _check_memory(config: Config, residuals: Residuals) -> None:
                 f"{size.human_readable(decimal=True)} for the Jacobian of {rows} residuals by {columns} parameters; "
                 "take fewer points, a smaller network, or optimizer=adam."
             )
+
+
+def _features(problem: Problem, chosen: Fourier | Periodic | None) -> Features:
+    box = problem.domain.lower, problem.domain.upper
+    if chosen is None:
+        return Scaled(*box)
+    options = chosen.model_dump(exclude={"name", "coordinates"})
+    if isinstance(chosen, Periodic):
+        for name in chosen.coordinates:
+            if name not in problem.coordinate_names:
+                hint = did_you_mean(name, problem.coordinate_names)
+                raise ConfigError(f"network.features.coordinates={name}: no coordinate has this name. {hint}")
+        options["periodic"] = [name in chosen.coordinates for name in problem.coordinate_names]
+    return FEATURES[chosen.name](*box, **options)
 
 
 def _check_engines(problem: Problem, config: Config, residuals: Residuals) -> None:

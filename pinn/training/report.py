@@ -48,9 +48,9 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
     )
     console.print(lines)
     sampling = config.sampling
-    console.print(
-        f"  {network.name} {network.depth} x {network.width} {network.activation}, {size} parameters", style="dim"
-    )
+    shape = f" {getattr(network, 'activation', '')}".rstrip()
+    shape += f" on {network.features.name} features" if network.features else ""
+    console.print(f"  {network.name} {network.depth} x {network.width}{shape}, {size} parameters", style="dim")
     console.print(
         f"  {precision(config)}, {config.derivatives.engine} derivatives, {residuals.channels} channels, "
         f"{sampling.points} {sampling.name} points",

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pinn import Problem, operators
-from pinn.networks import MLP
+from pinn.networks import MLP, Scaled
 from pinn.operators import Estimator
 from pinn.residuals import Residuals
 
@@ -78,7 +78,7 @@ def test_the_seed_decides_and_signs_are_signs():
 
 def test_residuals_take_new_directions_with_each_step_and_their_jacobian_follows():
     problem = Problem(coordinates=dict.fromkeys(NAMES, [0, 1]), fields=["u"], equations={"r": f"{LAPLACIAN} = u**2"})
-    net = MLP(problem.domain.lower, problem.domain.upper, 1, width=5, depth=2, scale=1.0).double()
+    net = MLP(Scaled(problem.domain.lower, problem.domain.upper), 1, width=5, depth=2, scale=1.0).double()
     residuals = Residuals(problem, net, estimator=Estimator(5, 4))
     at = {problem.domain.interior: problem.domain.sample(problem.domain.interior, torch.rand(6, D).double())}
     vectors = []

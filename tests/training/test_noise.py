@@ -5,7 +5,7 @@ import logging
 import torch
 
 from pinn.app import solve
-from pinn.networks import MLP
+from pinn.networks import MLP, Scaled
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
@@ -22,7 +22,7 @@ PROBLEM = Problem(
 
 def floor(dtype, bits=None):
     torch.manual_seed(0)
-    residuals = Residuals(PROBLEM, MLP([0.0], [1.0], 1, width=20, scale=2.0).to(dtype))
+    residuals = Residuals(PROBLEM, MLP(Scaled([0.0], [1.0]), 1, width=20, scale=2.0).to(dtype))
     kind = {"seed": 0, "step": 0, "dtype": dtype, "device": "cpu"}
     at = points(PROBLEM.domain, dict.fromkeys(residuals.places, 100), Sobol(), **kind)
     noise = NoiseFloor(residuals, lambda: torch.autocast("cpu", torch.bfloat16, enabled=bits == 16))
