@@ -13,14 +13,14 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import torch
+from benchmarks.network import POINTS, mlp
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
-from torch import nn
 
 from pinn import Problem
 from pinn.geometry import Points
@@ -45,15 +45,9 @@ TASKS: dict[str, tuple[dict[str, str] | str, list[str], str]] = {
     "stream_function": ("u_y*lap(u_x) - u_x*lap(u_y) - 0.01*lap(lap(u))", list("xy"), "u"),
 }
 ENGINES = ("plain", "autograd", "jet", "compiled")
-WIDTH, DEPTH, POINTS = 128, 4, 2048
-
-
-def mlp(inputs: int, outputs: int, dtype: torch.dtype, seed: int = 0) -> nn.Module:
-    """The MLP that everything is measured with."""
-    torch.manual_seed(seed)
-    sizes = [inputs, *[WIDTH] * DEPTH]
-    hidden = [m for a, b in zip(sizes[:-1], sizes[1:], strict=True) for m in (nn.Linear(a, b), nn.Tanh())]
-    return nn.Sequential(*hidden, nn.Linear(WIDTH, outputs)).to(dtype)
+PEERS = ("deepxde", "pina", "torchphysics", "folx")
+PEER_TASKS = {"laplacian_2d": (1, 2), "laplacian_3d": (1, 3), "laplacian_10d": (1, 10), "laplacian_100d": (1, 100)}
+PEER_TASKS |= {"biharmonic_2d": (2, 2), "biharmonic_3d": (2, 3)}  # how often the Laplacian is taken, and D
 
 
 def steps(task: str, dtype: torch.dtype, engines: tuple[str, ...]) -> tuple[int, dict[str, Callable[[], object]]]:
@@ -145,7 +139,7 @@ def picture(rows: list[dict[str, object]], path: Path) -> None:
         }
         positions = [tasks.index(task) + (i - len(kinds) / 2) * 0.8 / len(kinds) for task in chosen]
         axes.bar(positions, list(chosen.values()), width=0.8 / len(kinds), label=f"{engine}, {dtype}")
-    channels = {str(row["task"]): float(str(row["channels"])) for row in rows}
+    channels = {str(row["task"]): float(str(row["channels"])) for row in rows if "channels" in row}
     axes.plot(range(len(tasks)), [channels[task] for task in tasks], "k_", markersize=28, label="channels")
     axes.set_yscale("log")
     axes.set_yticks([2, 5, 10, 20, 50, 100], ["2", "5", "10", "20", "50", "100"])
@@ -162,6 +156,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engines", nargs="+", choices=ENGINES[1:], default=list(ENGINES[1:]))
     parser.add_argument("--dtypes", nargs="+", choices=["float32", "float64"], default=["float32", "float64"])
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument(
+        "--peers", nargs="+", default=[], metavar="LIBRARY=PYTHON", help=f"{', '.join(PEERS)}: each by its interpreter"
+    )
 
 
 def run(options: argparse.Namespace) -> list[dict[str, object]]:
@@ -172,4 +169,20 @@ def run(options: argparse.Namespace) -> list[dict[str, object]]:
             for row in measure(task, getattr(torch, dtype), tuple(options.engines), options.rounds):
                 rows.append(row)
                 print(*(f"{key}={value}" for key, value in row.items()), flush=True)
+            for row in peer_rows(task, dtype, options.peers, options.rounds) if task in PEER_TASKS else ():
+                rows.append(row)
+                print(*(f"{key}={value}" for key, value in row.items()), flush=True)
     return rows
+
+
+def peer_rows(task: str, dtype: str, peers: list[str], rounds: int) -> Iterator[dict[str, object]]:
+    """The same step by other libraries, each in a process of its own environment; a failure is said, and gives none."""
+    for library, interpreter in (peer.split("=", 1) for peer in peers):
+        command = [interpreter, str(Path(__file__).parent / "peer.py"), library]
+        sizes = [*map(str, PEER_TASKS[task]), dtype, str(rounds)]
+        done = subprocess.run([*command, *sizes], capture_output=True, text=True)
+        if done.returncode:
+            print(f"{library} on {task}, {dtype}: {done.stderr.strip().splitlines()[-1]}", flush=True)
+            continue
+        ratio, unit = map(float, done.stdout.split()[-2:])
+        yield {"task": task, "dtype": dtype, "engine": library, "plain_steps": ratio, "plain_milliseconds": unit}

@@ -11,7 +11,8 @@ import statistics
 from pathlib import Path
 
 import torch
-from benchmarks.operators import POINTS, TASKS, mlp
+from benchmarks.network import POINTS, mlp
+from benchmarks.operators import TASKS
 from torch import Tensor
 
 from pinn import operators
