@@ -22,7 +22,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pinn.messages import did_you_mean
 from pinn.problem import configs
-from pinn.schema import UNIONS, Config, ConfigError, check, choices_with, known_keys
+from pinn.schema import PDE, UNIONS, Config, ConfigError, check, choices_with, known_keys
+from pinn.verification import twin
 
 if TYPE_CHECKING:
     from pinn.problem import Problem
@@ -107,7 +108,11 @@ def _run(composed: DictConfig, started: float) -> int:
     if sweep and config.several_devices:
         raise ConfigError("-m: the runs of a sweep take one device each; set trainer.devices=1.")
     choice = HydraConfig.get().runtime.choices["pde"]
-    problem = _problem(choice, OmegaConf.to_container(composed.pde, resolve=True))
+    definition: Any = OmegaConf.to_container(composed.pde, resolve=True)
+    if config.verify:
+        definition = twin(definition)
+        config = config.model_copy(update={"pde": PDE(**definition)})  # what the run directory keeps
+    problem = _problem(choice, definition)
     from pinn.training.build import build
     from pinn.training.files import new_directory
     from pinn.training.run import rank, train

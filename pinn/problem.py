@@ -104,12 +104,15 @@ class Problem:
         if not equations:
             raise LanguageError("equations: at least one is needed, such as {poisson: lap(u) = 1}")
         interior = {key: self._interior(key, text) for key, text in equations.items()}
-        replaced = _manufacture(sources, interior, self.exact, self.scope)
-        stated = {key: Equation(key, e.text, e.residual.subs(replaced), e.place) for key, e in interior.items()}
         bounds = {key: self._condition(key, text) for key, text in (conditions or {}).items()}
         for key in bounds:
-            if key in stated:
+            if key in interior:
                 raise LanguageError(f"conditions: the name {key!r} is taken by an equation")
+        replaced = _manufacture(sources, {**interior, **bounds}, self.exact, self.scope)
+        stated, bounds = (
+            {key: Equation(key, e.text, e.residual.subs(replaced), e.place) for key, e in statements.items()}
+            for statements in (interior, bounds)
+        )
         built, self.hard = self._build_in(bounds, _enforce(enforce, bounds))
         soft = {key: equation for key, equation in bounds.items() if key not in built}
         self.built_in = {key: bounds[key].text for key in built}

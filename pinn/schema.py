@@ -289,6 +289,7 @@ class Config(_Strict):
     tolerance: NonNegativeFloat
     memory_budget: ByteSize | None = None
     dry_run: bool = False
+    verify: bool = False
     run_dir: str | None = None
     resume: bool = False
 

@@ -12,7 +12,7 @@ ROWS = [
     {"language"},
     {"operators", "geometry", "optimizers", "metrics", "messages"},
     {"networks", "ansatz"},
-    {"problem"},
+    {"problem", "verification"},
     {"residuals"},
     {"sampling", "balancing", "references", "plots"},
     {"solution", "schema"},
