@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-from pinn.geometry import Box
+from pinn.geometry import Domain
 
 RESOLUTION = 101  # points along each axis of a picture
 TIMES = (0.0, 1 / 3, 2 / 3, 1.0)  # parts of the time interval at which a plane in space is shown
@@ -49,6 +49,7 @@ class View:
         extent: Their intervals.
         labels: Their names.
         points: Grid points, (N, D), float64, the first axis varying slowest.
+        inside: Which of them lie in the domain, (N,).
         caption: The coordinates that are held, such as ``"t = 0.5"``; empty if there are none.
     """
 
@@ -56,6 +57,7 @@ class View:
     extent: tuple[tuple[float, float], ...]
     labels: tuple[str, ...]
     points: Tensor
+    inside: Tensor
     caption: str
 
 
@@ -66,7 +68,7 @@ class Panel:
     Attributes:
         view: Where it is looked at.
         title: What it is.
-        values: Its values at the view's points, (N,).
+        values: Its values at the view's points, (N,); outside of the domain NaN, which is left white.
         span: The values that its colours, or its vertical axis, span.
         logarithmic: Whether they do so by powers of ten.
     """
@@ -78,7 +80,7 @@ class Panel:
     logarithmic: bool
 
 
-def views(domain: Box) -> list[View]:
+def views(domain: Domain) -> list[View]:
     """Choose where to look at a domain.
 
     One coordinate: the line. Two: the plane, time running to the right. More: the plane of the first two spatial
@@ -96,7 +98,7 @@ def views(domain: Box) -> list[View]:
 
 
 def pictures(
-    domain: Box,
+    domain: Domain,
     fields: Sequence[str],
     prediction: Callable[[Tensor], Tensor],
     truth: Callable[[Tensor], Tensor] | None,
@@ -130,7 +132,7 @@ def pictures(
 
 
 def figure(
-    domain: Box,
+    domain: Domain,
     fields: Sequence[str],
     prediction: Callable[[Tensor], Tensor],
     truth: Callable[[Tensor], Tensor] | None,
@@ -149,7 +151,7 @@ def figure(
 
 
 def _sheets(
-    domain: Box,
+    domain: Domain,
     fields: Sequence[str],
     prediction: Callable[[Tensor], Tensor],
     truth: Callable[[Tensor], Tensor] | None,
@@ -203,7 +205,7 @@ def _curve(rows: Sequence[Mapping[str, float]], name: str) -> list[tuple[float, 
     return [(row["step"], row[name]) for row in rows if row.get(name) is not None and 0 < row[name] < math.inf]
 
 
-def _view(domain: Box, axes: tuple[int, ...], held: Mapping[int, float]) -> View:
+def _view(domain: Domain, axes: tuple[int, ...], held: Mapping[int, float]) -> View:
     extent = tuple((domain.lower[i], domain.upper[i]) for i in axes)
     lines = [torch.linspace(low, high, RESOLUTION, dtype=torch.float64) for low, high in extent]
     grid = torch.meshgrid(*lines, indexing="ij")
@@ -211,13 +213,17 @@ def _view(domain: Box, axes: tuple[int, ...], held: Mapping[int, float]) -> View
     points = points.repeat(grid[0].numel(), 1)
     points[:, list(axes)] = torch.stack([g.flatten() for g in grid], dim=1)
     caption = ", ".join(f"{domain.names[i]} = {value:.3g}" for i, value in held.items() if i not in axes)
-    return View(axes, extent, tuple(domain.names[i] for i in axes), points, caption)
+    return View(axes, extent, tuple(domain.names[i] for i in axes), points, domain.inside(points), caption)
 
 
 def _evaluate(function: Callable[[Tensor], Mapping[str, Tensor]], shown: list[View]) -> dict[str, np.ndarray]:
-    """Values by name at all views: {name: (views, N)}."""
-    parts = [function(view.points) for view in shown]
-    return {name: np.stack([part[name].detach().cpu().double().numpy() for part in parts]) for name in parts[0]}
+    """Values by name at all views: {name: (views, N)}. The function is asked inside the domain only."""
+    parts = [function(view.points[view.inside]) for view in shown]
+    values = {name: np.full((len(shown), len(shown[0].points)), np.nan) for name in parts[0]}
+    for k, (view, part) in enumerate(zip(shown, parts, strict=True)):
+        for name, found in part.items():
+            values[name][k, view.inside.numpy()] = found.detach().cpu().double().numpy()
+    return values
 
 
 def _fields(
@@ -232,12 +238,12 @@ def _fields(
 
 def _magnitudes(shown: list[View], values: dict[str, np.ndarray], prefix: str) -> list[list[Panel]]:
     """One row a name, one panel a view, of absolute values on a logarithmic scale."""
-    rows = []
+    rows, inside = [], np.stack([view.inside.numpy() for view in shown])
     for name, parts in values.items():
         size = np.abs(parts)
         top = size[np.isfinite(size)].max(initial=0) or 1e-16  # zero everywhere still needs a scale
         span = (top * 10.0**-DECADES, top)
-        title = f"|{prefix}{name}|, largest {_scientific(size.max())}"
+        title = f"|{prefix}{name}|, largest {_scientific(size[inside].max(initial=0))}"
         rows.append([Panel(view, title, part, span, True) for view, part in zip(shown, size, strict=True)])
     return rows
 

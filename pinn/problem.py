@@ -20,11 +20,12 @@ import yaml
 from torch import Tensor
 
 from pinn.ansatz import Ansatz, Trace, build_ansatz, trace_condition
-from pinn.geometry import Box, Place
+from pinn.geometry import Box, Place, read_domain
 from pinn.language import (
     LanguageError,
     Scope,
     Statement,
+    about,
     constant,
     did_you_mean,
     has_field,
@@ -61,6 +62,7 @@ class Problem:
 
     Args:
         coordinates: Name to interval; `t` is time, the others are space.
+        domain: A shape in space, such as `{"disk": {"center": [0, 0], "radius": 1}}`; the box if there is none.
         fields: Names of the unknown functions.
         equations: Name to text with one `=`; they hold inside the domain.
         conditions: Name to text that says where: `u(x=0) = 1`, `dn(u)(boundary) = 0`, `u(t=0) = sin(pi*x)`.
@@ -79,6 +81,7 @@ class Problem:
         self,
         *,
         coordinates: Mapping[str, Sequence[Number]],
+        domain: Any = None,
         fields: Sequence[str],
         equations: Mapping[str, str],
         conditions: Mapping[str, str] | None = None,
@@ -95,7 +98,8 @@ class Problem:
         self.fields = _names(fields)
         constants, self.learned = _parameters(parameters or {})
         self.parameters = {key: float(value) for key, value in constants.items()}
-        self.domain = Box({key: _interval(key, ends, constants) for key, ends in coordinates.items()})
+        box = Box({key: _interval(key, ends, constants) for key, ends in coordinates.items()})
+        self.domain = read_domain(domain, box, constants)
         self.coordinate_names = self.domain.names
         bare = Scope(self.coordinate_names, self.fields, constants, tuple(self.learned))
         sources, given = _functions(functions or {}, bare)
@@ -166,7 +170,7 @@ class Problem:
         return torch.stack([x[:, 0] * 0 + column for column in columns], dim=1)
 
     def _interior(self, key: str, text: str) -> Equation:
-        with _about(f"equations.{key}"):
+        with about(f"equations.{key}"):
             statement = parse_equation(text, self.scope)
             if statement.place is not None:
                 raise LanguageError("an equation holds inside the domain; put this one under conditions", text)
@@ -174,7 +178,7 @@ class Problem:
             return Equation(key, text, statement.residual, self.domain.interior)
 
     def _condition(self, key: str, text: str) -> Equation:
-        with _about(f"conditions.{key}"):
+        with about(f"conditions.{key}"):
             statement = parse_equation(text, self.scope)
             _needs_field(statement, text)
             if statement.place is None:
@@ -183,25 +187,21 @@ class Problem:
 
     def _place(self, place: str | tuple[tuple[str, float], ...], text: str) -> Place:
         try:
-            if isinstance(place, tuple):
-                return self.domain.face(dict(place))
-            if place == "boundary":
-                return self.domain.boundary
+            return self.domain.face(dict(place)) if isinstance(place, tuple) else self.domain.part(place)
         except ValueError as error:
             raise LanguageError(str(error), text) from None
-        raise LanguageError(f"unknown part {place!r} of the domain; write (boundary) or a face such as (x=0)", text)
 
     def _build_in(self, bounds: dict[str, Equation], how: dict[str, str]) -> tuple[list[str], dict[str, Ansatz]]:
         """The conditions that become part of the network, and the ansatz of each field."""
         traces: dict[str, list[Trace]] = {}
         built = [key for key in bounds if how[key] == HARD]
         for key in built:
-            with _about(f"conditions.{key}"), _or_soft(key, bounds[key].text):
+            with about(f"conditions.{key}"), _or_soft(key, bounds[key].text):
                 trace = trace_condition(bounds[key].residual, bounds[key].place, self.scope, self.domain)
                 traces.setdefault(trace.field, []).append(trace)
         ansatz = {}
         for field, of_field in traces.items():
-            with _about(f"conditions on {field}"), _or_soft(built[-1], ""):
+            with about(f"conditions on {field}"), _or_soft(built[-1], ""):
                 ansatz[field] = build_ansatz(self.domain, of_field)
         return built, ansatz
 
@@ -210,15 +210,6 @@ def configs() -> Path:
     """The folder of the configurations: beside the package in a checkout, inside it in a wheel."""
     package = Path(__file__).resolve().parent
     return next(folder for folder in (package / "configs", package.parent / "configs") if (folder / "pde").is_dir())
-
-
-@contextmanager
-def _about(where: str) -> Iterator[None]:
-    """Say which entry of the problem an error is about."""
-    try:
-        yield
-    except (LanguageError, ValueError) as error:
-        raise LanguageError(f"{where}: {error}") from None
 
 
 @contextmanager
@@ -246,7 +237,7 @@ def _names(fields: Any) -> tuple[str, ...]:
 
 
 def _interval(name: str, ends: Any, constants: Mapping[str, sympy.Expr]) -> tuple[float, float]:
-    with _about(f"coordinates.{name}"):
+    with about(f"coordinates.{name}"):
         if isinstance(ends, str) or not isinstance(ends, Sequence) or len(ends) != 2:
             raise LanguageError(f"{ends!r} is no interval; write two numbers, such as [0, 1]")
         return float(constant(ends[0], constants)), float(constant(ends[1], constants))
@@ -257,7 +248,7 @@ def _parameters(parameters: Mapping[str, Any]) -> tuple[dict[str, sympy.Expr], d
     known: dict[str, sympy.Expr] = {}
     learned: dict[str, float] = {}
     for name, value in parameters.items():
-        with _about(f"parameters.{name}"):
+        with about(f"parameters.{name}"):
             if isinstance(value, Mapping):
                 if set(value) != {"learn"}:
                     raise LanguageError(f"{dict(value)!r} is no parameter; write a number or {{learn: guess}}")
@@ -277,7 +268,7 @@ def _exact(exact: Mapping[str, str] | None, scope: Scope) -> dict[str, sympy.Exp
     result = {}
     known = Scope(scope.coordinates, (), scope.constants, scope.symbols)
     for field in scope.fields:
-        with _about(f"exact.{field}"):
+        with about(f"exact.{field}"):
             result[field] = parse(str(exact[field]), known)
     return result
 
@@ -288,7 +279,7 @@ def _functions(functions: Mapping[str, str], scope: Scope) -> tuple[list[str], d
     known = dict(scope.constants)
     for name, text in functions.items():
         if name not in sources:
-            with _about(f"functions.{name}"):
+            with about(f"functions.{name}"):
                 known[name] = parse(str(text), Scope(scope.coordinates, (), known, scope.symbols))
     return sources, known
 
@@ -299,7 +290,7 @@ def _manufacture(
     """The sources with which `exact` solves the equations: each stands linearly in one equation."""
     replaced = {}
     for source in sources:
-        with _about(f"functions.{source}"):
+        with about(f"functions.{source}"):
             if exact is None:
                 raise LanguageError("a manufactured source needs the solution: add exact: {field: expression}")
             q = parameter(source)

@@ -33,6 +33,7 @@ class PDE(_Strict):
     """Group `pde`: the arguments of `pinn.Problem`, which reads and checks what stands in them."""
 
     coordinates: Any
+    domain: Any = None
     fields: Any
     parameters: Any = None
     functions: Any = None

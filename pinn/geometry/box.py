@@ -22,9 +22,10 @@ class Place:
     """A named part of a domain: where an equation or a condition holds.
 
     Attributes:
-        name: ``"interior"``, ``"boundary"``, or the values that are fixed, such as ``"x=0"`` and ``"x=0,y=1"``.
+        name: ``"interior"``, ``"boundary"``, the name of a part, or the values that are fixed, such as ``"x=0"`` and
+            ``"x=0,y=1"``.
         fixed: Pairs of a coordinate's index and its value, in the order of the coordinates.
-        boundary: Whether this is the whole boundary.
+        boundary: Whether this is the whole boundary, or a named part of it.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Points:
     x: Tensor
     normals: Tensor | None = None
 
-    def __getitem__(self, index: slice) -> Points:
+    def __getitem__(self, index: slice | Tensor) -> Points:
         """Some of the points."""
         return Points(self.x[index], None if self.normals is None else self.normals[index])
 
@@ -109,6 +110,20 @@ class Box:
         if not self.spatial:
             raise ValueError("time t is the only coordinate, so there is no boundary: name a face, such as t=0")
         return Place("boundary", boundary=True)
+
+    def part(self, name: str) -> Place:
+        """Return the boundary, the only part that has a name.
+
+        Raises:
+            ValueError: The name is another one, or time is the only coordinate.
+        """
+        if name != "boundary":
+            raise unknown_part(name, ())
+        return self.boundary
+
+    def inside(self, x: Tensor) -> Tensor:
+        """Which of the points (N, D) lie inside, (N,)."""
+        return ((x.new_tensor(self.lower) <= x) & (x <= x.new_tensor(self.upper))).all(dim=1)
 
     def face(self, values: Mapping[str, float]) -> Place:
         """Return the face, edge or corner on which the given coordinates have the given values.
@@ -192,6 +207,12 @@ class Box:
             f"{name}={_show(value)} is no face of the box: the faces of {name} are "
             f"{name}={_show(low)} and {name}={_show(high)}"
         )
+
+
+def unknown_part(name: str, known: Sequence[str]) -> ValueError:
+    """The error that names the parts that there are."""
+    named = "".join(f"({part}), " for part in dict.fromkeys(known))
+    return ValueError(f"unknown part {name!r} of the domain; write {named}(boundary) or a face such as (x=0)")
 
 
 def _interval(name: str, interval: Sequence[float]) -> tuple[float, float]:

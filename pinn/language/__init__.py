@@ -1,18 +1,20 @@
 """Equations as text: parsed by a whitelist, kept as sympy expressions."""
 
-from pinn.language.errors import LanguageError, did_you_mean
+from pinn.language.errors import LanguageError, about, did_you_mean
 from pinn.language.evaluation import torch_function
 from pinn.language.linear import Decomposition, LinearOperator, decompose, has_field
 from pinn.language.parser import Statement, constant, parse, parse_equation
-from pinn.language.scope import TIME, Scope, coordinate, normal, parameter
+from pinn.language.scope import RESERVED, TIME, Scope, coordinate, normal, parameter
 
 __all__ = [
+    "RESERVED",
     "TIME",
     "Decomposition",
     "LanguageError",
     "LinearOperator",
     "Scope",
     "Statement",
+    "about",
     "constant",
     "coordinate",
     "decompose",

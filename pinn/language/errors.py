@@ -1,6 +1,7 @@
 """The one error that a wrong text gets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -27,3 +28,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known word, empty where none is near."""
     near = get_close_matches(word, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+@contextmanager
+def about(where: str) -> Iterator[None]:
+    """Say which entry of the problem an error is about."""
+    try:
+        yield
+    except ValueError as error:
+        raise LanguageError(f"{where}: {error}") from None

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from pinn.geometry import Box, Place, Points
+from pinn.geometry import Box, Domain, Place, Points
+
+MOST = 2**12  # of a sequence's points, for one that is kept
 
 
 class Sampler(ABC):
@@ -33,7 +35,7 @@ class Sampler(ABC):
 
 
 def points(
-    domain: Box,
+    domain: Domain,
     places: Mapping[Place, int],
     sampler: Sampler,
     *,
@@ -48,7 +50,7 @@ def points(
     They are drawn on the CPU in float64, so that every process, device and dtype trains on the same points.
 
     Args:
-        domain: The box that the places belong to.
+        domain: What the places belong to.
         places: How many points each place gets; a corner gets one in any case.
         sampler: How the unit cube is filled.
         seed: Seed of the run.
@@ -64,15 +66,37 @@ def points(
     crowded = centres(domain, crowd or {})
     drawn = {}
     for place, n in places.items():
-        d = domain.dimension(place)
-        unit = sampler.unit(n, d, _mix(seed, step, place.name)) if d else torch.empty(1, 0, dtype=torch.float64)
-        if place == domain.interior:
-            unit = _crowded(unit, crowded)
-        drawn[place] = domain.sample(place, unit).to(device, dtype)
+        found = _draw(domain, place, n, sampler, _mix(seed, step, place.name), crowded)
+        drawn[place] = found.to(device, dtype)
     return drawn
 
 
-def centres(domain: Box, crowd: Mapping[str, float]) -> dict[int, float]:
+def _draw(domain: Domain, place: Place, n: int, sampler: Sampler, seed: int, crowded: Mapping[int, float]) -> Points:
+    """The first n points that the sampler's sequence has in a place, however long it must be for that."""
+    d = domain.dimension(place)
+    if not d:
+        return domain.sample(place, torch.empty(1, 0, dtype=torch.float64))
+    drawn = n
+    while drawn <= MOST * n:
+        unit = sampler.unit(drawn, d, seed)
+        found = (
+            _crowded_interior(domain, unit, crowded)
+            if crowded and place == domain.interior
+            else domain.sample(place, unit)
+        )
+        if len(found.x) >= n:
+            return found[:n]
+        drawn *= 2
+    raise ValueError(f"{place.name} is too small for its bounds: not {n} of {MOST * n} points hit it")
+
+
+def _crowded_interior(domain: Domain, unit: Tensor, crowded: Mapping[int, float]) -> Points:
+    box = domain if isinstance(domain, Box) else domain.box
+    found = box.sample(box.interior, _crowded(unit, crowded))
+    return found[domain.inside(found.x)]
+
+
+def centres(domain: Domain, crowd: Mapping[str, float]) -> dict[int, float]:
     """Where the coordinates to crowd have their values, as parts of their intervals, by index.
 
     Raises:

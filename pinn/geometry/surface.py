@@ -1,0 +1,95 @@
+"""Bodies within a closed surface of triangles.
+
+Shape letters: N points, K triangles.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import sympy
+import torch
+from torch import Tensor
+
+from pinn.geometry.box import Points
+from pinn.geometry.shape import Primitive, choose
+
+AT_ONCE = 2**22  # pairs of a point and a triangle in memory
+
+
+class Surface(Primitive):
+    """What a closed surface of triangles encloses.
+
+    Args:
+        file: An STL file.
+        name: What the surface is called.
+
+    Raises:
+        ValueError: There is no such file, it is no STL file, the surface is not closed, or trimesh is not installed.
+    """
+
+    def __init__(self, file: str | Path, name: str | None = None):
+        self.file, self.name = Path(file), name
+        mesh = _load(self.file)
+        self._corners = torch.tensor(mesh.triangles, dtype=torch.float64)
+        self._normals = torch.tensor(mesh.face_normals, dtype=torch.float64)
+        self._areas = torch.tensor(mesh.area_faces, dtype=torch.float64)
+        self._volume = float(mesh.volume)
+        low, high = mesh.bounds.tolist()
+        self.lower, self.upper = tuple(low), tuple(high)
+
+    @property
+    def measure(self) -> float:  # noqa: D102
+        return self._volume
+
+    @property
+    def boundary_measure(self) -> float:  # noqa: D102
+        return float(self._areas.sum())
+
+    def inside(self, x: Tensor) -> Tensor:
+        """By the winding number, which is exact: one ray along an edge would not be.
+
+        Jacobson, Kavan, Sorkine-Hornung 2013, ACM Trans. Graph. 32, eq. (6).
+        """
+        size = max(1, AT_ONCE // len(self._corners))
+        return torch.cat([_solid_angle(self._corners, part) > torch.pi for part in x.split(size)])
+
+    def on_boundary(self, unit: Tensor) -> Points:
+        """Barycentric coordinates `1 - s`, `s (1 - u)`, `s u` with s the root of a uniform number."""
+        triangle, _ = choose(unit[:, 2], self._areas)
+        s, u = unit[:, 0].sqrt(), unit[:, 1]
+        weights = torch.stack([1 - s, s * (1 - u), s * u], dim=1)
+        return Points((weights[:, :, None] * self._corners[triangle]).sum(dim=1), self._normals[triangle])
+
+    def inequalities(self, x: Sequence[sympy.Symbol]) -> list[sympy.Expr]:  # noqa: D102
+        raise ValueError("a surface of triangles has no level function")
+
+
+def _load(file: Path):
+    try:
+        import trimesh
+    except ImportError:
+        raise ValueError("surfaces are read by trimesh: pip install 'pinn[mesh]'") from None
+    if file.suffix.lower() != ".stl":
+        raise ValueError(f"{str(file)!r} is no STL file: write a path that ends in .stl")
+    if not file.is_file():
+        raise ValueError(f"there is no file {str(file)!r}")
+    try:
+        mesh = trimesh.load_mesh(file, file_type="stl")
+    except Exception as error:  # whatever a broken file makes the reader raise
+        raise ValueError(f"{str(file)!r} cannot be read: {error}") from None
+    if not mesh.is_watertight:
+        raise ValueError(f"the surface in {str(file)!r} is not closed")
+    mesh.fix_normals()
+    return mesh
+
+
+def _solid_angle(corners: Tensor, x: Tensor) -> Tensor:
+    """The angle under which all triangles (K, 3, 3) are seen from points (N, 3): 4 pi inside, 0 outside.
+
+    Van Oosterom & Strackee 1983, IEEE Trans. Biomed. Eng. 30, eq. (8).
+    """
+    a, b, c = (corners[:, k] - x[:, None] for k in range(3))
+    la, lb, lc = a.norm(dim=2), b.norm(dim=2), c.norm(dim=2)
+    volume = (a * torch.linalg.cross(b, c)).sum(2)
+    rest = la * lb * lc + (a * b).sum(2) * lc + (b * c).sum(2) * la + (c * a).sum(2) * lb
+    return 2 * torch.atan2(volume, rest).sum(1)
