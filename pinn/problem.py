@@ -73,6 +73,12 @@ class Problem:
         reference: Name of a reference solution in `pinn.references`.
         name: What the problem is called.
 
+    Attributes:
+        stated: The equations, as they hold inside the domain.
+        bounds: All conditions.
+        equations: What has a loss: the equations, and the conditions that are not built into the network.
+        built_in: The texts of those that are.
+
     Raises:
         LanguageError: Something in it is wrong: one message that quotes it and says what would be right.
     """
@@ -120,6 +126,7 @@ class Problem:
         built, self.hard = self._build_in(bounds, _enforce(enforce, bounds))
         soft = {key: equation for key, equation in bounds.items() if key not in built}
         self.built_in = {key: bounds[key].text for key in built}
+        self.stated, self.bounds = stated, bounds
         self.equations: dict[str, Equation] = {**stated, **soft}
 
     @classmethod

@@ -291,6 +291,7 @@ class Config(_Strict):
     memory_budget: ByteSize | None = None
     dry_run: bool = False
     verify: bool = False
+    silence: tuple[str, ...] = ()
     run_dir: str | None = None
     resume: bool = False
 

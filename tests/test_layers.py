@@ -13,7 +13,7 @@ ROWS = [
     {"operators", "geometry", "optimizers", "metrics", "messages"},
     {"networks", "ansatz"},
     {"problem", "verification"},
-    {"residuals"},
+    {"residuals", "linter"},
     {"sampling", "balancing", "references", "plots"},
     {"solution", "schema"},
     {"training"},

@@ -16,7 +16,7 @@ def _elementary(on_tensors: Callable[[Any], Any], on_numbers: Callable[[float], 
 TORCH = {
     **{
         name: _elementary(getattr(torch, name), getattr(math, name))
-        for name in ("sin", "cos", "tan", "exp", "log", "sqrt", "sinh", "cosh", "tanh", "atan")
+        for name in ("sin", "cos", "tan", "exp", "log", "sqrt", "sinh", "cosh", "tanh", "atan", "erf")
     },
     "Abs": _elementary(torch.abs, abs),
     "sign": _elementary(torch.sign, lambda z: float((z > 0) - (z < 0))),

@@ -22,6 +22,7 @@ ELEMENTARY = {
     "cosh": sympy.cosh,
     "tanh": sympy.tanh,
     "atan": sympy.atan,
+    "erf": sympy.erf,
     "abs": sympy.Abs,
     "sign": sympy.sign,
 }

@@ -11,6 +11,7 @@ from pydantic import ByteSize
 from torch import nn
 
 from pinn.geometry import Place
+from pinn.linter import CHECKS
 from pinn.messages import did_you_mean
 from pinn.networks import FEATURES, NETWORKS, Features, Scaled
 from pinn.operators import Estimator
@@ -37,6 +38,9 @@ def build(problem: Problem, config: Config) -> Residuals:
         if name not in problem.equations:
             hint = did_you_mean(name, problem.equations)
             raise ConfigError(f"balancing.weights.{name}: no loss has this name. {hint}")
+    for name in config.silence:
+        if name not in CHECKS:
+            raise ConfigError(f"silence={name}: no remark has this name. {did_you_mean(name, CHECKS)}")
     try:
         centres(problem.domain, config.sampling.crowd)
     except ValueError as error:

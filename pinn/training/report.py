@@ -15,6 +15,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from pinn.linter import findings
 from pinn.problem import Problem
 from pinn.references import truth
 from pinn.residuals import Residuals
@@ -56,6 +57,9 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
         f"{sampling.points} {sampling.name} points",
         style="dim",
     )
+    for finding in findings(problem):
+        if finding.name not in config.silence:
+            console.print(f"  look: {finding}", style="yellow")
     for planned in residuals.plans.values():
         if planned.directions:
             console.print(f"  {planned.directions}", style="yellow")

@@ -1,0 +1,217 @@
+"""What looks wrong with a problem before any training: plain words, and a name by which each is silenced.
+
+Letters: m the highest order of a field's derivatives along a coordinate.
+"""
+
+# sympy's own annotations are too narrow
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import sympy
+from sympy.core.function import AppliedUndef
+
+from pinn.language import coordinate
+from pinn.problem import Equation, Problem
+
+TIME = "t"
+CORNER = 1e-6  # of two values that should be one, relative to their size
+UNEVEN = 1e6  # ratio of the sizes of two terms, above which the smaller is lost to a sum of squares
+LONG = 5.0  # time, in units of the fastest rate at which a nonlinear term acts
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that looks wrong.
+
+    Attributes:
+        name: By which it is silenced.
+        text: What it is, and what may help.
+    """
+
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.text} (silence=[{self.name}])"
+
+
+def findings(problem: Problem) -> list[Finding]:
+    """Everything that looks wrong; a problem may still be right."""
+    return [Finding(name, text) for name, check in CHECKS.items() for text in check(problem)]
+
+
+def _statements(problem: Problem) -> list[Equation]:
+    """Equations and conditions, built into the network or not."""
+    return [*problem.stated.values(), *problem.bounds.values()]
+
+
+def _count(problem: Problem) -> Iterator[str]:
+    """Of m orders along a coordinate, m conditions on its two faces."""
+    for field, name in itertools.product(problem.fields, problem.coordinate_names):
+        order = max(_order(e.residual, field, name) for e in problem.stated.values())
+        wanted = order if order > 1 or name == TIME else 0
+        found = sum(_faces(e, problem, name) for e in problem.bounds.values() if _has(e.residual, field))
+        if found < wanted:
+            yield (
+                f"{field} is differentiated {order} times by {name}, which takes as many conditions on the ends of "
+                f"{name}; there {'is' if found == 1 else 'are'} {found}"
+            )
+
+
+def _faces(equation: Equation, problem: Problem, name: str) -> int:
+    """On how many ends of a coordinate a condition holds."""
+    if equation.place.boundary:
+        return 0 if name == TIME else 2
+    return sum(problem.coordinate_names[i] == name for i, _ in equation.place.fixed)
+
+
+def _order(residual: sympy.Expr, field: str, name: str) -> int:
+    found = [a for a in residual.atoms(sympy.Derivative) if a.expr.func.__name__ == field]
+    return max((int(dict(a.variable_count).get(coordinate(name), 0)) for a in found), default=0)
+
+
+def _has(residual: sympy.Expr, field: str) -> bool:
+    return any(atom.func.__name__ == field for atom in residual.atoms(AppliedUndef))
+
+
+def _gauge(problem: Problem) -> Iterator[str]:
+    """A field of which only derivatives occur is known up to a constant."""
+    shift = sympy.Dummy("shift")
+    for field in problem.fields:
+        u = problem.scope.unknown(field)
+        if all(sympy.expand(e.residual.subs(u, u + shift).doit() - e.residual) == 0 for e in _statements(problem)):
+            yield (
+                f"only derivatives of {field} occur, so it is known up to a constant: "
+                f"fix it at a point, such as {field}({_corner_text(problem)}) = 0"
+            )
+
+
+def _corner_text(problem: Problem) -> str:
+    names = [name for name in problem.coordinate_names if name != TIME]
+    lower = dict(zip(problem.domain.names, problem.domain.lower, strict=True))
+    return ", ".join(f"{name}={lower[name]:g}" for name in names)
+
+
+def _trivial(problem: Problem) -> Iterator[str]:
+    """Zero solves everything."""
+    zero = {problem.scope.unknown(field): sympy.Integer(0) for field in problem.fields}
+    try:
+        left = [sympy.simplify(e.residual.subs(zero).doit()) for e in _statements(problem)]
+    except (ZeroDivisionError, ValueError):
+        return
+    if all(value == 0 for value in left):
+        names = " = ".join(problem.fields)
+        yield f"{names} = 0 satisfies every equation and condition: ask for a size, such as integral(u**2) = 1"
+
+
+def _corners(problem: Problem) -> Iterator[str]:
+    """Values that two conditions fix for one field where their faces meet."""
+    domain = problem.domain
+    values = [(key, e, value) for key, e in problem.bounds.items() if (value := _value(e, problem)) is not None]
+    for (key, one, (field, a)), (other, two, (other_field, b)) in itertools.combinations(values, 2):
+        if field != other_field:
+            continue
+        for point in _meetings(one, two, problem):
+            left, right = (_at(expression, domain.names, point) for expression in (a, b))
+            if abs(left - right) > CORNER * (1 + abs(left) + abs(right)):
+                where = ", ".join(f"{name}={value:g}" for name, value in zip(domain.names, point, strict=True))
+                yield f"{key} and {other} meet at {where}, where one says {field} = {left:g} and the other {right:g}"
+                break
+
+
+def _value(equation: Equation, problem: Problem) -> tuple[str, sympy.Expr] | None:
+    """The field and the value of a condition `field = expression of the coordinates`."""
+    atoms = equation.residual.atoms(AppliedUndef)
+    if len(atoms) != 1 or equation.residual.atoms(sympy.Derivative):
+        return None
+    (u,) = atoms
+    factor = sympy.expand(equation.residual).coeff(u)
+    rest = sympy.expand(equation.residual - factor * u)
+    known = set(problem.scope.variables)
+    if not factor.is_number or factor == 0 or rest.atoms(AppliedUndef) or rest.free_symbols - known:
+        return None
+    return u.func.__name__, -rest / factor
+
+
+def _meetings(one: Equation, two: Equation, problem: Problem) -> Iterator[tuple[float, ...]]:
+    """Corners of the box that both conditions reach."""
+    domain = problem.domain
+    for point in itertools.product(*zip(domain.lower, domain.upper, strict=True)):
+        if all(_reaches(e, point, problem) for e in (one, two)):
+            yield point
+
+
+def _reaches(equation: Equation, point: Sequence[float], problem: Problem) -> bool:
+    if equation.place.boundary:
+        return bool(problem.domain.spatial)
+    return bool(equation.place.fixed) and all(point[i] == value for i, value in equation.place.fixed)
+
+
+def _at(expression: sympy.Expr, names: Sequence[str], point: Sequence[float]) -> float:
+    return float(expression.subs({coordinate(n): v for n, v in zip(names, point, strict=True)}))
+
+
+def _scales(problem: Problem) -> Iterator[str]:
+    """Sizes of an equation's linear terms with derivatives, on the lengths of the domain."""
+    domain = problem.domain
+    lengths = {name: b - a for name, a, b in zip(domain.names, domain.lower, domain.upper, strict=True)}
+    for key, equation in problem.stated.items():
+        sizes = {}
+        for term in sympy.Add.make_args(sympy.expand(equation.residual)):
+            coefficient, rest = term.as_coeff_Mul()
+            if isinstance(rest, sympy.Derivative) and coefficient.is_number:
+                by = dict(rest.variable_count)
+                sizes[term] = abs(float(coefficient)) / math.prod(lengths[x.name] ** int(n) for x, n in by.items())
+        if sizes and max(sizes.values()) > UNEVEN * min(sizes.values()):
+            small, large = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
+            yield (
+                f"{key}: on this domain {_short(small)} is {sizes[large] / sizes[small]:.0e} times smaller than "
+                f"{_short(large)}: take units in which lengths and coefficients are near 1"
+            )
+
+
+def _short(term: sympy.Expr) -> str:
+    coefficient, derivative = term.as_coeff_Mul()
+    letters = "".join(x.name * int(n) for x, n in derivative.variable_count)
+    return f"{float(coefficient):g}*{derivative.expr.func.__name__}_{letters}"
+
+
+def _long(problem: Problem) -> Iterator[str]:
+    """A nonlinear evolution over many of its own times."""
+    if TIME not in problem.coordinate_names:
+        return
+    k = problem.coordinate_names.index(TIME)
+    span = problem.domain.upper[k] - problem.domain.lower[k]
+    for key, equation in problem.stated.items():
+        rate = _nonlinear_rate(equation.residual)
+        if span * rate > LONG:
+            yield (
+                f"{key}: the time {span:g} is long for a nonlinear equation whose terms act at a rate of {rate:g}: "
+                "solve it piece by piece, each from the end of the one before"
+            )
+
+
+def _nonlinear_rate(residual: sympy.Expr) -> float:
+    """The largest coefficient of a nonlinear term without derivatives, over that of the time derivative."""
+    u, rates, scale = set(residual.atoms(AppliedUndef)), [0.0], 1.0
+    for term in sympy.Add.make_args(sympy.expand(residual)):
+        coefficient, rest = term.as_coeff_Mul()
+        if isinstance(rest, sympy.Derivative) and coordinate(TIME) in rest.variables and coefficient.is_number:
+            scale = max(abs(float(coefficient)), 1e-300)
+        elif not term.atoms(sympy.Derivative) and coefficient.is_number and rest not in u and rest.atoms(AppliedUndef):
+            rates.append(abs(float(coefficient)))
+    return max(rates) / scale
+
+
+CHECKS: dict[str, Callable[[Problem], Iterator[str]]] = {
+    "conditions": _count,
+    "gauge": _gauge,
+    "trivial": _trivial,
+    "corners": _corners,
+    "scales": _scales,
+    "long_time": _long,
+}

@@ -1,0 +1,73 @@
+"""What the linter says: each remark on a problem that deserves it, none on one that does not."""
+
+import pytest
+import yaml
+
+from pinn import Problem
+from pinn.app import solve
+from pinn.linter import CHECKS, findings
+from pinn.problem import configs
+from pinn.schema import ConfigError
+
+RIGHT = {
+    "coordinates": {"t": [0, 1], "x": [0, 1]},
+    "fields": ["u"],
+    "equations": {"heat": "u_t = 0.1*u_xx"},
+    "conditions": {"start": "u(t=0) = sin(pi*x)", "ends": "u(boundary) = 0"},
+    "enforce": "soft",
+}
+STOKES = {
+    "coordinates": {"x": [0, 1], "y": [0, 1]},
+    "fields": ["u", "v", "p"],
+    "equations": {"x": "lap(u) = p_x", "y": "lap(v) = p_y", "mass": "u_x + v_y = 0"},
+    "conditions": {"lid": "u(y=1) = 1", "foot": "u(y=0) = 0", "sides": "u(x=0) = 0", "right": "u(x=1) = 0",
+                   "v": "v(boundary) = 0"},
+    "enforce": "soft",
+}  # fmt: skip
+WRONG = {
+    "conditions": ({**RIGHT, "conditions": {"start": "u(t=0) = x", "left": "u(x=0) = 0"}}, ["2 times by x", "is 1"]),
+    "gauge": (STOKES, ["only derivatives of p", "p(x=0, y=0) = 0"]),
+    "trivial": ({**RIGHT, "conditions": {**RIGHT["conditions"], "start": "u(t=0) = 0"}}, ["u = 0 satisfies every"]),
+    "corners": ({**RIGHT, "conditions": {**RIGHT["conditions"], "start": "u(t=0) = 1 - x"}},
+                ["start and ends meet at t=0, x=0", "u = 1 and the other 0"]),
+    "scales": ({**RIGHT, "equations": {"heat": "u_t = 1e-9*u_xx"}}, ["-1e-09*u_xx is 1e+09 times smaller than 1*u_t"]),
+    "long_time": ({**RIGHT, "coordinates": {"t": [0, 3], "x": [0, 1]}, "equations": {"r": "u_t = u_xx + 5*u*(1 - u)"}},
+                  ["the time 3 is long", "rate of 5"]),
+}  # fmt: skip
+
+
+def names(definition):
+    return [finding.name for finding in findings(Problem.from_mapping(definition))]
+
+
+def test_nothing_is_said_of_a_sound_problem():
+    assert names(RIGHT) == []
+
+
+def test_every_check_has_an_example():
+    assert WRONG.keys() == CHECKS.keys()
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_each_check_speaks_of_what_is_wrong(name):
+    definition, words = WRONG[name]
+    (finding,) = (f for f in findings(Problem.from_mapping(definition)) if f.name == name)
+    assert all(word in finding.text for word in words) and f"silence=[{name}]" in str(finding)
+
+
+def test_the_catalogue_is_clean_but_for_what_is_known():
+    """The lid of no cavity here jumps at its corners, and no field is left without a gauge."""
+    for file in (configs() / "pde").glob("*.yaml"):
+        found = names(yaml.safe_load(file.read_text()))
+        assert not {"gauge", "trivial", "corners", "scales"} & set(found), file.stem
+
+
+def test_a_run_prints_remarks_unless_they_are_silenced(capsys):
+    problem = Problem.from_mapping(WRONG["trivial"][0])
+    short = ("network.width=5", "sampling.points=20", "trainer.max_steps=1")
+    solve(problem, *short)
+    assert "u = 0 satisfies every equation" in " ".join(capsys.readouterr().out.split())
+    solve(problem, *short, "silence=[trivial]")
+    assert "satisfies" not in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="silence=trival: no remark has this name. Did you mean 'trivial'?"):
+        solve(problem, *short, "silence=[trival]")
