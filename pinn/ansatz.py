@@ -65,6 +65,10 @@ def trace_condition(residual: sympy.Expr, place: Place, scope: Scope, domain: Do
     Raises:
         LanguageError: It is neither, with the reason.
     """
+    if place.partner:
+        raise LanguageError(
+            "a condition between two faces stays a loss; network.features={name: periodic, ...} makes periodic networks"
+        )
     names = {atom.func.__name__ for atom in residual.atoms(AppliedUndef)}
     if len(names) != 1:
         raise LanguageError(f"it takes one field, here are {', '.join(sorted(names)) or 'none'}")

@@ -9,7 +9,7 @@ Shape letters: N points, D coordinates, F fields.
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from pinn.language import (
     constant,
     did_you_mean,
     has_field,
+    normal,
     parameter,
     parse,
     parse_equation,
@@ -190,7 +191,11 @@ class Problem:
             _needs_field(statement, text)
             if statement.place is None:
                 raise LanguageError("a condition says where it holds: u(x=0) = ..., u(boundary) = ...", text)
-            return Equation(key, text, statement.residual, self._place(statement.place, text))
+            place = self._place(statement.place, text)
+            if statement.partner is None:
+                return Equation(key, text, statement.residual, place)
+            place = _paired(place, self._place(statement.partner, text), text)
+            return Equation(key, text, statement.left - _at_partner(statement.right, self.scope, text), place)
 
     def _place(self, place: str | tuple[tuple[str, float], ...], text: str) -> Place:
         try:
@@ -211,6 +216,26 @@ class Problem:
             with about(f"conditions on {field}"), _or_soft(built[-1], ""):
                 ansatz[field] = build_ansatz(self.domain, of_field)
         return built, ansatz
+
+
+def _paired(place: Place, partner: Place, text: str) -> Place:
+    """The first face, whose points know their partners on the second."""
+    if not place.fixed or [i for i, _ in place.fixed] != [i for i, _ in partner.fixed]:
+        raise LanguageError("a condition between two places takes two faces of one coordinate: u(x=0) = u(x=1)", text)
+    return replace(place, name=f"{place.name}~{partner.name}", partner=partner.fixed)
+
+
+def _at_partner(expression: sympy.Expr, scope: Scope, text: str) -> sympy.Expr:
+    """The expression in the fields at the partners of the points."""
+    if {normal(name) for name in scope.coordinates} & expression.free_symbols:
+        raise LanguageError("outward normals of two faces differ: write u_x(x=0) = u_x(x=1) for dn(u)", text)
+    moved = {scope.unknown(field): sympy.Function(partner_name(field))(*scope.variables) for field in scope.fields}
+    return expression.subs(moved).doit()
+
+
+def partner_name(field: str) -> str:
+    """What a field is called at the partners of points on another face."""
+    return f"{field}__partner"
 
 
 def configs() -> Path:
@@ -308,6 +333,9 @@ def _manufacture(
             if factor.has(q) or has_field(factor):
                 raise LanguageError("a manufactured source stands as a term of its own, times a known factor")
             solution = {scope.unknown(field): expression for field, expression in exact.items()}
+            there = {scope.variables[i]: sympy.Rational(repr(value)) for i, value in users[0].place.partner}
+            for field, expression in exact.items() if there else ():
+                solution[sympy.Function(partner_name(field))(*scope.variables)] = expression.subs(there)
             replaced[q] = -rest.subs(solution).doit() / factor
     return replaced
 
@@ -326,5 +354,5 @@ def _enforce(enforce: Any, bounds: Mapping[str, Equation]) -> dict[str, str]:
 
 
 def _needs_field(statement: Statement, text: str) -> None:
-    if not has_field(statement.residual):
+    if not has_field(statement.left if statement.partner else statement.residual):
         raise LanguageError("no field occurs in it, so there is nothing to solve for", text)

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from pinn.geometry import Place, Points
 from pinn.language import normal
-from pinn.networks import HardConditions
+from pinn.networks import HardConditions, Paired
 from pinn.operators import ENGINES, Engine, Estimator, Plan, Tape, derivatives, jet_values, plan
 from pinn.operators.jacobian import expanded, gradients, jacobians
 from pinn.operators.slices import bytes_a_point, even, points_in_cache
-from pinn.problem import Equation, Problem
+from pinn.problem import Equation, Problem, partner_name
 
 
 class Residuals(nn.Module):
@@ -64,10 +64,12 @@ class Residuals(nn.Module):
         self.groups = _by_place(problem.equations.values())
         self.plans: dict[Place, Plan] = {
             place: plan(
-                {e.name: e.residual for e in group}, problem.coordinate_names, problem.fields, estimator=estimator
+                {e.name: e.residual for e in group}, problem.coordinate_names, _fields(problem, place),
+                estimator=estimator,
             )
             for place, group in self.groups.items()
-        }
+        }  # fmt: skip
+        self._paired = {place: Paired(self.solution, _shift(problem, place)) for place in self.plans if place.partner}
         self._directions: dict[Place, Tensor] = {}
 
     @property
@@ -93,6 +95,10 @@ class Residuals(nn.Module):
     def compile_derivatives(self, wanted: bool = True) -> None:
         """Take compiled code from the next step on, or go back; what takes no gradients stays as it is."""
         self._compiled = torch.compile(derivatives, fullgraph=True, dynamic=False) if wanted else None
+
+    def network_at(self, place: Place) -> nn.Module:
+        """The solution; at a place whose points have partners, with its values there beside it."""
+        return self._paired.get(place, self.solution)
 
     def draw_directions(self, seed: int) -> None:
         """New random directions for the places whose operators are estimated: a pure function of the seed."""
@@ -194,7 +200,7 @@ class Residuals(nn.Module):
     def _at(self, place: Place, at: Points, evaluate: Callable[..., dict[str, Tensor]]) -> dict[str, Tensor]:
         inputs = {**self.learned, **self._normals(at)}
         options = {"engine": self.engine, "inputs": inputs, "directions": self._directions.get(place)}
-        return evaluate(self.solution, at.x, self.plans[place], **options)
+        return evaluate(self.network_at(place), at.x, self.plans[place], **options)
 
     def _linearise_place(
         self, place: Place, at: Points, parameters: list[Tensor]
@@ -204,7 +210,7 @@ class Residuals(nn.Module):
         plan, directions = self.plans[place], self._directions.get(place)
         with torch.enable_grad():
             inputs = {name: expanded(p, len(at.x), tape) for name, p in self.learned.items()}
-            values = jet_values(self.solution, at.x, plan, tape, directions) if self.engine == "jet" else None
+            values = jet_values(self.network_at(place), at.x, plan, tape, directions) if self.engine == "jet" else None
             if values is None:
                 for name, residual in self._at(place, at, derivatives).items():  # N backward passes
                     rows = [torch.cat([g.flatten() for g in gradients(r, parameters)]) for r in residual]
@@ -229,6 +235,16 @@ class Residuals(nn.Module):
         if points.normals is None:
             return {}
         return {normal(name).name: points.normals[:, k] for k, name in enumerate(self.coordinate_names)}
+
+
+def _fields(problem: Problem, place: Place) -> list[str]:
+    return [*problem.fields, *(map(partner_name, problem.fields) if place.partner else ())]
+
+
+def _shift(problem: Problem, place: Place) -> list[float]:
+    """From a face to its partner."""
+    there, here = dict(place.partner), dict(place.fixed)
+    return [there[i] - here[i] if i in here else 0.0 for i in range(len(problem.coordinate_names))]
 
 
 def _by_place(equations: Iterable[Equation]) -> dict[Place, list[Equation]]:

@@ -17,8 +17,13 @@ OWN = {
     "parameters": {"nu": {"learn": 0.3}},
     "functions": {"q": "manufactured"},
     "equations": {"one": "u_t + v*u_x = nu*u_xx + q", "two": "v_tt - exp(u)*v = 0"},
-    "conditions": {"flux": "dn(u)(boundary) + u**4 = 1", "start": "v(t=0) = 0", "speed": "v_t(t=0) = x"},
-    "enforce": {"flux": "soft"},
+    "conditions": {
+        "flux": "dn(u)(boundary) + u**4 = 1",
+        "start": "v(t=0) = 0",
+        "speed": "v_t(t=0) = x",
+        "loop": "u(x=0) = v_x(x=pi)*u(x=pi)",
+    },
+    "enforce": {"flux": "soft", "loop": "soft"},
     "exact": {"u": "x", "v": "0"},
 }
 

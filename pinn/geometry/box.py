@@ -25,12 +25,14 @@ class Place:
         name: ``"interior"``, ``"boundary"``, the name of a part, or the values that are fixed, such as ``"x=0"`` and
             ``"x=0,y=1"``.
         fixed: Pairs of a coordinate's index and its value, in the order of the coordinates.
+        partner: The same coordinates with the values at another face, where a condition relates the two.
         boundary: Whether this is the whole boundary, or a named part of it.
     """
 
     name: str
     fixed: tuple[tuple[int, float], ...] = ()
     boundary: bool = False
+    partner: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

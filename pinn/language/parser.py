@@ -29,6 +29,7 @@ ARITHMETIC: dict[type, Callable] = {
     ast.Pow: lambda a, b: a**b,
 }
 Value = sympy.Expr | Vector
+At = str | tuple[tuple[str, float], ...]  # where: a name, or values of coordinates
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,13 @@ class Statement:
         left: Left-hand side.
         right: Right-hand side.
         place: `None` inside the domain; a name such as `boundary`; or coordinate values such as `{"x": 0.0}`.
+        partner: The place of the right-hand side where it is another one, as in `u(x=0) = u(x=1)`.
     """
 
     left: sympy.Expr
     right: sympy.Expr
-    place: str | tuple[tuple[str, float], ...] | None
+    place: At | None
+    partner: At | None = None
 
     @property
     def residual(self) -> sympy.Expr:
@@ -72,8 +75,11 @@ def parse_equation(text: str, scope: Scope) -> Statement:
     parser = _Parser(text, scope)
     equal = parser.equal_sign()
     left = parser.scalar(parser.tree(0, equal))
+    place, parser.place = parser.place, None
     right = parser.scalar(parser.tree(equal + 1, len(parser.text)))
-    return Statement(left, right, parser.place)
+    if place is not None and parser.place not in (None, place):
+        return Statement(left, right, place, parser.place)
+    return Statement(left, right, parser.place if place is None else place)
 
 
 def constant(value: str | int | float, constants: Mapping[str, sympy.Expr] | None = None) -> sympy.Expr:
@@ -101,7 +107,7 @@ class _Parser:
             raise LanguageError(f"a text of {len(text)} characters is too long: {LONGEST} at most")
         self.text = " ".join(text.split())
         self.scope = scope
-        self.place: str | tuple[tuple[str, float], ...] | None = None
+        self.place: At | None = None
         self._offset = 0
 
     # -- the text -----------------------------------------------------------------------------------------------------
@@ -320,11 +326,11 @@ class _Parser:
         value = self.visit(node.func)
         place = self.read_place(node)
         if self.place not in (None, place):
-            raise self.error("one condition holds at one place, here are two", node)
+            raise self.error("one side of a condition holds at one place, here are two", node)
         self.place = place
         return value
 
-    def read_place(self, node: ast.Call) -> str | tuple[tuple[str, float], ...]:
+    def read_place(self, node: ast.Call) -> At:
         usage = "say where: (boundary), (x=0) or (x=0, y=1)"
         match node:
             case ast.Call(args=[ast.Name(id=name)], keywords=[]) if name not in self.scope.coordinates:

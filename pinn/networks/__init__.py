@@ -13,6 +13,7 @@ from pinn.networks.features import FEATURES, Features, Fourier, Periodic, Scaled
 from pinn.networks.layers import ACTIVATIONS, AdaptiveActivation, FactorisedLinear
 from pinn.networks.mlp import MLP
 from pinn.networks.modified_mlp import ModifiedMLP
+from pinn.networks.paired import Paired
 from pinn.networks.piratenet import PirateNet
 from pinn.networks.separable import Separable
 from pinn.networks.siren import Siren
@@ -38,6 +39,7 @@ __all__ = [
     "Fourier",
     "HardConditions",
     "ModifiedMLP",
+    "Paired",
     "Periodic",
     "PirateNet",
     "Scaled",

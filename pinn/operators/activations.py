@@ -99,6 +99,40 @@ def gelu(z: Tensor, order: int) -> list[Tensor]:
     return _times_z(table, z)
 
 
+def erf(z: Tensor, order: int) -> list[Tensor]:
+    """`2 Phi(sqrt(2) z) - 1`: `erf^(k) = (-sqrt(2))**(k-1) He_(k-1)(sqrt(2) z) 2/sqrt(pi) exp(-z**2)`."""
+    table = [torch.erf(z)]
+    if order:
+        y, slope = math.sqrt(2) * z, 2 / math.sqrt(math.pi) * torch.exp(-z * z)
+        square = y * y
+        table += [(-math.sqrt(2)) ** k * slope * _parity_horner(h, y, square) for k, h in enumerate(HERMITE[:order])]
+    return table
+
+
+def atan(z: Tensor, order: int) -> list[Tensor]:
+    """`atan z`, then those of `s = 1/(1 + z**2)`: `s^(n) = -s (2 n z s^(n-1) + n (n-1) s^(n-2))`."""
+    table = [torch.atan(z)]
+    slope = 1 / (1 + z * z)
+    for n in range(order):
+        if n == 0:
+            table.append(slope)
+        else:
+            lower = n * (n - 1) * table[n - 1] if n > 1 else 0.0
+            table.append(-slope * (2 * n * z * table[n] + lower))
+    return table
+
+
+def tan(z: Tensor, order: int) -> list[Tensor]:
+    """`t = tan z`, then polynomials of t: `P_(k+1) = (1 + t**2) P_k'`."""
+    t, p = torch.tan(z), P([0.0, 1.0])
+    square, table = t * t, [torch.tan(z)]
+    for _ in range(order):
+        p = P([1, 0, 1]) * p.deriv()
+        value = _parity_horner(tuple(p.coef), t, square)
+        table.append(value if isinstance(value, Tensor) else torch.full_like(z, value))
+    return table
+
+
 def log(z: Tensor, order: int) -> list[Tensor]:
     """`log z`, then the powers of `1/z`."""
     return [torch.log(z), *(power(z, order - 1, -1.0) if order else [])]

@@ -77,7 +77,7 @@ def test_a_condition_says_where_it_holds():
         ("div(u) = 0", "takes a vector"),
         ("grad(u) = 0", "a vector stands where a number is needed"),
         ("u + grad(u) = 0", "do not combine"),
-        ("u(x=0) = u(x=1)", "one place, here are two"),
+        ("u(x=0) + u(x=1) = 0", "one place, here are two"),
         ("u(z=0) = 0", "'z' is no coordinate"),
         ("u^2 = 0", "x**2"),
         ("u_xx = (1", "never closed"),

@@ -21,6 +21,9 @@ TABLES = {
     "reciprocal": (a.reciprocal, torch.reciprocal),
     "sinh": (a.sinh, torch.sinh),
     "cosh": (a.cosh, torch.cosh),
+    "erf": (a.erf, torch.erf),
+    "atan": (a.atan, torch.atan),
+    "tan": (a.tan, torch.tan),
     "cube": (partial(a.power, exponent=3.0), lambda z: z**3),
     "power": (partial(a.power, exponent=-1.5), lambda z: z**-1.5),
 }
@@ -40,6 +43,8 @@ def nested(function, z, order):
 
 
 def points(name):
+    if name == "tan":
+        return torch.linspace(-1.2, 1.2, 41, dtype=torch.float64)
     return (
         torch.linspace(0.3, 3, 41, dtype=torch.float64)
         if name in POSITIVE
