@@ -333,7 +333,9 @@ def _manufacture(
             if factor.has(q) or has_field(factor):
                 raise LanguageError("a manufactured source stands as a term of its own, times a known factor")
             solution = {scope.unknown(field): expression for field, expression in exact.items()}
-            there = {scope.variables[i]: sympy.Rational(repr(value)) for i, value in users[0].place.partner}
+            here = dict(users[0].place.fixed)
+            moved = {i: sympy.Rational(repr(value - here[i])) for i, value in users[0].place.partner}
+            there = {scope.variables[i]: scope.variables[i] + shift for i, shift in moved.items()}
             for field, expression in exact.items() if there else ():
                 solution[sympy.Function(partner_name(field))(*scope.variables)] = expression.subs(there)
             replaced[q] = -rest.subs(solution).doit() / factor

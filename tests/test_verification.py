@@ -53,9 +53,10 @@ def soft(definition):
     return {**definition, "enforce": "soft"}
 
 
-@pytest.mark.parametrize(
-    "definition", [OWN, *(yaml.safe_load(f.read_text()) for f in FILES)], ids=lambda d: str(d)[:40]
-)
+DEFINITIONS = {"own": OWN, **{file.stem: yaml.safe_load(file.read_text()) for file in FILES}}
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS.values(), ids=DEFINITIONS)
 def test_the_twin_is_solved_by_its_known_function_and_by_no_other(definition):
     problem = Problem.from_mapping(soft(twin(definition)))
     names = {*definition["equations"], *(definition.get("conditions") or {})}
