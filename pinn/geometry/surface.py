@@ -31,12 +31,11 @@ class Surface(Primitive):
         self.file, self.name = Path(file), name
         mesh = _load(self.file)
         self._corners = torch.tensor(mesh.triangles, dtype=torch.float64).transpose(0, 1)  # (3, K, 3)
-        self._across = across = torch.linalg.cross(
-            self._corners[1] - self._corners[0], self._corners[2] - self._corners[0]
-        )
-        self._areas = across.norm(dim=1) / 2
+        a, b, c = self._corners
+        self._across = torch.linalg.cross(b - a, c - a)  # outward, with twice the triangle's area
+        self._areas = self._across.norm(dim=1) / 2
         self._edges_squared = (self._corners - self._corners.roll(-1, dims=0)).square().sum(2)
-        self._offsets = (self._corners[0] * across).sum(1)
+        self._offsets = (a * self._across).sum(1)
         self._volume = float(mesh.volume)
         low, high = mesh.bounds.tolist()
         self.lower, self.upper = tuple(low), tuple(high)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def require(problem: Problem, reference: str, *, coordinates: Sequence[str], parameters: Sequence[str]) -> None:
-    """Check that a problem has one field, a box with these coordinates in any order, and these parameters with positive values.
+    """Check that a problem has one field on a box with these coordinates, in any order, and these positive parameters.
 
     Raises:
         ValueError: In one sentence, if it has not.
