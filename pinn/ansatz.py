@@ -12,6 +12,7 @@ these.
 
 # sympy's own annotations are too narrow
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+# pyright: reportOptionalMemberAccess=false
 
 from collections.abc import Iterable
 from dataclasses import dataclass

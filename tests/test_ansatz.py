@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinn import LanguageError, Problem
+from pinn.language import torch_function
 from pinn.networks import MLP, Scaled
 from pinn.operators import derivatives, plan
 from pinn.residuals import Residuals
@@ -116,3 +117,120 @@ def test_what_cannot_be_built_in_is_refused_with_the_reason(conditions, said):
 def test_each_condition_chooses_for_itself():
     mixed = problem({"edge": "u(boundary) = 0", "moment": "lap(u)(boundary) = 0"}, enforce={"moment": "soft"})
     assert set(mixed.equations) == {"e", "moment"} and mixed.built_in == {"edge": "u(boundary) = 0"}
+
+
+PLANE = {"x": [-1, 1], "y": [-1, 1]}
+SHAPES = {
+    "disk": {"disk": {"center": [0, 0], "radius": 1, "name": "rim"}},
+    "ellipse": {"ellipse": {"center": [0, 0], "radii": [1, 0.5], "name": "rim"}},
+    "annulus": {"annulus": {"center": [0, 0], "inner": 0.3, "outer": 1}},
+    "L": {"polygon": {"vertices": [[0, 0], [0, -1], [-1, -1], [-1, 1], [1, 1], [1, 0]]}},
+    "hole": {"difference": ["box", {"disk": {"center": [0.2, 0], "radius": 0.4, "name": "rim"}}]},
+    "lens": {"intersection": ["box", {"disk": {"center": [0.5, 0], "radius": 1, "name": "rim"}}]},
+    "snowman": {
+        "union": [{"disk": {"center": [-0.4, 0], "radius": 0.6}}, {"disk": {"center": [0.5, 0], "radius": 0.5}}]
+    },
+    "halves": {"union": [{"box": {"x": [-1, 0]}}, {"box": {"x": [0, 1]}}]},
+    "keyhole": {"union": [{"disk": {"center": [0, 0], "radius": 0.5, "name": "left"}}, {"box": {"x": [0, 1]}}]},
+}  # fmt: skip
+
+
+def on(shape, conditions, coordinates=None, **more):
+    return Problem(
+        coordinates=coordinates or PLANE, domain=SHAPES[shape], fields=["u"],
+        equations={"e": "lap(u) = 0"}, conditions=conditions, **more,
+    )  # fmt: skip
+
+
+def violation_on(shape, conditions, built, **more):
+    """The same for a shape: random networks, random points of each condition's place."""
+    soft, network, worst = on(shape, conditions, enforce="soft", **more), solution(built), 0.0
+    for name in conditions:
+        equation = soft.equations[name]
+        unit = torch.rand(200, soft.domain.dimension(equation.place), dtype=torch.float64)
+        points = soft.domain.sample(equation.place, unit)
+        normals = {f"normal_{n}": points.normals[:, k] for k, n in enumerate(soft.domain.names)}
+        planned = plan({"r": equation.residual}, soft.coordinate_names, soft.fields)
+        worst = max(worst, derivatives(network, points.x, planned, inputs=normals)["r"].abs().max().item())
+    return worst
+
+
+WHOLE = [name for name in SHAPES if name not in ("halves", "keyhole")]
+
+
+@pytest.mark.parametrize("shape", WHOLE)
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"edge": "u(boundary) = 0"},
+        {"edge": "2*u(boundary) = sin(x)*exp(y)"},
+        {"edge": "u(boundary) = 0", "slope": "dn(u)(boundary) = 0"},
+        {"edge": "u(boundary) = x*y", "slope": "3*dn(u)(boundary) = cos(x) + y"},
+    ],
+    ids=lambda c: str(list(c.values())),
+)
+def test_hard_conditions_hold_on_shapes(shape, conditions):
+    built = on(shape, conditions)
+    assert list(built.equations) == ["e"]
+    assert violation_on(shape, conditions, built) < 1e-9
+    free = on(shape, {"edge": "u(boundary) = 0"})
+    wrong = {name: text + " + 0.001" for name, text in conditions.items()}
+    assert violation_on(shape, wrong, free) > 1e-4  # the check sees a violation
+
+
+@pytest.mark.parametrize("shape", WHOLE)
+def test_clamped_on_a_shape_is_the_square_of_the_factor(shape):
+    held = on(shape, {"edge": "u(boundary) = 0"}).hard["u"]
+    clamped = on(shape, {"edge": "u(boundary) = 0", "slope": "dn(u)(boundary) = 0"}).hard["u"]
+    assert held.lift == clamped.lift == 0 and clamped.factor == held.factor**2
+    domain = on(shape, {}).domain
+    x = domain.sample(domain.interior, torch.rand(20_000, 2, dtype=torch.float64)).x
+    values = torch_function(sympy.symbols("x y", real=True), [held.factor])(*x.unbind(1))[0]
+    assert values.min() > 0 and 0.97 < values.max() < 1.03
+
+
+@pytest.mark.parametrize("shape", ["hole", "lens"])
+def test_a_named_part_alone(shape):
+    conditions = {"rim": "u(rim) = x"}
+    built = on(shape, {**conditions, "right": "u(x=1) = 0"}, enforce={"right": "soft"})
+    assert set(built.equations) == {"e", "right"} and violation_on(shape, conditions, built) < 1e-10
+    assert violation_on(shape, {"right": "u(x=1) = x"}, built) > 1e-2  # the rest of the boundary is free
+
+
+def test_a_face_of_the_box_alone():
+    built = on("hole", {"left": "u(x=-1) = y"})
+    assert violation_on("hole", {"left": "u(x=-1) = y"}, built) < 1e-10
+
+
+def test_a_shape_and_the_start_of_time():
+    conditions = {"edge": "u(boundary) = t", "start": "u(t=0) = 1 - x**2 - y**2", "rest": "u_t(t=0) = y**2 + x**2"}
+    disk_in_time = {"t": [0, 2], **PLANE}
+    built = on("disk", conditions, disk_in_time)
+    assert list(built.equations) == ["e"]
+    assert violation_on("disk", conditions, built, coordinates=disk_in_time) < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("shape", "conditions", "said"),
+    [
+        ("disk", {"a": "dn(u)(boundary) = 0"}, "fixed without the value"),
+        ("disk", {"a": "u_x(boundary) = 0"}, "only a value, or the derivative along the normal"),
+        ("disk", {"a": "u(boundary) + dn(u)(boundary) = 0"}, "only a value"),
+        ("disk", {"a": "dn(lap(u))(boundary) = 0"}, "only a value"),
+        ("disk", {"a": "u(boundary) = 0", "b": "u(boundary) = 1"}, "two conditions fix u on boundary"),
+        ("disk", {"a": "u(boundary) = 0", "b": "u(rim) = 1"}, "of boundary and rim only one can be built in"),
+        ("hole", {"a": "u(rim) = 0", "b": "u(x=1) = 1"}, "of rim and x=1 only one can be built in"),
+        ("halves", {"a": "u(boundary) = 0"}, "zero inside the domain as well"),
+        ("keyhole", {"a": "u(left) = 0"}, "the boundary of left goes on inside the domain"),
+    ],
+)
+def test_what_a_shape_does_not_allow_is_refused_with_the_reason(shape, conditions, said):
+    with pytest.raises(LanguageError) as caught:
+        on(shape, conditions)
+    assert said in str(caught.value) and "soft" in str(caught.value)
+    assert on(shape, conditions, enforce="soft").hard == {}
+
+
+def test_conditions_that_contradict_each_other_in_time_are_seen():
+    with pytest.raises(LanguageError, match="contradict each other at boundary"):
+        on("disk", {"edge": "u(boundary) = 1", "start": "u(t=0) = x"}, {"t": [0, 2], **PLANE})

@@ -6,7 +6,7 @@ import torch
 from matplotlib.image import imread
 
 from pinn import plots
-from pinn.geometry import Box
+from pinn.geometry import Ball, Box, Cuboid, Difference, Region
 from pinn.plots import history, pictures, views
 
 DOMAINS = {
@@ -15,6 +15,10 @@ DOMAINS = {
     "time-space": Box({"x": (-1, 1), "t": (0, 1)}),
     "space": Box({"x": (0, 1), "y": (0, 1), "z": (0, 2)}),
     "time-plane": Box({"t": (0, 3), "x": (0, 1), "y": (0, 1)}),
+    "hole": Region(Difference(Cuboid([[0, 1], [0, 1]]), Ball([0.5, 0.5], 0.3)), Box({"x": (0, 1), "y": (0, 1)})),
+    "tube": Region(
+        Difference(Cuboid([[0, 1], [0, 1]]), Ball([0.5, 0.5], 0.3)), Box({"x": (0, 1), "t": (0, 2), "y": (0, 1)})
+    ),
 }
 
 
@@ -78,6 +82,23 @@ def test_pictures_are_the_right_way_up(tmp_path):
     yellow = np.argwhere((image[..., 0] > 0.9) & (image[..., 1] > 0.8) & (image[..., 2] < 0.3))
     row, column = np.median(yellow, axis=0) / image.shape[:2]
     assert row < 0.4 and 0.4 < column < 0.8  # large x to the right, large y up
+
+
+def test_what_lies_outside_is_neither_asked_for_nor_drawn(tmp_path):
+    hole = DOMAINS["hole"]
+
+    def radius(x):
+        r = torch.hypot(x[:, 0] - 0.5, x[:, 1] - 0.5)
+        assert r.min() >= 0.3
+        return r[:, None]
+
+    def middle(domain, function):
+        (path,) = pictures(domain, ["u"], function, None, None, tmp_path)
+        height, width, _ = (image := imread(path)).shape
+        return image[height // 2 - 5 : height // 2 + 5, int(0.4 * width) : int(0.4 * width) + 10, :3]
+
+    assert (middle(hole, radius) == 1).all()
+    assert not (middle(hole.box, wave) == 1).all()  # the check sees a picture without a hole
 
 
 @pytest.mark.parametrize(

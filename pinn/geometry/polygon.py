@@ -84,7 +84,7 @@ class Polygon(Primitive):
 def _left_of(chain: list[Vertex], x: Sequence[sympy.Symbol]) -> list[sympy.Expr]:
     """Functions that are all positive exactly to the left of a chain whose first and last edge go on for ever."""
     if len(chain) == 2:
-        return [_distance(*chain, x)]
+        return [_distance(chain[0], chain[1], x)]
     start, end = _unit(chain[1], chain[0]), _unit(chain[-2], chain[-1])
     up = (-start[0] - end[0], -start[1] - end[1])  # neither end rises in this direction
     if math.hypot(*up) < STRAIGHT:
@@ -94,7 +94,7 @@ def _left_of(chain: list[Vertex], x: Sequence[sympy.Symbol]) -> list[sympy.Expr]
         inner, key=lambda k: (up[0] * chain[k][0] + up[1] * chain[k][1], up[0] * chain[k][1] - up[1] * chain[k][0])
     )
     before, after = _left_of(chain[: top + 1], x), _left_of(chain[top:], x)
-    if _turn(*chain[top - 1 : top + 2]) > 0:
+    if _turn(chain[top - 1], chain[top], chain[top + 1]) > 0:
         return before + after
     return [disjunction(reduce(conjunction, before), reduce(conjunction, after))]
 

@@ -5,7 +5,6 @@ Shape letters: N points, D coordinates, d of them in space.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
@@ -144,7 +143,7 @@ class Region:
         else:
             named = [p for p in self.shape.primitives if p.name == place.name]
             levels, factors = zip(*(self._facing_inwards(p, x) for p in named), strict=True)
-            level, factor = reduce(conjunction, levels), math.prod(factors)
+            level, factor = reduce(conjunction, levels), sympy.Mul(*factors)
         value = torch_function(x, [factor])
         inside, seam = (value(*at.unbind(1))[0] for at in (self._even(self.interior), self._seams(place)))
         largest = float(inside.max())

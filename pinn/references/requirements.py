@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pinn.geometry import Box
+
 if TYPE_CHECKING:
     from pinn.problem import Problem
 
 
 def require(problem: Problem, reference: str, *, coordinates: Sequence[str], parameters: Sequence[str]) -> None:
-    """Check that a problem has one field, these coordinates in any order, and these parameters with positive values.
+    """Check that a problem has one field on a box with these coordinates, in any order, and these positive parameters.
 
     Raises:
         ValueError: In one sentence, if it has not.
@@ -20,6 +22,8 @@ def require(problem: Problem, reference: str, *, coordinates: Sequence[str], par
             f"reference {reference} solves a problem in {', '.join(coordinates)}, "
             f"but this one is in {', '.join(problem.coordinate_names)}"
         )
+    if not isinstance(problem.domain, Box):
+        raise ValueError(f"reference {reference} solves a problem on a box, but this domain is {problem.domain}")
     if len(problem.fields) != 1:
         raise ValueError(f"reference {reference} has one field, but this problem has {', '.join(problem.fields)}")
     for name in parameters:
