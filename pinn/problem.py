@@ -68,7 +68,7 @@ class Problem:
         functions: Name to an expression of the coordinates, or `manufactured`: the source that makes `exact` solve it.
         enforce: `hard` builds the conditions into the network, `soft` makes them losses; or one of them by condition.
         exact: Field to expression: the solution.
-        reference: Name of a reference solution in `pinn.references`.
+        reference: Name of a reference solution in `pinn.references`, or `{name: {option: value}}`.
         name: What the problem is called.
 
     Raises:
@@ -86,7 +86,7 @@ class Problem:
         functions: Mapping[str, str] | None = None,
         enforce: str | Mapping[str, str] = HARD,
         exact: Mapping[str, str] | None = None,
-        reference: str | None = None,
+        reference: str | Mapping[str, Mapping[str, Any]] | None = None,
         name: str = "problem",
     ):
         _check_shape(coordinates=coordinates, equations=equations, conditions=conditions, parameters=parameters)
@@ -107,6 +107,7 @@ class Problem:
         replaced = _manufacture(sources, interior, self.exact, self.scope)
         stated = {key: Equation(key, e.text, e.residual.subs(replaced), e.place) for key, e in interior.items()}
         bounds = {key: self._condition(key, text) for key, text in (conditions or {}).items()}
+        self.conditions = bounds  # built in or not: what a reference solution starts from
         for key in bounds:
             if key in stated:
                 raise LanguageError(f"conditions: the name {key!r} is taken by an equation")
