@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pinn.references.cole_hopf import cole_hopf
 from pinn.references.navier_series import navier_series
+from pinn.references.ode import ode
 from pinn.references.spectral import spectral
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = ["REFERENCES", "truth"]
 REFERENCES: dict[str, Callable[..., Callable[[Tensor], Tensor]]] = {
     "cole_hopf": cole_hopf,
     "navier_series": navier_series,
+    "ode": ode,
     "spectral": spectral,
 }
 
@@ -64,7 +66,9 @@ def _named(reference: Any) -> tuple[str, Mapping[str, Any]]:
             ((name, options),) = reference.items()
             if isinstance(name, str) and isinstance(options, Mapping):
                 return name, options
-    raise ValueError(f"reference: {reference!r} is neither a name nor one with options, such as {{name: {{option: 1}}}}")
+    raise ValueError(
+        f"reference: {reference!r} is neither a name nor one with options, such as {{name: {{option: 1}}}}"
+    )
 
 
 def _nearest(typed: object, known: Any, listed: str) -> str:

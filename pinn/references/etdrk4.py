@@ -45,7 +45,9 @@ class SemiLinear:
         skewed = np.linalg.cond(vectors) > SKEWED
         values[skewed], vectors[skewed] = 0, np.eye(len(linear))
         remainder = np.where(skewed[..., None, None], blocks, 0)
-        forward, inverse, rest = (np.moveaxis(a, (-2, -1), (0, 1)) for a in (vectors, np.linalg.inv(vectors), remainder))
+        forward, inverse, rest = (
+            np.moveaxis(a, (-2, -1), (0, 1)) for a in (vectors, np.linalg.inv(vectors), remainder)
+        )
         return cls(np.moveaxis(values, -1, 0), forward, inverse, rest if skewed.any() else None, nonlinear)
 
     def to_eigenvectors(self, w: np.ndarray) -> np.ndarray:

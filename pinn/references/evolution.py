@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy
@@ -58,7 +58,9 @@ def evolution(problem: Problem, reference: str) -> Evolution:
         ValueError: The problem is no such one, or an initial value is missing.
     """
     if TIME not in problem.coordinate_names:
-        raise ValueError(f"reference {reference} needs the coordinate t: {', '.join(problem.coordinate_names)} has none")
+        raise ValueError(
+            f"reference {reference} needs the coordinate t: {', '.join(problem.coordinate_names)} has none"
+        )
     if problem.learned:
         raise ValueError(f"reference {reference} needs numbers, but {', '.join(problem.learned)} is to be learned")
     interior = {name: e.residual for name, e in problem.equations.items() if e.place == problem.domain.interior}
@@ -72,9 +74,7 @@ def evolution(problem: Problem, reference: str) -> Evolution:
     first_order = _FirstOrder(problem)
     highest = [first_order.state(name, order) for name, order in orders.items()]
     solved = _solve([first_order(residual) for residual in interior.values()], highest, reference)
-    rates = {
-        first_order.state(name, j): first_order.state(name, j + 1) for name in orders for j in range(orders[name])
-    }
+    rates = {first_order.state(name, j): first_order.state(name, j + 1) for name in orders for j in range(orders[name])}
     states, known = tuple(rates), dict(zip(highest, solved, strict=True))
     return Evolution(
         states,
@@ -84,17 +84,15 @@ def evolution(problem: Problem, reference: str) -> Evolution:
     )
 
 
-def numpy_function(
-    arguments: Sequence[sympy.Symbol], expressions: Sequence[sympy.Expr]
-) -> Callable[..., np.ndarray]:
+def numpy_function(arguments: Sequence[sympy.Symbol], expressions: Sequence[sympy.Expr]) -> Callable[..., np.ndarray]:
     """A function of arrays, one an argument, that stacks the values of the expressions, each of their common shape."""
     function = torch_function(arguments, expressions)
 
-    def values(*arrays: Any) -> np.ndarray:
-        tensors = [torch.as_tensor(array, dtype=torch.float64) for array in arrays]
-        shape = torch.broadcast_shapes(*(tensor.shape for tensor in tensors))
-        results = [torch.as_tensor(value, dtype=torch.float64) for value in function(*tensors)]
-        return torch.stack([result.expand(shape) for result in results]).numpy()
+    def values(*arrays: np.ndarray) -> np.ndarray:
+        result = np.empty((len(expressions), *np.broadcast(*arrays).shape))
+        for i, value in enumerate(function(*map(torch.from_numpy, arrays))):
+            result[i] = value
+        return result
 
     return values
 
@@ -161,5 +159,7 @@ def _start(
     missing = [state.func.__name__ for state in states if state not in values]
     if missing:
         at = f"(t={first[0][1]:g})"
-        raise ValueError(f"reference {reference} needs the initial values {', '.join(f'{m}{at} = ...' for m in missing)}")
+        raise ValueError(
+            f"reference {reference} needs the initial values {', '.join(f'{m}{at} = ...' for m in missing)}"
+        )
     return tuple(values[state] for state in states)

@@ -120,7 +120,7 @@ class Periodic:
 
         def nonlinear(t: float, w: np.ndarray) -> np.ndarray:
             coordinates[0] = np.array(t)
-            operators = grid.values(np.stack([(symbol * w).sum(axis=0) for symbol in symbols]))
+            operators = grid.values(np.stack([(symbol * w).sum(axis=0) for symbol in symbols])) if symbols else ()
             return grid.coefficients(function(*(coordinates[i] for i in order), *operators))
 
         return nonlinear if any(rest != 0 for rest in self.rest) else lambda t, w: np.zeros_like(w)

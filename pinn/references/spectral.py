@@ -44,7 +44,9 @@ def spectral(problem: Problem, *, modes: int = 64, tolerance: float | str = 1e-8
     if modes < 8 or modes % 2 or not small > 0:
         raise ValueError(f"reference spectral: modes = {modes} must be even and >= 8, tolerance = {small:g} > 0")
     periodic, options = Periodic(problem, "spectral"), {"modes": modes, "tolerance": small}
-    frames = cached(problem, "spectral", VERSION, options, lambda: {"frames": converge(periodic, modes, small)})["frames"]
+    frames = cached(problem, "spectral", VERSION, options, lambda: {"frames": converge(periodic, modes, small)})[
+        "frames"
+    ]
     lower, period = (np.array(bounds) for bounds in (periodic.lower, periodic.period))
 
     def truth(points: Tensor) -> Tensor:
