@@ -1,7 +1,8 @@
 """Truth: exact solutions, and our own reference solutions where there is no exact one.
 
 A reference is a function ``problem, **options -> (x (N, D) -> fields (N, F))`` in a module of its own, listed in
-`REFERENCES`. A problem names one, ``reference: cole_hopf``, or one with options, ``reference: {spectral: {modes: 256}}``.
+`REFERENCES`. A problem names one, ``reference: cole_hopf``, or one with options,
+``reference: {spectral: {modes: 256}}``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor
 from pinn.references.cole_hopf import cole_hopf
 from pinn.references.navier_series import navier_series
 from pinn.references.ode import ode
+from pinn.references.plates import clamped_plate, orthotropic_plate
 from pinn.references.spectral import spectral
 
 if TYPE_CHECKING:
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["REFERENCES", "truth"]
 
 REFERENCES: dict[str, Callable[..., Callable[[Tensor], Tensor]]] = {
+    "clamped_plate": clamped_plate,
     "cole_hopf": cole_hopf,
     "navier_series": navier_series,
     "ode": ode,
+    "orthotropic_plate": orthotropic_plate,
     "spectral": spectral,
 }
 

@@ -4,7 +4,7 @@ Shape letters: S states.
 """
 
 # sympy's own annotations are too narrow
-# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
 
 from __future__ import annotations
 

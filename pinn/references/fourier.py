@@ -61,7 +61,7 @@ class Grid:
     def values(self, coefficients: np.ndarray) -> np.ndarray:
         """Values at the nodes, the inverse of `coefficients`."""
         shape = (self.modes,) * len(self.period)
-        return scipy.fft.irfftn(coefficients, shape, axes=self.axes, norm="forward")
+        return np.asarray(scipy.fft.irfftn(coefficients, shape, axes=self.axes, norm="forward"))
 
     def derivative(self, exponents: tuple[int, ...]) -> np.ndarray:
         """What multiplies the coefficients, K, when the function is differentiated so often along each coordinate."""
@@ -73,7 +73,7 @@ class Grid:
 
 
 def compress(coefficients: np.ndarray, grid: Grid) -> np.ndarray:
-    """The kept coefficients alone, wave numbers in increasing order along each coordinate: (..., K) to (..., smaller K)."""
+    """The kept coefficients alone, (..., K), wave numbers in increasing order along each coordinate."""
     last = int(np.count_nonzero(np.any(grid.kept, axis=tuple(range(len(grid.period) - 1)))))
     result = coefficients[..., :last]
     for axis in grid.axes[:-1]:
@@ -86,7 +86,7 @@ def evaluate(coefficients: np.ndarray, waves: np.ndarray) -> np.ndarray:
     r"""Sum real Fourier series: \sum_k c_k exp(i k.x) over both halves of the wave numbers.
 
     Args:
-        coefficients: Compressed, (..., K) with 2 L + 1 wave numbers along each coordinate but the last, L + 1 along that.
+        coefficients: Compressed, (..., K): 2 L + 1 wave numbers along each coordinate but the last, L + 1 along it.
         waves: The angle 2 pi (x - lower) / period of each of N points along each coordinate, (N, D).
 
     Returns:
@@ -100,7 +100,7 @@ def evaluate(coefficients: np.ndarray, waves: np.ndarray) -> np.ndarray:
     for axis in range(waves.shape[1] - 2, -1, -1):
         phases = np.exp(1j * np.outer(np.arange(-top, top + 1), waves[:, axis]))
         sums = np.einsum("...kn,kn->...n", sums, phases)
-    return sums.real
+    return np.real(sums)
 
 
 def neighbours(times: np.ndarray, count: int, degree: int) -> tuple[np.ndarray, np.ndarray]:

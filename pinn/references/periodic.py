@@ -5,7 +5,7 @@ space), T frames.
 """
 
 # sympy's own annotations are too narrow
-# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
 
 from __future__ import annotations
 

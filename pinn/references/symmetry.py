@@ -6,7 +6,7 @@ Shape letters: S states, D coordinates in space.
 """
 
 # sympy's own annotations are too narrow
-# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportOperatorIssue=false
 
 from __future__ import annotations
 
