@@ -1,4 +1,4 @@
-"""Polynomials that vanish with their slopes at both ends of an interval: a basis for clamped plates and stream functions.
+"""Polynomials that vanish with their slopes at both ends of an interval: for clamped plates and stream functions.
 
 Shape letters: N points, K polynomials.
 """
