@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
 
+from pinn.references.cavity import cavity
 from pinn.references.cole_hopf import cole_hopf
+from pinn.references.finite_elements import finite_elements
 from pinn.references.navier_series import navier_series
 from pinn.references.ode import ode
 from pinn.references.plates import clamped_plate, orthotropic_plate
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["REFERENCES", "truth"]
 
 REFERENCES: dict[str, Callable[..., Callable[[Tensor], Tensor]]] = {
+    "cavity": cavity,
     "clamped_plate": clamped_plate,
     "cole_hopf": cole_hopf,
+    "finite_elements": finite_elements,
     "navier_series": navier_series,
     "ode": ode,
     "orthotropic_plate": orthotropic_plate,

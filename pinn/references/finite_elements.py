@@ -98,8 +98,9 @@ class _Discrete:
     problem: Problem
     form: Elliptic
 
-    def function(self, *expressions: Any) -> Callable[..., np.ndarray]:
-        return numpy_function(self.problem.scope.variables, expressions)
+    def at(self, x: np.ndarray, *expressions: Any) -> np.ndarray:
+        """The values of expressions in the coordinates, (expressions, ...), at points (2, ...)."""
+        return numpy_function(self.problem.scope.variables, expressions)(*x)
 
     def solve(self, basis: CellBasis) -> tuple[np.ndarray, float]:
         """The parameters of the solution, (P,), and the eigenvalue."""
@@ -121,28 +122,27 @@ class _Discrete:
         """Of -div(A grad u) - b.grad u - c u, of m u, and the right-hand side."""
         from skfem import BilinearForm, LinearForm
 
-        form = self.form
-        coefficients = self.function(*form.diffusion, *form.advection, form.reaction)
+        form, x = self.form, np.asarray(basis.global_coordinates())
+        names = ("xx", "xy", "yy", "bx", "by", "c", "m", "f")
+        values = self.at(x, *form.diffusion, *form.advection, form.reaction, form.mass, form.source)
+        given = dict(zip(names, values, strict=True))
 
         @BilinearForm
         def operator(u: Any, v: Any, w: Any) -> Any:
-            (xx, xy, yy, bx, by, c), (ux, uy), (vx, vy) = coefficients(*w.x), u.grad, v.grad
-            return (xx * ux + xy * uy) * vx + (xy * ux + yy * uy) * vy - (bx * ux + by * uy + c * u) * v
+            (ux, uy), (vx, vy) = u.grad, v.grad
+            diffusion = (w.xx * ux + w.xy * uy) * vx + (w.xy * ux + w.yy * uy) * vy
+            return diffusion - (w.bx * ux + w.by * uy + w.c * u) * v
 
-        mass = BilinearForm(lambda u, v, w: self.function(form.mass)(*w.x)[0] * u * v)
-        source = LinearForm(lambda v, w: self.function(form.source)(*w.x)[0] * v)
-        matrix, right = operator.assemble(basis), np.asarray(source.assemble(basis))
-        for boundary, side in self._fluxes(basis):
-            matrix = matrix + BilinearForm(lambda u, v, w, s=side: self.function(s.factor)(*w.x)[0] * u * v).assemble(boundary)
-            right = right + LinearForm(lambda v, w, s=side: self.function(s.value)(*w.x)[0] * v).assemble(boundary)
-        return matrix, mass.assemble(basis), right
-
-    def _fluxes(self, basis: CellBasis) -> list[tuple[Any, Any]]:
-        return [
-            (basis.boundary(self._facets(basis.mesh, side.place)), side)
-            for side in self.form.sides
-            if side.factor is not None
-        ]
+        matrix = operator.assemble(basis, **given)
+        mass = BilinearForm(lambda u, v, w: w.m * u * v).assemble(basis, **given)
+        right = np.asarray(LinearForm(lambda v, w: w.f * v).assemble(basis, **given))
+        for side in self.form.sides:
+            if side.factor is not None:
+                boundary = basis.boundary(self._facets(basis.mesh, side.place))
+                p, r = self.at(np.asarray(boundary.global_coordinates()), side.factor, side.value)
+                matrix = matrix + BilinearForm(lambda u, v, w: w.p * u * v).assemble(boundary, p=p)
+                right = right + LinearForm(lambda v, w: w.r * v).assemble(boundary, r=r)
+        return matrix, mass, right
 
     def _fixed(self, basis: CellBasis) -> tuple[np.ndarray, np.ndarray]:
         """Values of the parameters that the conditions give, (P,), and which these are."""
@@ -150,7 +150,7 @@ class _Discrete:
         for side in self.form.sides:
             if side.factor is None:
                 here = basis.get_dofs(self._facets(basis.mesh, side.place)).flatten()
-                known[here] = self.function(side.value)(*basis.doflocs[:, here])[0]
+                known[here] = self.at(basis.doflocs[:, here], side.value)[0]
                 fixed = np.union1d(fixed, here)
         return known, fixed
 
