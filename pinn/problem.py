@@ -71,7 +71,7 @@ class Problem:
         functions: Name to an expression of the coordinates, or `manufactured`: the source that makes `exact` solve it.
         enforce: `hard` builds the conditions into the network, `soft` makes them losses; or one of them by condition.
         exact: Field to expression: the solution.
-        reference: Name of a reference solution in `pinn.references`.
+        reference: Name of a reference solution in `pinn.references`, or `{name: {option: value}}`.
         name: What the problem is called.
 
     Attributes:
@@ -96,7 +96,7 @@ class Problem:
         functions: Mapping[str, str] | None = None,
         enforce: str | Mapping[str, str] = HARD,
         exact: Mapping[str, str] | None = None,
-        reference: str | None = None,
+        reference: str | Mapping[str, Mapping[str, Any]] | None = None,
         name: str = "problem",
     ):
         _check_shape(coordinates=coordinates, equations=equations, conditions=conditions, parameters=parameters)
@@ -116,6 +116,7 @@ class Problem:
             raise LanguageError("equations: at least one is needed, such as {poisson: lap(u) = 1}")
         interior = {key: self._interior(key, text) for key, text in equations.items()}
         bounds = {key: self._condition(key, text) for key, text in (conditions or {}).items()}
+        self.conditions = bounds  # built in or not: what a reference solution starts from
         for key in bounds:
             if key in interior:
                 raise LanguageError(f"conditions: the name {key!r} is taken by an equation")

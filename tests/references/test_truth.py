@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pinn.geometry import Box
-from pinn.references import truth
+from pinn.references import REFERENCES, truth
 
 
 def plate(**changes):
@@ -33,9 +33,10 @@ def test_no_exact_solution_and_no_reference():
     [
         (
             {"reference": "cole_hop"},
-            "there is no reference 'cole_hop': did you mean 'cole_hopf'? The known ones are cole_hopf, navier_series",
+            f"there is no reference 'cole_hop': did you mean 'cole_hopf'? The known ones are {', '.join(REFERENCES)}",
         ),
-        ({"reference": "zzz"}, "there is no reference 'zzz': the known ones are cole_hopf, navier_series"),
+        ({"reference": "zzz"}, f"there is no reference 'zzz': the known ones are {', '.join(REFERENCES)}"),
+        ({"reference": {"cole_hopf": {"nodes": 3}}}, "reference cole_hopf has no option 'nodes': its options are none"),
         (
             {"coordinate_names": ["x", "z"]},
             "reference navier_series solves a problem in x, y, but this one is in x, z",

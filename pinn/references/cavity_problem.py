@@ -1,0 +1,144 @@
+"""What a problem says of a lid-driven cavity: viscosity, lid, and the part of the flow that is known in advance."""
+
+# sympy's own annotations are too narrow
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+import sympy
+
+from pinn.ansatz import LOWER, UPPER, Trace, build_ansatz, trace_condition
+from pinn.language import LanguageError
+
+if TYPE_CHECKING:
+    from pinn.problem import Problem
+
+LID = (1, UPPER)  # the side at the upper end of y
+WALLS = [(0, LOWER), (0, UPPER), (1, LOWER)]
+D = 4 / (sympy.pi**2 - 4)  # of the corner solution, whose angle is 90 degrees
+A, C = -(sympy.pi**2) / 4 * D, sympy.pi / 2 * D
+
+
+@dataclass(frozen=True)
+class Cavity:
+    """A cavity.
+
+    Attributes:
+        viscosity: nu.
+        corners: Stream function of the Stokes flow at the two corners of the lid; zero where the lid is at rest there.
+        corner_pressure: The pressure of that flow.
+        lift: A smooth stream function that gives, with `corners`, the velocity on all sides.
+        lid: The lid's velocity, an expression in x.
+        zero: The corner at which the pressure is given, and its value; None where it is not.
+    """
+
+    viscosity: float
+    corners: sympy.Expr
+    corner_pressure: sympy.Expr
+    lift: sympy.Expr
+    lid: sympy.Expr
+    zero: tuple[tuple[float, float], float] | None
+
+
+def cavity_problem(problem: Problem) -> Cavity:
+    """Read a problem as a cavity.
+
+    Raises:
+        ValueError: It is none.
+    """
+    viscosity = _viscosity(problem)
+    sides, zero = _sides(problem)
+    wanted = {(field, face) for field in problem.fields[:2] for face in [LID, *WALLS]}
+    moving = [key for key, value in sides.items() if value != 0 and key != (problem.fields[0], LID)]
+    if set(sides) != wanted or moving:
+        raise ValueError(
+            f"reference cavity needs the velocity {', '.join(problem.fields[:2])} on all four sides, zero but for "
+            f"{problem.fields[0]} on the upper one"
+        )
+    x, y = problem.scope.variables
+    (x0, y0), (x1, y1) = ([sympy.Rational(repr(end)) for end in ends] for ends in (problem.domain.lower, problem.domain.upper))
+    lid = sides[problem.fields[0], LID]
+    if any(sympy.simplify(lid.diff(x).subs(x, end)) != 0 for end in (x0, x1)):
+        raise ValueError(f"reference cavity needs a lid whose velocity has no slope at its ends, here it is {lid}")
+    left, right = lid.subs(x, x0), lid.subs(x, x1)
+    in_left, in_right = (x - x0, y1 - y), (x1 - x, y1 - y)
+    return Cavity(
+        viscosity,
+        left * _stream(*in_left) + right * _stream(*in_right),
+        sympy.Float(viscosity) * (right * _pressure(*in_right) - left * _pressure(*in_left)),
+        _lift(problem, lid - left - right, (left, right), _stream(*in_left), _stream(*in_right)),
+        lid,
+        zero,
+    )
+
+
+def _stream(x: sympy.Expr, y: sympy.Expr) -> sympy.Expr:
+    """Taylor's solution at a distance x from the wall and y from the lid, whose speed is 1."""
+    angle = 2 * sympy.atan(y / (sympy.sqrt(x**2 + y**2) + x))
+    return A * y + angle * (C * y + D * x)
+
+
+def _pressure(x: sympy.Expr, y: sympy.Expr) -> sympy.Expr:
+    """Its pressure over the viscosity, where the lid moves away from the corner with the opposite sign."""
+    return 2 * (D * x + C * y) / (x**2 + y**2)
+
+
+def _lift(
+    problem: Problem, lid: sympy.Expr, speeds: tuple[sympy.Expr, sympy.Expr], left: sympy.Expr, right: sympy.Expr
+) -> sympy.Expr:
+    """Carry what the corner flows leave of the values and slopes on the sides, where each is smooth but at its own."""
+    variables, box = problem.scope.variables, problem.domain
+
+    def rest(face: tuple[int, int], flows: sympy.Expr) -> dict[int, sympy.Expr]:
+        k, side = face
+        end = sympy.Rational(repr((box.lower, box.upper)[side][k]))
+        return {order: -flows.diff(variables[k], order).subs(variables[k], end) for order in (0, 1)}
+
+    data = {
+        LID: {0: sympy.Integer(0), 1: lid},
+        (0, LOWER): rest((0, LOWER), speeds[1] * right),
+        (0, UPPER): rest((0, UPPER), speeds[0] * left),
+        (1, LOWER): rest((1, LOWER), speeds[0] * left + speeds[1] * right),
+    }
+    return build_ansatz(box, [Trace("psi", data)]).lift
+
+
+def _viscosity(problem: Problem) -> float:
+    """Compare the equations with those of Navier and Stokes, whatever their order, signs and factors."""
+    about = "reference cavity solves u*u_x + v*u_y + p_x = nu*lap(u), the same for v, and u_x + v_y = 0"
+    interior = [e for e in problem.equations.values() if e.place == problem.domain.interior]
+    if len(problem.coordinate_names) != 2 or len(problem.fields) != 3 or len(interior) != 3 or problem.learned:
+        raise ValueError(f"{about}; this problem has other coordinates, fields or equations")
+    (x, y), (u, v, p) = problem.scope.variables, (problem.scope.unknown(f) for f in problem.fields)
+    residuals = [sympy.expand(equation.residual) for equation in interior]
+    ratios = {r.coeff(u.diff(x, x)) / -r.coeff(p.diff(x)) for r in residuals if r.coeff(p.diff(x)) != 0}
+    nu = ratios.pop() if len(ratios) == 1 else sympy.Integer(0)
+    expected = [u * w.diff(x) + v * w.diff(y) + p.diff(z) - nu * (w.diff(x, x) + w.diff(y, y)) for w, z in ((u, x), (v, y))]
+    for wanted, marker in zip([*expected, u.diff(x) + v.diff(y)], (p.diff(x), p.diff(y), v.diff(y)), strict=True):
+        if not any(sympy.expand(r - r.coeff(marker) * wanted) == 0 for r in residuals if r.coeff(marker).is_number):
+            raise ValueError(f"{about}; none of these equations says {wanted} = 0: {', '.join(e.text for e in interior)}")
+    if not (nu.is_number and float(nu) > 0):
+        raise ValueError(f"{about} with a number nu > 0, here it is {nu}")
+    return float(nu)
+
+
+def _sides(problem: Problem) -> tuple[dict, tuple[tuple[float, float], float] | None]:
+    """The velocity on each side, and the corner where the pressure is given."""
+    sides, zero, pressure = {}, None, problem.scope.unknown(problem.fields[2])
+    for key, condition in problem.conditions.items():
+        if len(condition.place.fixed) == 2 and condition.residual.has(pressure):
+            corner = dict(condition.place.fixed)
+            zero = (corner[0], corner[1]), -float(condition.residual.subs(pressure, 0))
+            continue
+        try:
+            trace = trace_condition(condition.residual, condition.place, problem.scope, problem.domain)
+        except LanguageError as error:
+            raise ValueError(f"reference cavity: condition {key}, {condition.text!r}: {error.reason}") from None
+        for face, order in product(trace.data, (0, 1)):
+            if order in trace.data[face]:
+                sides[trace.field if order == 0 else f"dn({trace.field})", face] = trace.data[face][order]
+    return sides, zero
