@@ -46,7 +46,7 @@ def findings(problem: Problem) -> list[Finding]:
 
 def _statements(problem: Problem) -> list[Equation]:
     """Equations and conditions, built into the network or not."""
-    return [*problem.stated.values(), *problem.bounds.values()]
+    return [*problem.stated.values(), *problem.conditions.values()]
 
 
 def _count(problem: Problem) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _count(problem: Problem) -> Iterator[str]:
     for field, name in itertools.product(problem.fields, problem.coordinate_names):
         order = max(_order(e.residual, field, name) for e in problem.stated.values())
         wanted = order if order > 1 or name == TIME else 0
-        found = sum(_faces(e, problem, name) for e in problem.bounds.values() if _has(e.residual, field))
+        found = sum(_faces(e, problem, name) for e in problem.conditions.values() if _has(e.residual, field))
         if found < wanted:
             yield (
                 f"{field} is differentiated {order} times by {name}, which takes as many conditions on the ends of "
@@ -111,7 +111,7 @@ def _trivial(problem: Problem) -> Iterator[str]:
 def _corners(problem: Problem) -> Iterator[str]:
     """Values that two conditions fix for one field where their faces meet."""
     domain = problem.domain
-    values = [(key, e, value) for key, e in problem.bounds.items() if (value := _value(e, problem)) is not None]
+    values = [(key, e, value) for key, e in problem.conditions.items() if (value := _value(e, problem)) is not None]
     for (key, one, (field, a)), (other, two, (other_field, b)) in itertools.combinations(values, 2):
         if field != other_field:
             continue

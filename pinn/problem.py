@@ -76,7 +76,7 @@ class Problem:
 
     Attributes:
         stated: The equations, as they hold inside the domain.
-        bounds: All conditions.
+        conditions: All conditions, built in or not: what a reference solution starts from.
         equations: What has a loss: the equations, and the conditions that are not built into the network.
         built_in: The texts of those that are.
 
@@ -116,7 +116,6 @@ class Problem:
             raise LanguageError("equations: at least one is needed, such as {poisson: lap(u) = 1}")
         interior = {key: self._interior(key, text) for key, text in equations.items()}
         bounds = {key: self._condition(key, text) for key, text in (conditions or {}).items()}
-        self.conditions = bounds  # built in or not: what a reference solution starts from
         for key in bounds:
             if key in interior:
                 raise LanguageError(f"conditions: the name {key!r} is taken by an equation")
@@ -128,7 +127,7 @@ class Problem:
         built, self.hard = self._build_in(bounds, _enforce(enforce, bounds))
         soft = {key: equation for key, equation in bounds.items() if key not in built}
         self.built_in = {key: bounds[key].text for key in built}
-        self.stated, self.bounds = stated, bounds
+        self.stated, self.conditions = stated, bounds
         self.equations: dict[str, Equation] = {**stated, **soft}
 
     @classmethod

@@ -56,10 +56,10 @@ def test_each_check_speaks_of_what_is_wrong(name):
 
 
 def test_the_catalogue_is_clean_but_for_what_is_known():
-    """The lid of no cavity here jumps at its corners, and no field is left without a gauge."""
+    """One cavity's lid jumps at its ends."""
     for file in (configs() / "pde").glob("*.yaml"):
-        found = names(yaml.safe_load(file.read_text()))
-        assert not {"gauge", "trivial", "corners", "scales"} & set(found), file.stem
+        found = {"gauge", "trivial", "corners", "scales"} & set(names(yaml.safe_load(file.read_text())))
+        assert found == ({"corners"} if file.stem == "cavity_ghia" else set()), file.stem
 
 
 def test_a_run_prints_remarks_unless_they_are_silenced(capsys):

@@ -17,6 +17,7 @@ from sympy.core.function import AppliedUndef
 
 from pinn.ansatz import Trace, trace_condition
 from pinn.language import TIME, LanguageError, coordinate
+from pinn.problem import Equation, partner_name
 from pinn.references.evolution import Evolution
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def _walls(problem: Problem, reference: str) -> dict[tuple[str, int], int]:
     for key, condition in problem.conditions.items():
         if any(problem.coordinate_names[k] == TIME for k, _ in condition.place.fixed):
             continue
+        if condition.place.partner:
+            _check_periodic(problem, condition, reference)
+            continue
         try:
             trace = trace_condition(condition.residual, condition.place, problem.scope, problem.domain)
         except LanguageError as error:
@@ -64,6 +68,18 @@ def _walls(problem: Problem, reference: str) -> dict[tuple[str, int], int]:
                 f"{problem.coordinate_names[k]}, or none at either"
             )
     return {wall: sides[0] for wall, sides in found.items()}
+
+
+def _check_periodic(problem: Problem, condition: Equation, reference: str) -> None:
+    """A condition between two ends that says that something is the same at both."""
+    same = {
+        sympy.Function(partner_name(field))(*problem.scope.variables): problem.scope.unknown(field)
+        for field in problem.fields
+    }
+    if sympy.expand(condition.residual.subs(same).doit()) != 0:
+        raise ValueError(
+            f"reference {reference}: {condition.text!r} is not periodic: the same should stand on both sides"
+        )
 
 
 def _parity(trace: Trace, about: str) -> dict[tuple[int, int], int]:
