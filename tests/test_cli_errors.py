@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pinn.app import main
+from pinn.problem import configs
 
 WRONG = {
     "no problem": ("seed=1", ["say which pde", "poisson"]),
@@ -169,7 +170,7 @@ def test_in_a_process_of_its_own(tmp_path):
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
         "error: pde=poison: no such pde. Did you mean 'poisson'?",
-        "There are: biharmonic, burgers, heat, helmholtz, kovasznay, plate, poisson.",
+        f"There are: {', '.join(sorted(path.stem for path in (configs() / 'pde').glob('*.yaml')))}.",
     ]
 
 

@@ -164,7 +164,7 @@ class _Grid:
         return viscosity * self.viscous + advection
 
     def pressure(self, c: np.ndarray) -> np.ndarray:
-        """The coefficients of the pressure beside the corners' one: grad p = nu lap(u) - (u.grad) u, tested with grad q.
+        """The coefficients of the pressure beside the corners': grad p = nu lap(u) - (u.grad) u, tested with grad q.
 
         The corners' velocity and pressure satisfy Stokes' equations, so that they leave nu lap(u) and grad p.
         """

@@ -60,7 +60,9 @@ def cavity_problem(problem: Problem) -> Cavity:
             f"{problem.fields[0]} on the upper one"
         )
     x, y = problem.scope.variables
-    (x0, y0), (x1, y1) = ([sympy.Rational(repr(end)) for end in ends] for ends in (problem.domain.lower, problem.domain.upper))
+    (x0, y0), (x1, y1) = (
+        [sympy.Rational(repr(end)) for end in ends] for ends in (problem.domain.lower, problem.domain.upper)
+    )
     lid = sides[problem.fields[0], LID]
     if any(sympy.simplify(lid.diff(x).subs(x, end)) != 0 for end in (x0, x1)):
         raise ValueError(f"reference cavity needs a lid whose velocity has no slope at its ends, here it is {lid}")
@@ -117,10 +119,14 @@ def _viscosity(problem: Problem) -> float:
     residuals = [sympy.expand(equation.residual) for equation in interior]
     ratios = {r.coeff(u.diff(x, x)) / -r.coeff(p.diff(x)) for r in residuals if r.coeff(p.diff(x)) != 0}
     nu = ratios.pop() if len(ratios) == 1 else sympy.Integer(0)
-    expected = [u * w.diff(x) + v * w.diff(y) + p.diff(z) - nu * (w.diff(x, x) + w.diff(y, y)) for w, z in ((u, x), (v, y))]
+    expected = [
+        u * w.diff(x) + v * w.diff(y) + p.diff(z) - nu * (w.diff(x, x) + w.diff(y, y)) for w, z in ((u, x), (v, y))
+    ]
     for wanted, marker in zip([*expected, u.diff(x) + v.diff(y)], (p.diff(x), p.diff(y), v.diff(y)), strict=True):
         if not any(sympy.expand(r - r.coeff(marker) * wanted) == 0 for r in residuals if r.coeff(marker).is_number):
-            raise ValueError(f"{about}; none of these equations says {wanted} = 0: {', '.join(e.text for e in interior)}")
+            raise ValueError(
+                f"{about}; none of these equations says {wanted} = 0: {', '.join(e.text for e in interior)}"
+            )
     if not (nu.is_number and float(nu) > 0):
         raise ValueError(f"{about} with a number nu > 0, here it is {nu}")
     return float(nu)

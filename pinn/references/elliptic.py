@@ -4,7 +4,7 @@ Shape letters: N points.
 """
 
 # sympy's own annotations are too narrow
-# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false, reportOptionalOperand=false, reportOptionalMemberAccess=false
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Side:
-    """What holds on a part of the boundary: `u = value`, or `flux = value - factor * u` for the outward flux n.A grad u.
+    """What holds on a part of the boundary: `u = value`, or `flux = value - factor * u`, the outward flux n.A grad u.
 
     Attributes:
         place: The part.
@@ -67,11 +67,18 @@ def elliptic(problem: Problem, reference: str) -> Elliptic:
         ValueError: It is none.
     """
     residuals = [e.residual for e in problem.equations.values() if e.place == problem.domain.interior]
-    if len(problem.coordinate_names) != 2 or len(problem.fields) != 1 or len(residuals) != 1 or len(problem.learned) > 1:
+    if (
+        len(problem.coordinate_names) != 2
+        or len(problem.fields) != 1
+        or len(residuals) != 1
+        or len(problem.learned) > 1
+    ):
         raise ValueError(f"reference {reference} solves one equation in two coordinates, with at most one eigenvalue")
     (x, y), u = problem.scope.variables, problem.scope.unknown(problem.fields[0])
     residual = sympy.expand(residuals[0])
-    centre = {z: (low + high) / 2 for z, low, high in zip((x, y), problem.domain.lower, problem.domain.upper, strict=True)}
+    centre = {
+        z: (low + high) / 2 for z, low, high in zip((x, y), problem.domain.lower, problem.domain.upper, strict=True)
+    }
     residual *= -1 if residual.coeff(u.diff(x, x)).subs(centre).is_negative else 1
     residual = sympy.expand(residual)
     second = [residual.coeff(u.diff(x, x)), residual.coeff(u.diff(x, y)) / 2, residual.coeff(u.diff(y, y))]
@@ -105,7 +112,9 @@ def _side(problem: Problem, key: str, diffusion: list[sympy.Expr], reference: st
         normals = list(outward.values())
     residual = sympy.expand(residual)
     slopes = [residual.coeff(u.diff(x)) for x in variables]
-    slope = sympy.Add(*[s * n if condition.place.fixed else s.coeff(n) / 2 for s, n in zip(slopes, normals, strict=True)])
+    slope = sympy.Add(
+        *[s * n if condition.place.fixed else s.coeff(n) / 2 for s, n in zip(slopes, normals, strict=True)]
+    )
     factor = residual.coeff(u)
     rest = sympy.expand(residual - factor * u - sum(s * u.diff(x) for s, x in zip(slopes, variables, strict=True)))
     along_normal = all(sympy.expand(s - slope * n) == 0 for s, n in zip(slopes, normals, strict=True))

@@ -4,6 +4,10 @@ Gustafsson & McBain 2020, J. Open Source Softw. 5(52), 2369. Shape letters: N po
 finite-element space).
 """
 
+# scikit-fem's own annotations are too narrow
+# pyright: reportOptionalSubscript=false, reportOptionalMemberAccess=false, reportArgumentType=false
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -18,8 +22,8 @@ from pinn.language import constant
 from pinn.references.cache import cached
 from pinn.references.elliptic import Elliptic, elliptic
 from pinn.references.evolution import numpy_function
-from pinn.references.triangles import polygon as triangulate
 from pinn.references.triangles import locate, rectangle
+from pinn.references.triangles import polygon as triangulate
 
 if TYPE_CHECKING:
     from skfem import CellBasis, MeshTri
@@ -179,7 +183,9 @@ def _converged(discrete: _Discrete, mesh: MeshTri, tolerance: float) -> dict[str
             )
         earlier.append((basis.N, (now, value)))
         finer = mesh.refined(_marked(basis, u))
-        mesh = type(mesh)(finer.p, finer.t)  # sorts the corners of each triangle, on which the parameters' order depends
+        mesh = type(mesh)(
+            finer.p, finer.t
+        )  # sorts the corners of each triangle, on which the parameters' order depends
 
 
 def _marked(basis: CellBasis, u: np.ndarray) -> np.ndarray:
@@ -220,4 +226,6 @@ def evaluate(basis: CellBasis, u: np.ndarray, points: np.ndarray) -> np.ndarray:
     """
     cells, local = locate(basis.mesh, points)
     shapes = (basis.elem.lbasis(local, i)[0] for i in range(len(basis.element_dofs)))
-    return sum((shape * u[dofs[cells]] for shape, dofs in zip(shapes, basis.element_dofs, strict=True)), np.zeros(len(points)))
+    return sum(
+        (shape * u[dofs[cells]] for shape, dofs in zip(shapes, basis.element_dofs, strict=True)), np.zeros(len(points))
+    )

@@ -24,6 +24,7 @@ from pinn.references.symmetry import ODD, PERIODIC, parities
 if TYPE_CHECKING:
     from pinn.problem import Problem
 
+OVERSAMPLED = 64  # nodes for a coefficient of the initial values in one dimension: kinks alias into low ones
 MOST_FRAMES, MOST_KEPT = 1024, 2**24  # frames that a march keeps, and coefficients in all of them
 
 
@@ -86,13 +87,15 @@ class Periodic:
     def _initial(self, grid: Grid) -> np.ndarray:
         """The coefficients of the initial values, odd or even beyond the walls, (S, K)."""
         folded, signs = [], np.ones((len(self.system.states), *(1,) * len(self.space)))
-        for k, x in enumerate(grid.nodes):
+        fine = Grid(self.lower, self.period, OVERSAMPLED * grid.modes) if len(self.space) == 1 else grid
+        for k, x in enumerate(fine.nodes):
             beyond = x > self.upper[k]
             folded.append(np.where(beyond, 2 * self.upper[k] - x, x))
             odd = np.array([parity[k] == ODD for parity in self.parities]).reshape(-1, *(1,) * x.ndim)
             signs = signs * np.where(odd & beyond, -1, 1)
         space = [self.variables[k] for k in self.space]
-        return grid.coefficients(numpy_function(space, self.system.start)(*folded) * signs)
+        coefficients = fine.coefficients(numpy_function(space, self.system.start)(*folded) * signs)
+        return coefficients[..., : grid.kept.shape[-1]] * grid.kept
 
     def _semilinear(self, grid: Grid) -> SemiLinear:
         states = len(self.system.states)

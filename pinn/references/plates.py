@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from pinn.ansatz import trace_condition
+from pinn.geometry import Place
 from pinn.language import LanguageError, decompose
 from pinn.references.evolution import numpy_function
 from pinn.references.legendre import ClampedPolynomials
@@ -165,7 +166,12 @@ def _require_clamped(problem: Problem) -> None:
             trace = trace_condition(condition.residual, condition.place, problem.scope, problem.domain)
         except LanguageError as error:
             raise ValueError(f"reference clamped_plate: {condition.text!r}: {error.reason}") from None
-        clamped |= {(*f, order) for f, orders in trace.data.items() for order, value in orders.items() if value == 0}
+        clamped |= {
+            (*face, order)
+            for face, orders in trace.data.items()
+            for order, value in orders.items()
+            if not isinstance(face, Place) and value == 0
+        }
     if clamped != set(product((0, 1), repeat=3)):
         raise ValueError("reference clamped_plate needs w = 0 and dn(w) = 0 on the whole boundary")
 

@@ -16,6 +16,7 @@ import sympy
 from sympy.core.function import AppliedUndef
 
 from pinn.ansatz import Trace, trace_condition
+from pinn.geometry import Place
 from pinn.language import TIME, LanguageError, coordinate
 from pinn.problem import Equation, partner_name
 from pinn.references.evolution import Evolution
@@ -85,7 +86,7 @@ def _check_periodic(problem: Problem, condition: Equation, reference: str) -> No
 def _parity(trace: Trace, about: str) -> dict[tuple[int, int], int]:
     if any(value != 0 for orders in trace.data.values() for value in orders.values()):
         raise ValueError(f"{about}: only walls where the field or its slope is zero are a symmetry")
-    return {face: EVEN if 1 in orders else ODD for face, orders in trace.data.items()}
+    return {face: EVEN if 1 in orders else ODD for face, orders in trace.data.items() if not isinstance(face, Place)}
 
 
 def _is_symmetric(system: Evolution, x: sympy.Symbol, signs: list[int]) -> bool:

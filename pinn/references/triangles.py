@@ -1,12 +1,16 @@
 """Triangulations of boxes and polygons."""
 
+# scikit-fem's own annotations are too narrow
+# pyright: reportOptionalSubscript=false, reportOptionalMemberAccess=false, reportArgumentType=false
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial import Delaunay, cKDTree
+from scipy.spatial import Delaunay, KDTree
 
 if TYPE_CHECKING:
     from skfem import MeshTri
@@ -43,17 +47,19 @@ def polygon(loops: Loops) -> MeshTri:
     spacing = min(np.ptp(corners, axis=0).min() / ACROSS, 2 * min(length.min() for length in lengths))
     boundary = np.concatenate([_along(loop, spacing) for loop in loops])
     lattice = _lattice(corners.min(axis=0), corners.max(axis=0), spacing)
-    off = cKDTree(boundary).query(lattice)[0] > 0.75 * spacing
+    off = KDTree(boundary).query(lattice)[0] > 0.75 * spacing
     points = np.concatenate([boundary, lattice[off & inside(lattice, loops)]])
     triangles = Delaunay(points).simplices
-    triangles = triangles[inside(points[triangles].mean(axis=1), loops) & (_areas(points[triangles]) > 1e-9 * spacing**2)]
+    triangles = triangles[
+        inside(points[triangles].mean(axis=1), loops) & (_areas(points[triangles]) > 1e-9 * spacing**2)
+    ]
     mesh = MeshTri(points.T.copy(), triangles.T.copy())
     _check(mesh, loops)
     return mesh
 
 
 def inside(points: np.ndarray, loops: Loops) -> np.ndarray:
-    """Whether each of N points (N, 2) lies inside an odd number of polygons: a ray to the right crosses that many edges."""
+    """Whether each of N points (N, 2) lies inside an odd number of polygons: its ray to the right crosses that many."""
     result = np.zeros(len(points), dtype=bool)
     for loop in loops:
         for (x1, y1), (x2, y2) in zip(loop, np.roll(loop, -1, axis=0), strict=True):
@@ -73,7 +79,7 @@ def locate(mesh: MeshTri, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         ValueError: A point lies outside all of them.
     """
     corners = mesh.p[:, mesh.t]  # (2, 3, triangles)
-    tree, cells, local = cKDTree(corners.mean(axis=1).T), np.zeros(len(points), dtype=int), np.zeros((2, len(points)))
+    tree, cells, local = KDTree(corners.mean(axis=1).T), np.zeros(len(points), dtype=int), np.zeros((2, len(points)))
     left, count = np.arange(len(points)), 8
     while len(left):
         count = min(count, corners.shape[2])
@@ -91,7 +97,7 @@ def locate(mesh: MeshTri, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _to_reference(corners: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Coordinates in the basis of two sides, (2, ...), of points (2, ...) in triangles with these corners (2, 3, ...)."""
+    """Coordinates in the basis of two sides, (2, ...), of points (2, ...) in triangles of corners (2, 3, ...)."""
     (a, c), (b, d), (x, y) = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0], points - corners[:, 0]
     return np.stack([d * x - b * y, a * y - c * x]) / (a * d - b * c)
 
@@ -128,6 +134,6 @@ def _check(mesh: MeshTri, loops: Loops) -> None:
     perimeter = sum(np.linalg.norm(np.roll(loop, -1, axis=0) - loop, axis=1).sum() for loop in loops)
     if not np.allclose(here, (area, perimeter), rtol=1e-9):
         raise ValueError(
-            f"the polygon has area {area:g} and perimeter {perimeter:g}, its triangles {here[0]:g} and {here[1]:g}: its "
-            "edges must not cross, nor its corners be too acute"
+            f"the polygon has area {area:g} and perimeter {perimeter:g}, its triangles {here[0]:g} and {here[1]:g}: "
+            "its edges must not cross, nor its corners be too acute"
         )

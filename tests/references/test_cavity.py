@@ -84,7 +84,9 @@ def test_equations_and_sides():
     x = inner_points(problem, margin=0.1)
     for name in ("rate_x", "rate_y", "rate_mass"):
         assert abs(residual(problem, name, function, x, (0.01, 0.01))).max() < 1e-4
-        wrong = residual(problem, name, lambda z: function(z) + 1e-3 * torch.sin(9 * z.sum(1))[:, None], x, (0.01, 0.01))
+        wrong = residual(
+            problem, name, lambda z: function(z) + 1e-3 * torch.sin(9 * z.sum(1))[:, None], x, (0.01, 0.01)
+        )
         assert abs(wrong).max() > 1e-3  # positive control
     s = torch.linspace(0, 1, 21, dtype=torch.float64)
     for side in ([s, 0 * s], [0 * s, s], [0 * s + 1, s]):
@@ -99,7 +101,9 @@ def test_the_equations_hold_beside_a_lid_of_one_speed():
     x = inner_points(problem, margin=0.25)
     for name in ("rate_x", "rate_y", "rate_mass"):
         assert abs(residual(problem, name, function, x, (0.02, 0.02))).max() < 5e-3
-        wrong = residual(problem, name, lambda z: function(z) + 1e-2 * torch.sin(9 * z.sum(1))[:, None], x, (0.02, 0.02))
+        wrong = residual(
+            problem, name, lambda z: function(z) + 1e-2 * torch.sin(9 * z.sum(1))[:, None], x, (0.02, 0.02)
+        )
         assert abs(wrong).max() > 2e-2  # positive control
     s = torch.tensor([0.001, 0.5, 0.999], dtype=torch.float64)
     torch.testing.assert_close(
@@ -120,7 +124,7 @@ def test_slow_flow_is_symmetric_and_its_pressure_antisymmetric():
 @pytest.mark.parametrize(
     ("problem", "said"),
     [
-        (cavity(100, equations={"a": "lap(u) = p_x", "b": "lap(v) = p_y", "c": "u_x + v_y = 0"}), "none of these equations"),
+        (cavity(100, equations={"a": "lap(u) = p_x", "b": "lap(v) = p_y", "c": "u_x + v_y = 0"}), "none of these"),
         (cavity(100, equations={"a": "lap(u) = 0"}), "other coordinates, fields or equations"),
         (cavity(-100), "with a number nu > 0, here it is"),
         (cavity(100, conditions={"lid": "u(y=1) = 1"}), "needs the velocity u, v on all four sides"),

@@ -31,7 +31,10 @@ MANUFACTURED = {
     "Poisson": ("-lap(u) = q", ["u(boundary) = x*y"], "x*y + sin(pi*x)*sin(pi*y)"),
     "Darcy's law, reaction, three kinds of conditions": (
         "-div((2 + sin(x*y))*grad(u)) + (1 + x)*u = q",
-        ["u(x=0) = cos(y)", "u_x(x=1) = exp(1)*cos(y)", "2*dn(u)(y=0) + u(y=0) = exp(x)", "dn(u)(y=1) = -exp(x)*sin(1)"],
+        [
+            "u(x=0) = cos(y)", "u_x(x=1) = exp(1)*cos(y)", "2*dn(u)(y=0) + u(y=0) = exp(x)",
+            "dn(u)(y=1) = -exp(x)*sin(1)",
+        ],
         "exp(x)*cos(y)",
     ),
     "anisotropic diffusion and advection": (
@@ -116,7 +119,12 @@ def test_a_hole():
 
 
 def test_triangulation():
-    for loops in ([L_SHAPE], [SQUARE[::-1]], [[[0, 0], [3, 0], [0.3, 2.6]]], [[[0, 0], [4, 0], [4, 4]], [[2, 1], [3, 1], [3, 2]]]):
+    for loops in (
+        [L_SHAPE],
+        [SQUARE[::-1]],
+        [[[0, 0], [3, 0], [0.3, 2.6]]],
+        [[[0, 0], [4, 0], [4, 4]], [[2, 1], [3, 1], [3, 2]]],
+    ):
         loops = [np.array(loop, dtype=float) for loop in loops]
         mesh = polygon(loops)
         random = np.random.default_rng(0)
@@ -144,7 +152,10 @@ def test_triangulation():
         ({"equation": "u_xx + 2*u_yy = 1", "conditions": ["dn(u)(boundary) = 1"]}, "is given face by face"),
         ({"equation": "lap(u) = k**2*u", "parameters": {"k": {"learn": 1}}}, "stands linearly, times the field"),
         ({"reference": {"finite_elements": {"polygon": [[0, 0], [1, 1]]}}}, "no list of at least three corners"),
-        ({"reference": {"finite_elements": {"polygon": [[0, "a"], [1, 1], [0, 1]]}}}, "no list of at least three corners"),
+        (
+            {"reference": {"finite_elements": {"polygon": [[0, "a"], [1, 1], [0, 1]]}}},
+            "no list of at least three corners",
+        ),
     ],
 )
 def test_other_problems_are_refused_in_one_message(given, said):
