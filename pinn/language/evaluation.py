@@ -6,6 +6,8 @@ from typing import Any
 
 import sympy
 import torch
+from sympy.printing.pycode import PythonCodePrinter
+from torch import Tensor
 
 
 def _elementary(on_tensors: Callable[[Any], Any], on_numbers: Callable[[float], float]) -> Callable[[Any], Any]:
@@ -16,12 +18,50 @@ def _elementary(on_tensors: Callable[[Any], Any], on_numbers: Callable[[float], 
 TORCH = {
     **{
         name: _elementary(getattr(torch, name), getattr(math, name))
-        for name in ("sin", "cos", "tan", "exp", "log", "sqrt", "sinh", "cosh", "tanh", "atan", "erf")
+        for name in ("sin", "cos", "tan", "exp", "log", "sqrt", "sinh", "cosh", "tanh", "asin", "acos", "atan", "erf")
     },
+    "DiracDelta": lambda *z: 0.0,  # what is left of a jump's derivative beside the jump
     "Abs": _elementary(torch.abs, abs),
     "sign": _elementary(torch.sign, lambda z: float((z > 0) - (z < 0))),
     "pi": math.pi,
 }
+FIRST = "a0"  # the first argument
+
+
+def _where(condition: Any, a: Any, b: Any, like: Any) -> Tensor:
+    """Numbers among its arguments become tensors of the dtype and on the device of `like`."""
+    first, second = (torch.as_tensor(value, dtype=like.dtype, device=like.device) for value in (a, b))
+    return torch.where(torch.as_tensor(condition, device=like.device), first, second)
+
+
+def _atan2(a: Any, b: Any) -> Any:
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        return math.atan2(a, b)
+    like = a if isinstance(a, Tensor) else b
+    return torch.atan2(*(torch.as_tensor(value, dtype=like.dtype, device=like.device) for value in (a, b)))
+
+
+class _Printer(PythonCodePrinter):
+    """Choices by tensors, where Python's `if` takes one."""
+
+    def _print_Piecewise(self, expr: Any) -> str:
+        (value, condition), *others = expr.args
+        if condition == True or not others:  # noqa: E712 - sympy's own truth
+            return self._print(value)
+        rest = self._print(sympy.Piecewise(*others))
+        return f"where({self._print(condition)}, {self._print(value)}, {rest}, {FIRST})"
+
+    def _joined(self, expr: Any, sign: str) -> str:
+        return f" {sign} ".join(f"({self._print(part)})" for part in expr.args)
+
+    def _print_And(self, expr: Any) -> str:
+        return self._joined(expr, "&")
+
+    def _print_Or(self, expr: Any) -> str:
+        return self._joined(expr, "|")
+
+    def _print_Not(self, expr: Any) -> str:
+        return f"~({self._print(expr.args[0])})"
 
 
 def torch_function(arguments: Sequence[sympy.Symbol], expressions: Sequence[sympy.Expr]) -> Callable[..., list[Any]]:
@@ -31,4 +71,7 @@ def torch_function(arguments: Sequence[sympy.Symbol], expressions: Sequence[symp
     """
     plain = [sympy.Symbol(f"a{i}", real=True) for i in range(len(arguments))]
     renamed = [e.subs(dict(zip(arguments, plain, strict=True)), simultaneous=True) for e in expressions]
-    return sympy.lambdify(plain, renamed, modules=[TORCH], cse=True)
+    printer = _Printer({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
+    return sympy.lambdify(
+        plain, renamed, modules=[{**TORCH, "where": _where, "atan2": _atan2}], printer=printer, cse=True
+    )

@@ -165,6 +165,8 @@ class _Splitter:
         """The terms of a linear constant-coefficient expression in the fields; None where it is not one."""
         result: dict[tuple[str, Exponents], Fraction] = {}
         for term in sympy.Add.make_args(sympy.expand_mul(expression)):
+            if term == 0:  # everything has cancelled
+                continue
             coefficient, atom = term.as_independent(AppliedUndef, as_Add=False)
             if not (is_atom(atom) and coefficient.is_number):
                 return None

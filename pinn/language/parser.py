@@ -5,18 +5,32 @@ are kept exact (`0.1` is one tenth), so that the algebra behind the derivative o
 """
 
 # sympy's own annotations are too narrow
-# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
 
 import ast
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import sympy
-from sympy import ImmutableDenseMatrix as Vector
 
+from pinn.language.calculus import PRODUCTS, Array, Value, sym
 from pinn.language.errors import LanguageError, did_you_mean
-from pinn.language.scope import ELEMENTARY, OPERATORS, RESERVED, Scope, coordinate, normal, parameter
+from pinn.language.scope import (
+    CHOICES,
+    ELEMENTARY,
+    IDENTITY,
+    NORMAL,
+    OPERATORS,
+    RESERVED,
+    Integral,
+    Scope,
+    coordinate,
+    opaque,
+    parameter,
+)
 
 LONGEST = 10_000  # characters of one text
 LARGEST_POWER = 64  # of a number that stands in an exponent: 9**9**9 would fill the memory
@@ -28,13 +42,14 @@ ARITHMETIC: dict[type, Callable] = {
     ast.Div: lambda a, b: a / b,
     ast.Pow: lambda a, b: a**b,
 }
-Value = sympy.Expr | Vector
+COMPARISONS: dict[type, Callable] = {ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt, ast.GtE: sympy.Ge}
+ARGUMENTS = {"dot": 2, "cross": 2, "atan2": 2}  # of one by default
 At = str | tuple[tuple[str, float], ...]  # where: a name, or values of coordinates
 
 
 @dataclass(frozen=True)
 class Statement:
-    """An equation `left = right`, and where it holds.
+    """An equation `left = right` between two numbers or two vectors, and where it holds.
 
     Attributes:
         left: Left-hand side.
@@ -43,15 +58,23 @@ class Statement:
         partner: The place of the right-hand side where it is another one, as in `u(x=0) = u(x=1)`.
     """
 
-    left: sympy.Expr
-    right: sympy.Expr
+    left: Value
+    right: Value
     place: At | None
     partner: At | None = None
 
     @property
     def residual(self) -> sympy.Expr:
-        """`left - right`."""
+        """`left - right` of an equation between numbers."""
+        assert not isinstance(self.left, Array) and not isinstance(self.right, Array)
         return self.left - self.right
+
+    def components(self, names: Sequence[str]) -> dict[str, "Statement"]:
+        """One equation a component, named `_x`, `_y`...; of an equation between numbers itself, without a name."""
+        if not isinstance(self.left, Array):
+            return {"": self}
+        pairs = zip(names, self.left, self.right, strict=True)
+        return {f"_{name}": Statement(left, right, self.place, self.partner) for name, left, right in pairs}
 
 
 def parse(text: str, scope: Scope) -> sympy.Expr:
@@ -74,9 +97,10 @@ def parse_equation(text: str, scope: Scope) -> Statement:
     """
     parser = _Parser(text, scope)
     equal = parser.equal_sign()
-    left = parser.scalar(parser.tree(0, equal))
+    left = parser.side(parser.tree(0, equal))
     place, parser.place = parser.place, None
-    right = parser.scalar(parser.tree(equal + 1, len(parser.text)))
+    right = parser.side(parser.tree(equal + 1, len(parser.text)))
+    left, right = parser.alike(left, right)
     if place is not None and parser.place not in (None, place):
         return Statement(left, right, place, parser.place)
     return Statement(left, right, parser.place if place is None else place)
@@ -158,15 +182,32 @@ class _Parser:
     # -- the tree -----------------------------------------------------------------------------------------------------
 
     def scalar(self, node: ast.expr) -> sympy.Expr:
+        value = self.side(node)
+        if isinstance(value, Array):
+            raise self.error("a vector stands where a number is needed: take a component, dot or div", node)
+        return value
+
+    def side(self, node: ast.expr) -> Value:
+        """A number or a vector."""
         try:
             value = self.visit(node)
         except RecursionError:
             raise LanguageError("the text is nested too deeply", self.text) from None
-        if isinstance(value, Vector):
-            raise self.error("a vector stands where a number is needed: take a component, dot or div", node)
+        if isinstance(value, Array) and value.shape[1] > 1:
+            raise self.error("a tensor stands where a number or a vector is needed: take div or dot of it", node)
         if value.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I):
             raise self.error(f"the value is {value}: not a finite real expression", node)
         return value
+
+    def alike(self, left: Value, right: Value) -> tuple[Value, Value]:
+        """Both numbers, or both vectors; 0 is a vector where the other side is one."""
+        if isinstance(left, Array) == isinstance(right, Array):
+            return left, right
+        vector, number = (left, right) if isinstance(left, Array) else (right, left)
+        if number != 0:
+            raise LanguageError("one side is a vector, the other a number: write a vector as (a, b), or 0", self.text)
+        zero = Array.zeros(*vector.shape)
+        return (left, zero) if vector is left else (zero, right)
 
     def visit(self, node: ast.expr) -> Value:
         match node:
@@ -180,6 +221,8 @@ class _Parser:
                 return self.visit(operand)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
                 return self.arithmetic(node, op, left, right)
+            case ast.Tuple(elts=parts):
+                return self.vector(node, parts)
             case ast.Call(func=ast.Name(id=name)) if name in OPERATORS or name in ELEMENTARY:
                 return self.call(node, name)
             case ast.Call():
@@ -200,7 +243,12 @@ class _Parser:
 
     def arithmetic(self, node: ast.expr, op: ast.operator, left: ast.expr, right: ast.expr) -> Value:
         a, b = self.visit(left), self.visit(right)
-        if isinstance(op, ast.Pow) and isinstance(a, sympy.Expr) and isinstance(b, sympy.Expr):
+        arrays = isinstance(a, Array) + isinstance(b, Array)
+        if isinstance(op, ast.Pow) and arrays or isinstance(op, ast.Div) and isinstance(b, Array):
+            raise self.error("a vector has no power and divides nothing: take dot(v, v)", node)
+        if isinstance(op, ast.Mult) and arrays == 2:
+            raise self.error("two vectors are multiplied by dot or cross", node)
+        if isinstance(op, ast.Pow):
             if b.is_number and abs(float(b)) > LARGEST_POWER:
                 raise self.error(f"the exponent {right_text(b)} is too large: {LARGEST_POWER} at most", right)
             if b.is_number is False and a.is_number and not a.is_positive:
@@ -216,7 +264,14 @@ class _Parser:
         except (ZeroDivisionError, OverflowError):
             raise self.error("this has no finite value", node) from None
 
-    def name(self, node: ast.expr, name: str) -> sympy.Expr:
+    def vector(self, node: ast.expr, parts: list[ast.expr]) -> Value:
+        """`(a, b)`: one component a coordinate of space."""
+        values = [self.visit(part) for part in parts]
+        if len(values) != len(self.scope.space) or any(isinstance(value, Array) for value in values):
+            raise self.error(f"a vector has a number for each of {', '.join(map(str, self.scope.space))}", node)
+        return Array(values)
+
+    def name(self, node: ast.expr, name: str) -> Value:
         scope = self.scope
         if name in scope.coordinates:
             return coordinate(name)
@@ -226,17 +281,23 @@ class _Parser:
             return scope.constants[name]
         if name in scope.symbols:
             return parameter(name)
+        if name in scope.vectors:
+            return Array([scope.unknown(component) for component in scope.vectors[name]])
+        if name in scope.opaque:
+            return opaque(name, scope.variables)
+        if name in (NORMAL, IDENTITY):
+            return scope.normals if name == NORMAL else scope.calculus.identity()
         if name == "pi":
             return sympy.pi
         if name in ELEMENTARY or name in OPERATORS:
             raise self.error(f"{name!r} is a function: write {name}(...)", node)
         return self.subscript(node, name)
 
-    def subscript(self, node: ast.expr, name: str) -> sympy.Expr:
+    def subscript(self, node: ast.expr, name: str) -> Value:
         """`u_xxy`: a field, an underscore, and the coordinates it is differentiated by."""
         for cut in [i for i, character in enumerate(name) if character == "_"][::-1]:
             field, letters = name[:cut], name[cut + 1 :]
-            if field in self.scope.fields and letters:
+            if (field in self.scope.fields or field in self.scope.vectors) and letters:
                 variables = self.letters(letters)
                 if variables is None:
                     wrong = next(
@@ -247,7 +308,8 @@ class _Parser:
                         f"the coordinates are {', '.join(self.scope.coordinates)}",
                         node,
                     )
-                return self.scope.unknown(field).diff(*variables)
+                unknown = self.name(node, field)
+                return unknown.diff(*variables)
         declared = [n for n in self.scope.names if n not in RESERVED]
         hint = did_you_mean(name, self.scope.names) or f"; known here: {', '.join((*declared, 'pi'))}"
         raise self.error(f"unknown name {name!r}{hint}", node)
@@ -272,19 +334,60 @@ class _Parser:
             )
         if name == "d":
             return self.d(node)
+        if name in CHOICES:
+            return self.choice(node, name)
         values = [self.visit(argument) for argument in node.args]
-        wanted = 2 if name == "dot" else 1
+        wanted = ARGUMENTS.get(name, 1)
         if len(values) != wanted:
             raise self.error(f"{name} takes {wanted} argument{'s' * (wanted > 1)}, here are {len(values)}", node)
-        if name in ("div", "dot"):
-            if not all(isinstance(value, Vector) for value in values):
-                raise self.error(f"{name} takes a vector, such as grad(u)", node)
-            return self.vector_operator(node, name, *values)
-        if isinstance(values[0], Vector):
-            raise self.error(f"{name} takes a number, here is a vector", node)
-        return self.scalar_operator(name, values[0])
+        try:
+            return self.apply(name, values)
+        except ValueError as error:
+            raise self.error(str(error), node) from None
 
-    def d(self, node: ast.Call) -> sympy.Expr:
+    def apply(self, name: str, values: list[Value]) -> Value:
+        """Of an operator or a function to its arguments."""
+        calculus = self.scope.calculus
+        if name in PRODUCTS:
+            return PRODUCTS[name](*values)
+        if name == "sym":
+            return sym(values[0])
+        if name == "dn":
+            return calculus.dn(values[0], self.scope.normals)
+        if name in ("grad", "div", "lap", "curl"):
+            return getattr(calculus, name)(values[0])
+        if any(isinstance(value, Array) for value in values):
+            raise ValueError(f"{name} takes a number, here is a vector")
+        if name == "integral":
+            return Integral(values[0] * calculus.volume)
+        return sympy.atan2(*values) if name == "atan2" else ELEMENTARY[name](*values)
+
+    def choice(self, node: ast.Call, name: str) -> sympy.Expr:
+        """`where(x < 0.5, a, b)`, `min(a, b)`, `max(a, b)`."""
+        wanted = 3 if name == "where" else 2
+        if len(node.args) != wanted:
+            usage = {"where": "where(x < 0.5, a, b)"}.get(name, f"{name}(a, b)")
+            raise self.error(f"{name} takes {wanted} arguments, as in {usage}; here are {len(node.args)}", node)
+        a, b = (self.scalar(argument) for argument in node.args[-2:])
+        conditions = {"where": lambda: self.condition(node.args[0]), "min": lambda: a <= b, "max": lambda: a >= b}
+        return sympy.Piecewise((a, conditions[name]()), (b, True))
+
+    def condition(self, node: ast.expr) -> Any:
+        """Comparisons of numbers, joined by `and`, `or` and `not`."""
+        match node:
+            case ast.BoolOp(op=op, values=parts):
+                join = sympy.And if isinstance(op, ast.And) else sympy.Or
+                return join(*[self.condition(part) for part in parts])
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return sympy.Not(self.condition(operand))
+            case ast.Compare(left=first, ops=signs, comparators=others) if {*map(type, signs)} <= {*COMPARISONS}:
+                sides = [self.scalar(side) for side in (first, *others)]
+                return sympy.And(
+                    *[COMPARISONS[type(o)](a, b) for o, (a, b) in zip(signs, pairwise(sides), strict=True)]
+                )
+        raise self.error("where takes a comparison by < <= > >= first, as in where(x < 0.5, a, b)", node)
+
+    def d(self, node: ast.Call) -> Value:
         """`d(e, x, y, y)`: the derivative of any expression."""
         if len(node.args) < 2:
             raise self.error("d takes an expression and the coordinates to differentiate by: d(u, x, x)", node)
@@ -294,26 +397,7 @@ class _Parser:
                 raise self.error(
                     f"d differentiates by coordinates; they are {', '.join(self.scope.coordinates)}", argument
                 )
-        expression = self.visit(node.args[0])
-        if isinstance(expression, Vector):
-            raise self.error("d takes a number, here is a vector", node.args[0])
-        return expression.diff(*[coordinate(name) for name in names if name])
-
-    def scalar_operator(self, name: str, value: sympy.Expr) -> Value:
-        space = self.scope.space
-        match name:
-            case "grad":
-                return Vector([value.diff(x) for x in space])
-            case "lap":
-                return sympy.Add(*[value.diff(x, x) for x in space])
-            case "dn":
-                return sympy.Add(*[normal(x.name) * value.diff(x) for x in space])
-        return ELEMENTARY[name](value)
-
-    def vector_operator(self, node: ast.Call, name: str, a: Vector, *rest: Vector) -> sympy.Expr:
-        if name == "div":
-            return sympy.Add(*[component.diff(x) for component, x in zip(a, self.scope.space, strict=True)])
-        return sympy.Add(*[p * q for p, q in zip(a, rest[0], strict=True)])
+        return self.visit(node.args[0]).diff(*[coordinate(name) for name in names if name])
 
     # -- places -------------------------------------------------------------------------------------------------------
 
@@ -346,7 +430,7 @@ class _Parser:
 
     def coordinate_value(self, pair: ast.keyword) -> float:
         value = self.visit(pair.value)
-        if isinstance(value, Vector) or not value.is_number or not value.is_finite:
+        if isinstance(value, Array) or not value.is_number or not value.is_finite:
             raise self.error("a place has numbers, such as (x=0)", pair.value)
         return float(value)
 

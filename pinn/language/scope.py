@@ -3,11 +3,14 @@
 import keyword
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import sympy
+from sympy import ImmutableDenseMatrix as Array
 from sympy.core.function import AppliedUndef
 
-from pinn.language.errors import LanguageError
+from pinn.language.calculus import CARTESIAN, Calculus
+from pinn.language.errors import LanguageError, about
 
 TIME = "t"
 
@@ -21,13 +24,17 @@ ELEMENTARY = {
     "sinh": sympy.sinh,
     "cosh": sympy.cosh,
     "tanh": sympy.tanh,
+    "asin": sympy.asin,
+    "acos": sympy.acos,
     "atan": sympy.atan,
     "erf": sympy.erf,
     "abs": sympy.Abs,
     "sign": sympy.sign,
 }
-OPERATORS = ("d", "grad", "div", "lap", "dot", "dn")
-RESERVED = ("pi", *ELEMENTARY, *OPERATORS, "boundary", "interior")
+CHOICES = ("where", "min", "max")
+OPERATORS = ("d", "grad", "div", "lap", "curl", "dot", "cross", "sym", "dn", "atan2", "integral", *CHOICES)
+NORMAL, IDENTITY = "normal", "identity"
+RESERVED = ("pi", *ELEMENTARY, *OPERATORS, NORMAL, IDENTITY, "boundary", "interior")
 
 
 @dataclass(frozen=True)
@@ -39,19 +46,27 @@ class Scope:
         fields: Names of the unknown functions of all coordinates.
         constants: Names with a known value or expression, substituted on sight.
         symbols: Names that stay symbols (learned parameters, sources not known yet).
+        parameters: Those of the coordinates that are parameters: neither space nor time.
+        vectors: Names of vectors, and the fields that are their components.
+        opaque: Names of functions of the coordinates of which only values are known.
+        system: The coordinates of space are cartesian, polar, cylindrical or spherical ones.
 
     Raises:
-        LanguageError: A name is taken twice, reserved, or no name at all.
+        LanguageError: A name is taken twice, reserved, or no name at all; a vector has too many components or too few.
     """
 
     coordinates: Sequence[str]
     fields: Sequence[str]
     constants: Mapping[str, sympy.Expr] = field(default_factory=dict)
     symbols: Sequence[str] = ()
+    parameters: Sequence[str] = ()
+    vectors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    opaque: Sequence[str] = ()
+    system: str = CARTESIAN
 
     def __post_init__(self):
         seen: set[str] = set()
-        for name in (*self.coordinates, *self.fields, *self.constants, *self.symbols):
+        for name in (*self.coordinates, *self.fields, *self.constants, *self.symbols, *self.vectors, *self.opaque):
             if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
                 raise LanguageError(f"{name!r} is no name: write a letter, then letters and digits")
             if name in RESERVED:
@@ -59,6 +74,24 @@ class Scope:
             if name in seen:
                 raise LanguageError(f"the name {name!r} is declared twice")
             seen.add(name)
+        for name, components in self.vectors.items():
+            if len(components) != len(self.space):
+                raise LanguageError(
+                    f"the vector {name} has {len(components)} components, {', '.join(components)}; there are "
+                    f"{len(self.space)} coordinates of space"
+                )
+        with about("coordinate_system"):
+            self.calculus  # noqa: B018 - built now, so that it is checked now
+
+    @cached_property
+    def calculus(self) -> Calculus:
+        """Vector calculus in the coordinates of space."""
+        return Calculus(self.space, self.system)
+
+    @property
+    def normals(self) -> Array:
+        """The outward unit normal."""
+        return Array([normal(x.name) for x in self.space])
 
     @property
     def variables(self) -> tuple[sympy.Symbol, ...]:
@@ -67,8 +100,8 @@ class Scope:
 
     @property
     def space(self) -> tuple[sympy.Symbol, ...]:
-        """The coordinates other than time."""
-        return tuple(coordinate(name) for name in self.coordinates if name != TIME)
+        """The coordinates other than time and parameters."""
+        return tuple(coordinate(name) for name in self.coordinates if name != TIME and name not in self.parameters)
 
     def unknown(self, name: str) -> AppliedUndef:
         """The field `name` as a function of all coordinates."""
@@ -79,7 +112,8 @@ class Scope:
     @property
     def names(self) -> tuple[str, ...]:
         """Every name that a text may use."""
-        return (*self.coordinates, *self.fields, *self.constants, *self.symbols, *RESERVED)
+        declared = *self.coordinates, *self.fields, *self.vectors, *self.constants, *self.symbols, *self.opaque
+        return (*declared, *RESERVED)
 
 
 def coordinate(name: str) -> sympy.Symbol:
@@ -95,3 +129,27 @@ def parameter(name: str) -> sympy.Symbol:
 def normal(name: str) -> sympy.Symbol:
     """The component along coordinate `name` of the outward unit normal."""
     return sympy.Symbol(f"normal_{name}", real=True)
+
+
+class Opaque(sympy.Function):
+    """A function of the coordinates of which only values are known, such as a table: it is not differentiated."""
+
+    def _eval_derivative(self, s: sympy.Symbol) -> sympy.Expr:
+        if s not in self.args:
+            return sympy.Integer(0)
+        name = type(self).__name__
+        raise LanguageError(f"{name} is known by its values alone and has no derivative: keep it out of d and grad")
+
+
+def opaque(name: str, variables: Sequence[sympy.Symbol]) -> sympy.Expr:
+    """The function of this name."""
+    return type(name, (Opaque,), {})(*variables)  # pyright: ignore[reportReturnType]
+
+
+class Integral(sympy.Function):
+    """The integral of an expression over the place where its condition holds: a number."""
+
+    nargs = 1
+
+    def _eval_derivative(self, s: sympy.Symbol) -> sympy.Expr:
+        return sympy.Integer(0)
