@@ -106,12 +106,22 @@ def _solved(here: sympy.Expr, u: sympy.Expr, slope: sympy.Expr) -> dict[int, sym
         factor = here.coeff(atom)
         rest = sympy.expand(here - factor * atom)
         if factor.is_number and factor != 0 and not has_field(rest) and not rest.has(slope):
+            _check_known(rest, u)
             return {order: -rest / factor}
     raise LanguageError(NOT_A_TRACE)
 
 
+def _check_known(value: sympy.Expr, u: sympy.Expr) -> None:
+    """A lift is a smooth expression of the coordinates."""
+    if value.has(sympy.Piecewise):
+        raise LanguageError("its value is piecewise, and what is built in has to be smooth")
+    unknown = [s.name for s in value.free_symbols - set(u.args) if not s.name.startswith("normal_")]
+    if unknown and not any(name == "slope" for name in unknown):
+        raise LanguageError(f"its value depends on {', '.join(sorted(unknown))}, which the network is not given")
+
+
 def _face_of(place: Place, domain: Domain) -> list[Face]:
-    if len(place.fixed) != 1:
+    if len(place.fixed) != 1 or domain.crosses(place):
         raise LanguageError(f"{place.name} is no face of the box")
     ((k, value),) = place.fixed
     return [(k, UPPER if value == domain.upper[k] else LOWER)]

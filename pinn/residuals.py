@@ -26,14 +26,15 @@ class Residuals(nn.Module):
 
     Args:
         problem: The problem.
-        network: Maps (N, D) to (N, F); conditions enforced by construction are built around it.
+        network: Maps (N, D) to (N, F), the coefficients' fields last; conditions enforced by construction are built
+            around it.
         engine: `jet` or `autograd`.
         memory_budget: Bytes that the tensors of a step may take; None for what there is.
         estimator: When to estimate sums of second derivatives over many coordinates; None: never.
 
     Attributes:
         solution: The network with its conditions: maps (N, D) to (N, F).
-        learned: Learned parameters by name.
+        unbounded: What is trained of the parameters that are learned, by name: see `Learned`.
         plans: One plan a place.
     """
 
@@ -55,7 +56,11 @@ class Residuals(nn.Module):
             {field: ansatz.factor for field, ansatz in problem.hard.items()},
         )  # fmt: skip
         like = next(network.parameters())
-        self.learned = nn.ParameterDict({name: nn.Parameter(like.new_tensor(v)) for name, v in problem.learned.items()})
+        self._learned = problem.learned
+        self.unbounded = nn.ParameterDict(
+            {name: nn.Parameter(value.unbounded(like)) for name, value in problem.learned.items()}
+        )
+        self._values = problem.values
         self.engine: Engine = engine
         self.memory_budget = memory_budget
         self._at_a_time: dict[Place, int] = {}
@@ -71,6 +76,11 @@ class Residuals(nn.Module):
         }  # fmt: skip
         self._paired = {place: Paired(self.solution, _shift(problem, place)) for place in self.plans if place.partner}
         self._directions: dict[Place, Tensor] = {}
+
+    @property
+    def learned(self) -> dict[str, Tensor]:
+        """The learned parameters by name, ()."""
+        return {name: self._learned[name].value(z) for name, z in self.unbounded.items()}
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -176,6 +186,9 @@ class Residuals(nn.Module):
         """A place, the number N of its points, and some of them, until all have come."""
         for place, at in points.items():
             n = len(at.x)
+            if place.integral:  # one mean of them all
+                yield place, 1, at
+                continue
             for part in at.split(even(n, self._most(place, at))):
                 yield place, n, part
 
@@ -192,15 +205,15 @@ class Residuals(nn.Module):
 
     def _bytes_a_point(self, place: Place, at: Points) -> float:
         def loss(n: int) -> Tensor:
-            normals = None if at.normals is None else at.normals[:1].expand(n, -1)
-            return torch.cat(list(self._at(place, Points(at.x[:1].expand(n, -1), normals), derivatives).values())).sum()
+            return torch.cat(list(self._at(place, at.repeated(n), derivatives).values())).sum()
 
         return bytes_a_point(loss)
 
     def _at(self, place: Place, at: Points, evaluate: Callable[..., dict[str, Tensor]]) -> dict[str, Tensor]:
-        inputs = {**self.learned, **self._normals(at)}
+        inputs = {**self.learned, **self._given(place, at)}
         options = {"engine": self.engine, "inputs": inputs, "directions": self._directions.get(place)}
-        return evaluate(self.network_at(place), at.x, self.plans[place], **options)
+        values = evaluate(self.network_at(place), at.x, self.plans[place], **options)
+        return {name: value.mean(0, keepdim=True) for name, value in values.items()} if place.integral else values
 
     def _linearise_place(
         self, place: Place, at: Points, parameters: list[Tensor]
@@ -209,16 +222,21 @@ class Residuals(nn.Module):
         tape: Tape = []
         plan, directions = self.plans[place], self._directions.get(place)
         with torch.enable_grad():
-            inputs = {name: expanded(p, len(at.x), tape) for name, p in self.learned.items()}
+            inputs = {
+                name: self._learned[name].value(expanded(z, len(at.x), tape)) for name, z in self.unbounded.items()
+            }
             values = jet_values(self.network_at(place), at.x, plan, tape, directions) if self.engine == "jet" else None
             if values is None:
                 for name, residual in self._at(place, at, derivatives).items():  # N backward passes
                     rows = [torch.cat([g.flatten() for g in gradients(r, parameters)]) for r in residual]
                     yield name, residual.detach(), torch.stack(rows)
                 return
-            results = plan.results(values, at.x, {**inputs, **self._normals(at)})
+            results = plan.results(values, at.x, {**inputs, **self._given(place, at)})
             for name, jacobian in jacobians(results, tape, parameters):
-                yield name, results[name].detach(), jacobian
+                r = results[name].detach()
+                if place.integral:
+                    r, jacobian = r.mean(0, keepdim=True), jacobian.mean(0, keepdim=True)
+                yield name, r, jacobian
 
     def disagreement(self, points: Mapping[Place, Points]) -> float:
         """How far the two engines are apart at the points, relative: the larger of residuals and their gradients."""
@@ -231,10 +249,13 @@ class Residuals(nn.Module):
             self.engine = kept
         return max(float((a - b).norm() / b.norm().clamp_min(1e-30)) for a, b in zip(*found, strict=True))
 
-    def _normals(self, points: Points) -> dict[str, Tensor]:
-        if points.normals is None:
-            return {}
-        return {normal(name).name: points.normals[:, k] for k, name in enumerate(self.coordinate_names)}
+    def _given(self, place: Place, at: Points) -> dict[str, Tensor]:
+        """What is known at the points: data, functions known by their values, components of normals; (N,) each."""
+        given = dict(at.values)
+        given |= {name: values(at.x) for name, values in self._values.items() if name in self.plans[place].inputs}
+        if at.normals is not None:
+            given |= {normal(name).name: at.normals[:, k] for k, name in enumerate(self.coordinate_names)}
+        return given
 
 
 def _fields(problem: Problem, place: Place) -> list[str]:

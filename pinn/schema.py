@@ -33,10 +33,12 @@ class PDE(_Strict):
     """Group `pde`: the arguments of `pinn.Problem`, which reads and checks what stands in them."""
 
     coordinates: Any
+    coordinate_system: Any = "cartesian"
     domain: Any = None
     fields: Any
     parameters: Any = None
     functions: Any = None
+    observations: Any = None
     equations: Any
     conditions: Any = None
     enforce: Any = None

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, float64
 
 from pinn import metrics, operators
+from pinn.geometry import Points
 from pinn.references import truth
 from pinn.sampling import Sobol, points
 
@@ -98,10 +99,8 @@ class Solution:
 
     def interior_residuals(self, x: Tensor) -> dict[str, Tensor]:
         """The residuals of the equations that hold in the interior, at points (N, D)."""
-        plan = self.residuals.plans[self.problem.domain.interior]
-        inputs = dict(self.residuals.learned)
-        values = operators.derivatives(self.residuals.solution, x.to(self._dtype), plan, inputs=inputs)
-        return {name: r.detach() for name, r in values.items()}
+        place = self.problem.domain.interior
+        return {name: r.detach() for name, r in self.residuals({place: Points(x.to(self._dtype))}).items()}
 
     def plot(self) -> Figure:
         """Each field and, where there is a truth, the truth and the error beside it."""

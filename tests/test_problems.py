@@ -35,10 +35,12 @@ class Exact(nn.Module):
 
 
 def soft(name):
-    """The problem with every condition as an equation."""
+    """The problem with every condition as an equation, and true parameters."""
     problem = Problem.load(name)
+    truths = {key: value.truth for key, value in problem.learned.items() if value.truth is not None}
+    problem = problem.at(**truths)
     problem.hard = {}
-    problem.equations |= {key: problem._condition(key, text) for key, text in problem.built_in.items()}
+    problem.equations |= problem.conditions
     return problem
 
 

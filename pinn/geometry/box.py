@@ -6,9 +6,10 @@ Shape letters: N points, D coordinates, K faces.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,12 +28,16 @@ class Place:
         fixed: Pairs of a coordinate's index and its value, in the order of the coordinates.
         partner: The same coordinates with the values at another face, where a condition relates the two.
         boundary: Whether this is the whole boundary, or a named part of it.
+        integral: Whether only the mean over the place counts.
+        data: What has `points` of its own there, such as observations; None where points are to be drawn.
     """
 
     name: str
     fixed: tuple[tuple[int, float], ...] = ()
     boundary: bool = False
     partner: tuple[tuple[int, float], ...] = ()
+    integral: bool = False
+    data: Any = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +47,20 @@ class Points:
     Attributes:
         x: Coordinates, (N, D).
         normals: Outward unit normals, (N, D), on the boundary and on single faces; elsewhere None.
+        values: What is known at the points by name, (N,) each, such as observations.
     """
 
     x: Tensor
     normals: Tensor | None = None
+    values: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __getitem__(self, index: slice | Tensor) -> Points:
         """Some of the points."""
-        return Points(self.x[index], None if self.normals is None else self.normals[index])
+        return self._map(lambda tensor: tensor[index])
+
+    def repeated(self, n: int) -> Points:
+        """The first point, n times."""
+        return self._map(lambda tensor: tensor[:1].expand(n, *tensor.shape[1:]))
 
     def split(self, size: int) -> Iterator[Points]:
         """All of them, so many at a time."""
@@ -57,8 +68,11 @@ class Points:
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Points:
         """Return the same points on another device, in another dtype, or both."""
-        normals = None if self.normals is None else self.normals.to(device=device, dtype=dtype)
-        return Points(self.x.to(device=device, dtype=dtype), normals)
+        return self._map(lambda tensor: tensor.to(device=device, dtype=dtype))
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Points:
+        values = {name: function(value) for name, value in self.values.items()}
+        return Points(function(self.x), None if self.normals is None else function(self.normals), values)
 
 
 class Box:
@@ -71,19 +85,22 @@ class Box:
         names: Names of the coordinates, in order.
         lower: Lower bounds, in that order.
         upper: Upper bounds, in that order.
+        parameters: Names of the coordinates that are neither space nor time.
 
     Args:
         bounds: The interval of each coordinate, such as ``{"x": (0, 1), "y": (0, 2)}``.
+        parameters: Names of those that are parameters.
 
     Raises:
         ValueError: If there is no coordinate, or an interval is not two finite numbers in increasing order.
     """
 
-    def __init__(self, bounds: Mapping[str, Sequence[float]]):
+    def __init__(self, bounds: Mapping[str, Sequence[float]], parameters: Sequence[str] = ()):
         if not bounds:
             raise ValueError("a box needs at least one coordinate: write, for example, {x: [0, 1]}")
         intervals = [_interval(name, interval) for name, interval in bounds.items()]
         self.names: tuple[str, ...] = tuple(bounds)
+        self.parameters: tuple[str, ...] = tuple(parameters)
         self.lower: tuple[float, ...] = tuple(low for low, _ in intervals)
         self.upper: tuple[float, ...] = tuple(high for _, high in intervals)
 
@@ -94,8 +111,8 @@ class Box:
 
     @property
     def spatial(self) -> tuple[int, ...]:
-        """Indices of the coordinates other than time."""
-        return tuple(i for i, name in enumerate(self.names) if name != TIME)
+        """Indices of the coordinates of space."""
+        return tuple(i for i, name in enumerate(self.names) if name != TIME and name not in self.parameters)
 
     @property
     def interior(self) -> Place:
@@ -128,13 +145,13 @@ class Box:
         return ((x.new_tensor(self.lower) <= x) & (x <= x.new_tensor(self.upper))).all(dim=1)
 
     def face(self, values: Mapping[str, float]) -> Place:
-        """Return the face, edge or corner on which the given coordinates have the given values.
+        """Return the face, edge, corner or section on which the given coordinates have the given values.
 
         Args:
-            values: Coordinates and the bounds at which they stand; a value off by rounding becomes the bound.
+            values: Coordinates and where they stand; a value off a bound by rounding becomes the bound.
 
         Raises:
-            ValueError: If a coordinate is unknown or its value is none of its bounds.
+            ValueError: If a coordinate is unknown or its value lies outside its interval.
         """
         assert values, "a face fixes at least one coordinate"
         for name in values:
@@ -164,9 +181,20 @@ class Box:
         if place.boundary:
             return self._sample_boundary(unit)
         x = self._stretch(place.fixed, unit if unit.shape[1] else unit.new_empty(1, 0))
-        if len(place.fixed) != 1:
-            return Points(x)  # an edge or a corner has no single normal
+        if len(place.fixed) != 1 or self.crosses(place):
+            return Points(x)  # an edge, a corner or a section has no single outward normal
         return Points(x, x.new_tensor(self._normal(*place.fixed[0])).expand_as(x))
+
+    def crosses(self, place: Place) -> bool:
+        """Whether a coordinate is fixed between its bounds: a section through the box, where two parts may meet."""
+        return any(value not in (self.lower[i], self.upper[i]) for i, value in place.fixed)
+
+    def measure(self, place: Place) -> float:
+        """The volume, area or length of a place in the coordinates, parameters and time among them."""
+        lengths = {i: high - low for i, (low, high) in enumerate(zip(self.lower, self.upper, strict=True))}
+        if place.boundary:
+            return sum(2 * math.prod(length for j, length in lengths.items() if j != i) for i in self.spatial)
+        return math.prod(length for i, length in lengths.items() if i not in dict(place.fixed))
 
     def _sample_boundary(self, unit: Tensor) -> Points:
         faces = [(i, bound) for i in self.spatial for bound in (self.lower[i], self.upper[i])]
@@ -205,8 +233,10 @@ class Box:
         for bound in (low, high):
             if abs(value - bound) <= TOLERANCE * (high - low):
                 return bound
+        if low < value < high:
+            return value
         raise ValueError(
-            f"{name}={_show(value)} is no face of the box: the faces of {name} are "
+            f"{name}={_show(value)} lies outside the box: the faces of {name} are "
             f"{name}={_show(low)} and {name}={_show(high)}"
         )
 

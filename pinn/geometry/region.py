@@ -5,6 +5,7 @@ Shape letters: N points, D coordinates, d of them in space.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
@@ -36,9 +37,10 @@ class Region:
         names: Names of the coordinates, in order.
         lower: Lower ends of their intervals.
         upper: Upper ends.
+        parameters: Names of the coordinates that are neither space nor time.
 
     Args:
-        shape: Its coordinates are those of the box without time, in that order.
+        shape: Its coordinates are those of the box in space, in that order.
         box: Holds the shape.
 
     Raises:
@@ -47,7 +49,7 @@ class Region:
 
     def __init__(self, shape: Shape, box: Box):
         self.shape, self.box = shape, box
-        self.names, self.lower, self.upper = box.names, box.lower, box.upper
+        self.names, self.lower, self.upper, self.parameters = box.names, box.lower, box.upper, box.parameters
         self._check_bounds()
         self._check_some(self.interior)
 
@@ -57,7 +59,7 @@ class Region:
 
     @property
     def spatial(self) -> tuple[int, ...]:
-        """Indices of the coordinates other than time."""
+        """Indices of the coordinates of space."""
         return self.box.spatial
 
     @property
@@ -116,7 +118,7 @@ class Region:
         free = [i for i in range(len(self.names)) if i not in time]
         in_space = unit[:, [free.index(i) for i in space]]
         if place.boundary:
-            found, kept = self.shape.sample_boundary(in_space, None if place == self.boundary else place.name)
+            found, kept = self.shape.sample_boundary(in_space, self._part_name(place))
         else:
             x, kept = self.shape.sample(in_space)
             found = Points(x)
@@ -138,7 +140,7 @@ class Region:
             ValueError: There are none; the message is the reason.
         """
         x = [coordinate(self.names[i]) for i in self.spatial]
-        if place == self.boundary:
+        if self._part_name(place) is None:
             level, factor = self.shape.level(x), self.shape.factor(x)
         else:
             named = [p for p in self.shape.primitives if p.name == place.name]
@@ -150,6 +152,32 @@ class Region:
         if inside.min() < 0 or seam.numel() and seam.min() < ZERO * largest:
             raise ValueError(f"the level function of {place.name} is zero inside the domain as well, where parts touch")
         return level, factor / number(float(f"{largest:.3g}"))
+
+    def crosses(self, place: Place) -> bool:
+        """Whether a coordinate is fixed between its bounds: a section, where two parts may meet."""
+        return self.box.crosses(place)
+
+    def measure(self, place: Place) -> float:
+        """The volume, area or length of a place in the coordinates, parameters and time among them; see `Shape`."""
+        space = set(self.spatial)
+        if space & {i for i, _ in place.fixed}:
+            unit = SobolEngine(self.dimension(place), scramble=True, seed=0).draw(LOOKED_AT, dtype=torch.float64)
+            return self.box.measure(place) * len(self.sample(place, unit).x) / LOOKED_AT
+        others = set(range(len(self.names))) - space - {i for i, _ in place.fixed}
+        length = math.prod(self.upper[i] - self.lower[i] for i in others)
+        if not place.boundary:
+            return length * self.shape.measure
+        part = self._part_name(place)
+        if part is None:
+            return length * self.shape.boundary_measure
+        unit = SobolEngine(len(space), scramble=True, seed=0).draw(LOOKED_AT, dtype=torch.float64)
+        _, kept = self.shape.sample_boundary(unit, part)
+        whole = sum(p.boundary_measure for p in self.shape.primitives if p.name == part)
+        return length * whole * float(kept.double().mean())
+
+    def _part_name(self, place: Place) -> str | None:
+        """Of the boundary; None for all of it."""
+        return None if place.name == self.boundary.name else place.name
 
     def _facing_inwards(self, primitive: Primitive, x: Sequence[sympy.Symbol]) -> tuple[sympy.Expr, sympy.Expr]:
         """The level function and the factor of a primitive, with the sign that is positive in the region."""
@@ -168,7 +196,7 @@ class Region:
     def _seams(self, place: Place) -> Tensor:
         """Points of the primitives' boundaries that lie inside the shape, (N, d)."""
         unit = SobolEngine(len(self.spatial), scramble=True, seed=0).draw(LOOKED_AT, dtype=torch.float64)
-        points, kept = self.shape.sample_boundary(unit, None if place == self.boundary else place.name)
+        points, kept = self.shape.sample_boundary(unit, self._part_name(place))
         assert points.normals is not None
         step = STEP * max(high - low for low, high in zip(self.shape.lower, self.shape.upper, strict=True))
         sides = [self.shape.inside(points.x + sign * step * points.normals) for sign in (-1, 1)]

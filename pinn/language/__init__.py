@@ -1,15 +1,18 @@
 """Equations as text: parsed by a whitelist, kept as sympy expressions."""
 
+from pinn.language.calculus import CARTESIAN
 from pinn.language.errors import LanguageError, about, did_you_mean
 from pinn.language.evaluation import torch_function
 from pinn.language.linear import Decomposition, LinearOperator, decompose, has_field
 from pinn.language.parser import Statement, constant, parse, parse_equation
-from pinn.language.scope import RESERVED, TIME, Scope, coordinate, normal, parameter
+from pinn.language.scope import RESERVED, TIME, Integral, Scope, coordinate, normal, opaque, parameter
 
 __all__ = [
+    "CARTESIAN",
     "RESERVED",
     "TIME",
     "Decomposition",
+    "Integral",
     "LanguageError",
     "LinearOperator",
     "Scope",
@@ -21,6 +24,7 @@ __all__ = [
     "did_you_mean",
     "has_field",
     "normal",
+    "opaque",
     "parameter",
     "parse",
     "parse_equation",

@@ -3,7 +3,7 @@
 import keyword
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 import sympy
 from sympy import ImmutableDenseMatrix as Array
@@ -143,7 +143,12 @@ class Opaque(sympy.Function):
 
 def opaque(name: str, variables: Sequence[sympy.Symbol]) -> sympy.Expr:
     """The function of this name."""
-    return type(name, (Opaque,), {})(*variables)  # pyright: ignore[reportReturnType]
+    return _opaque(name)(*variables)
+
+
+@cache
+def _opaque(name: str) -> type:
+    return type(name, (Opaque,), {})
 
 
 class Integral(sympy.Function):

@@ -16,6 +16,7 @@ from pinn.networks.modified_mlp import ModifiedMLP
 from pinn.networks.paired import Paired
 from pinn.networks.piratenet import PirateNet
 from pinn.networks.separable import Separable
+from pinn.networks.side_by_side import SideBySide
 from pinn.networks.siren import Siren
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -44,5 +45,6 @@ __all__ = [
     "PirateNet",
     "Scaled",
     "Separable",
+    "SideBySide",
     "Siren",
 ]

@@ -96,7 +96,7 @@ def elliptic(problem: Problem, reference: str) -> Elliptic:
     if any(part.has(*eigenvalue) for part in (*second, *advection, source, mass) if eigenvalue):
         raise ValueError(f"reference {reference}: the eigenvalue {eigenvalue[0]} stands linearly, times the field")
     sides = tuple(_side(problem, key, second, reference) for key in problem.conditions)
-    guess = next(iter(problem.learned.values()), 0.0)
+    guess = next((value.guess for value in problem.learned.values()), 0.0)
     return Elliptic(tuple(second), advection, reaction, source, mass, sides, guess)
 
 

@@ -51,7 +51,7 @@ def points(
 
     Args:
         domain: What the places belong to.
-        places: How many points each place gets; a corner gets one in any case.
+        places: How many points each place gets; a corner gets one in any case, and observations have their own.
         sampler: How the unit cube is filled.
         seed: Seed of the run.
         step: Number of the step.
@@ -73,6 +73,8 @@ def points(
 
 def _draw(domain: Domain, place: Place, n: int, sampler: Sampler, seed: int, crowded: Mapping[int, float]) -> Points:
     """The first n points that the sampler's sequence has in a place, however long it must be for that."""
+    if place.data is not None:
+        return place.data.points
     d = domain.dimension(place)
     if not d:
         return domain.sample(place, torch.empty(1, 0, dtype=torch.float64))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -13,9 +15,10 @@ from torch import nn
 from pinn.geometry import Place
 from pinn.linter import CHECKS
 from pinn.messages import did_you_mean
-from pinn.networks import FEATURES, NETWORKS, Features, Scaled
+from pinn.networks import FEATURES, NETWORKS, Features, Scaled, SideBySide
 from pinn.operators import Estimator
 from pinn.problem import Problem
+from pinn.references import observe
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, centres, points
 from pinn.schema import Config, ConfigError, Fourier, Periodic, check
@@ -45,10 +48,16 @@ def build(problem: Problem, config: Config) -> Residuals:
         centres(problem.domain, config.sampling.crowd)
     except ValueError as error:
         raise ConfigError(str(error)) from None
+    try:
+        observe(problem)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     torch.manual_seed(config.seed)
     features = _features(problem, config.network.features)
     options = config.network.model_dump(exclude={"name", "features"})
-    network = NETWORKS[config.network.name](features, len(problem.fields), **options)
+    network = NETWORKS[config.network.name](features, len(problem.fields) - len(problem.coefficients), **options)
+    if problem.coefficients:
+        network = SideBySide(network, _coefficients(problem, config, options))
     network = network.to(getattr(torch, config.precision.dtype))
     estimator = Estimator(config.derivatives.estimate_above, config.derivatives.directions)
     residuals = Residuals(problem, network, config.derivatives.engine, config.memory_budget, estimator)
@@ -58,13 +67,26 @@ def build(problem: Problem, config: Config) -> Residuals:
     return residuals
 
 
+def _coefficients(problem: Problem, config: Config, options: Mapping[str, Any]) -> nn.Module:
+    """A network like the solution's, that begins with the guesses."""
+    features = _features(problem, config.network.features)
+    network = NETWORKS[config.network.name](features, len(problem.coefficients), **options)
+    output = network.output
+    assert isinstance(output, nn.Linear)
+    with torch.no_grad():
+        output.weight.zero_()
+        output.bias.copy_(torch.tensor(list(problem.coefficients.values())))
+    return network
+
+
 def counts(config: Config, residuals: Residuals) -> dict[Place, int]:
     """How many points each place gets in a step."""
     sampling = config.sampling
-    return {
+    drawn = {
         place: sampling.boundary_points if place.fixed or place.boundary else sampling.points
         for place in residuals.places
     }
+    return {place: n if place.data is None else len(place.data.points.x) for place, n in drawn.items()}
 
 
 def output_layer(residuals: Residuals) -> nn.Linear:
@@ -78,7 +100,10 @@ def _check_memory(config: Config, residuals: Residuals) -> None:
     """The Jacobian of a second-order optimizer is dense: it fits the budget, or the run says so before it begins."""
     if config.memory_budget is None:
         return
-    rows = sum(n * len(residuals.plans[place].names) for place, n in counts(config, residuals).items())
+    rows = sum(
+        (1 if place.integral else n) * len(residuals.plans[place].names)
+        for place, n in counts(config, residuals).items()
+    )
     for phase in config.phases:
         if phase.name not in ("gauss_newton", "least_squares"):
             continue

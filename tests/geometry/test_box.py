@@ -50,8 +50,23 @@ def test_a_face_value_within_rounding_becomes_the_bound():
     box = Box({"x": (0, 0.3), "y": (-0.0, 1)})
     assert box.face({"x": 0.1 + 0.2}) == box.face({"x": 0.3})
     assert box.face({"y": 0}).name == "y=0"
-    with pytest.raises(ValueError, match="is no face"):
+    with pytest.raises(ValueError, match="lies outside"):
         box.face({"x": 0.3 + 1e-11})
+
+
+def test_a_value_between_the_bounds_is_a_section():
+    box = Box({"x": (0, 1), "y": (0, 2)})
+    section = box.face({"x": 0.25})
+    at = box.sample(section, torch.rand(7, 1, dtype=torch.float64))
+    assert box.crosses(section) and not box.crosses(box.face({"x": 0}))
+    assert (at.x[:, 0] == 0.25).all() and at.normals is None
+
+
+def test_measures():
+    box = Box({"t": (0, 3), "x": (0, 2), "y": (0, 5), "nu": (0, 0.5)}, parameters=["nu"])
+    assert box.spatial == (1, 2)
+    assert box.measure(box.interior) == 15 and box.measure(box.boundary) == 2 * (2 + 5) * 3 * 0.5
+    assert box.measure(box.face({"t": 0})) == 5 and box.measure(box.face({"x": 2})) == 7.5
 
 
 @pytest.mark.parametrize(
@@ -76,8 +91,8 @@ def test_bad_bounds_get_one_clear_sentence(bounds, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"x": 2}, "x=2 is no face of the box: the faces of x are x=0 and x=1"),
-        ({"x": math.nan}, "x=nan is no face of the box: the faces of x are x=0 and x=1"),
+        ({"x": 2}, "x=2 lies outside the box: the faces of x are x=0 and x=1"),
+        ({"x": math.nan}, "x=nan lies outside the box: the faces of x are x=0 and x=1"),
         ({"z": 0}, "the box has no coordinate z: its coordinates are x, y"),
     ],
 )

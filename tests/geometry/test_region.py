@@ -66,7 +66,7 @@ def test_a_face_is_what_the_shape_has_of_it():
     [
         (lambda: Region(Ball([0.5, 0.5], 0.5), Box({"x": (0, 1), "y": (0, 2)})).face({"x": 0}), "x=0 is empty"),
         (lambda: CHANNEL.part("cilinder"), r"unknown part 'cilinder'.*\(cylinder\)"),
-        (lambda: CHANNEL.face({"x": 1}), "no face of the box"),
+        (lambda: CHANNEL.face({"x": 9}), "outside the box"),
         (lambda: Region(Ball([0, 0], 1), Box({"x": (0, 1), "y": (-1, 1)})), "from x=-1 to 1, beyond"),
         (lambda: Region(Difference(Ball([0, 0], 1), Ball([0, 0], 2)), Box({"x": (-1, 1), "y": (-1, 1)})), "interior"),
         (

@@ -7,11 +7,12 @@ import sympy
 import torch
 
 from pinn import LanguageError, Problem
+from pinn.problem import Learned
 
 GOOD = {
     "coordinates": {"x": [0, 1], "y": [0, "2*pi"]},
     "fields": ["u"],
-    "parameters": {"D": 2, "k": {"learn": 0.5}},
+    "parameters": {"D": 2, "k": {"learn": 0.5, "truth": 0.25}},
     "functions": {"q": "manufactured"},
     "equations": {"plate": "D*lap(lap(u)) + k*u = 3*q"},
     "conditions": {"edge": "u(boundary) = 0"},
@@ -37,7 +38,7 @@ def changed(**changes):
 def test_what_a_problem_holds():
     problem = Problem.from_mapping(GOOD, "good")
     assert problem.domain.upper == (1.0, pytest.approx(6.283185307179586))
-    assert problem.parameters == {"D": 2.0} and problem.learned == {"k": 0.5}
+    assert problem.parameters == {"D": 2.0} and problem.learned == {"k": Learned(0.5, truth=0.25)}
     assert list(problem.equations) == ["plate"] and problem.built_in == {"edge": "u(boundary) = 0"}
     x = torch.tensor([[0.5, 1.0]], dtype=torch.float64)
     assert problem.exact_values(x).item() == pytest.approx(0.8414709848)
@@ -47,7 +48,9 @@ def test_the_manufactured_source_makes_the_exact_solution_one():
     problem = Problem.from_mapping(GOOD)
     residual = problem.equations["plate"].residual
     exact = {problem.scope.unknown("u"): problem.exact["u"]}
-    assert sympy.simplify(residual.subs(exact).doit()) == 0
+    truth = {sympy.Symbol("k", real=True): sympy.Rational(1, 4)}
+    assert sympy.simplify(residual.subs(exact).subs(truth).doit()) == 0
+    assert sympy.simplify(residual.subs(exact).doit()) != 0  # at the guess
     assert sympy.simplify(residual.subs({problem.scope.unknown("u"): problem.exact["u"] * 1.001}).doit()) != 0
 
 
@@ -72,7 +75,7 @@ def test_the_manufactured_source_makes_the_exact_solution_one():
         ({"equations__plate": "lap(u) = u*q"}, ["functions.q", "term of its own"]),
         ({"equations__plate": "lap(u) = __import__('os').system('true')", "functions": None}, ["__import__('os')"]),
         ({"conditions__edge": "u = 0"}, ["conditions.edge", "says where it holds"]),
-        ({"conditions__edge": "u(x=2) = 0"}, ["conditions.edge", "x=2 is no face", "x=0 and x=1"]),
+        ({"conditions__edge": "u(x=2) = 0"}, ["conditions.edge", "x=2 lies outside", "x=0 and x=1"]),
         ({"conditions__edge": "u(edge) = 0"}, ["unknown part 'edge'"]),
         ({"conditions__plate": "u(x=0) = 0"}, ["'plate' is taken by an equation"]),
         ({"conditions": ["u = 0"]}, ["conditions", "no mapping"]),

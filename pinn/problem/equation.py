@@ -1,0 +1,29 @@
+"""What has a loss."""
+
+from dataclasses import dataclass
+
+import sympy
+
+from pinn.geometry import Place
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One loss term: `residual = 0` at `place`.
+
+    Attributes:
+        name: What its curve, its loss and its weight are called.
+        text: As it was written.
+        residual: Left-hand side minus right-hand side; where the place is an integral's, what has the mean zero.
+        place: Where it holds.
+    """
+
+    name: str
+    text: str
+    residual: sympy.Expr
+    place: Place
+
+
+def partner_name(field: str) -> str:
+    """What a field is called at the partners of points on another face."""
+    return f"{field}__partner"

@@ -1,0 +1,93 @@
+"""Known functions: expressions, tables, Python functions, and the sources that make a solution exact."""
+
+# sympy's own annotations are too narrow
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sympy
+from torch import Tensor
+
+from pinn.language import LanguageError, Scope, about, has_field, parameter, parse
+from pinn.problem.equation import Equation, partner_name
+from pinn.problem.tables import table
+
+MANUFACTURED = "manufactured"
+Values = Callable[[Tensor], Tensor]  # points (N, D) to values (N,)
+
+
+@dataclass(frozen=True)
+class Functions:
+    """What stands under `functions:`, by kind.
+
+    Attributes:
+        expressions: With everything that they name put in.
+        values: Functions of which only values are known.
+        sources: Names of those that are derived from the exact solution.
+    """
+
+    expressions: dict[str, sympy.Expr] = field(default_factory=dict)
+    values: dict[str, Values] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
+
+
+def read_functions(given: Mapping[str, Any], scope: Scope) -> Functions:
+    """Sort and read them, each in the scope of those before it.
+
+    Raises:
+        LanguageError: One is no expression, table or function.
+    """
+    result = Functions()
+    known = dict(scope.constants)
+    for name, value in given.items():
+        with about(f"functions.{name}"):
+            match value:
+                case "manufactured":
+                    result.sources.append(name)
+                case {"table": file} if len(value) == 1:
+                    result.values[name] = table(file, name, scope.coordinates)
+                case Mapping():
+                    raise LanguageError(f"{dict(value)!r} is no function; write an expression or {{table: data.csv}}")
+                case function if callable(function):
+                    result.values[name] = function
+                case _:
+                    names = replace(scope, constants=known, opaque=(*scope.opaque, *result.values))
+                    known[name] = result.expressions[name] = parse(str(value), names)
+    return result
+
+
+def manufacture(
+    sources: list[str], equations: Mapping[str, Equation], exact: Mapping[str, sympy.Expr] | None, scope: Scope
+) -> dict[sympy.Symbol, sympy.Expr]:
+    """The sources with which `exact` solves the equations: each stands linearly in one equation.
+
+    Raises:
+        LanguageError: There is no exact solution, or a source stands elsewhere.
+    """
+    replaced = {}
+    for source in sources:
+        with about(f"functions.{source}"):
+            if exact is None:
+                raise LanguageError("a manufactured source needs the solution: add exact: {field: expression}")
+            q = parameter(source)
+            users = [equation for equation in equations.values() if equation.residual.has(q)]
+            if len(users) != 1:
+                raise LanguageError(f"a manufactured source stands in one equation, this one in {len(users)}")
+            factor, rest = users[0].residual.diff(q), users[0].residual.subs(q, 0)
+            if factor.has(q) or has_field(factor):
+                raise LanguageError("a manufactured source stands as a term of its own, times a known factor")
+            replaced[q] = -rest.subs(_solution(users[0], exact, scope)).doit() / factor
+    return replaced
+
+
+def _solution(equation: Equation, exact: Mapping[str, sympy.Expr], scope: Scope) -> dict[sympy.Expr, sympy.Expr]:
+    """The exact solution for the fields, and for the fields at the partners of an equation's points."""
+    solution = {scope.unknown(name): expression for name, expression in exact.items()}
+    here = dict(equation.place.fixed)
+    moved = {i: sympy.Rational(repr(value - here[i])) for i, value in equation.place.partner}
+    there = {scope.variables[i]: scope.variables[i] + shift for i, shift in moved.items()}
+    for name, expression in exact.items() if there else ():
+        solution[sympy.Function(partner_name(name))(*scope.variables)] = expression.subs(there)
+    return solution

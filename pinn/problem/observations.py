@@ -1,0 +1,134 @@
+"""Observations: measured values of fields, or of expressions in them, at given points.
+
+Shape letters: N points, D coordinates, F fields, Q quantities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinn.geometry import Domain, Place, Points
+from pinn.language import LanguageError, did_you_mean
+from pinn.problem.tables import columns, select
+
+KEYS = ("file", "values", "points", "of", "noise", "seed")
+WEIGHT = "weight"
+MOST = 64  # draws a point of the domain, before it is found to be too small
+
+
+class Observations:
+    """Data that a solution is to meet: from a file, from a function, or from the problem's own truth.
+
+    What is observed is fields; the loss of each is the mean of weight * (u - value)**2.
+
+    Args:
+        name: What their loss is called.
+        given: `{file: data.csv}` with a column for each coordinate and each observed field, and perhaps `weight`; or
+            `{points: 200}`, the truth at random points; or `{points: 200, values: function}` with a function of points
+            (N, D) that gives (N, Q). `of: [u]` names the observed fields; without it, it is all of them, or those that
+            the file has. To the values at random points `noise: 0.01` adds normal noise with that standard deviation,
+            a pure function of `seed`.
+        domain: Where random points lie.
+        fields: Names of the F fields.
+
+    Raises:
+        LanguageError: A key is unknown, the file lacks something or cannot be read.
+    """
+
+    def __init__(self, name: str, given: Any, domain: Domain, fields: Sequence[str]):
+        if not isinstance(given, Mapping) or ("file" in given) == ("points" in given):
+            raise LanguageError(f"{given!r} are no observations; write {{file: data.csv}} or {{points: 200}}")
+        for key in given:
+            if key not in KEYS:
+                raise LanguageError(f"unknown key {key!r}{did_you_mean(str(key), KEYS)}; it takes {', '.join(KEYS)}")
+        if "file" in given and {"noise", "seed", "values"} & set(given):
+            raise LanguageError("a file has its own values and noise: leave out noise, seed and values")
+        self.name, self.domain, self.fields = name, domain, tuple(fields)
+        self.noise, self.seed = float(given.get("noise", 0.0)), int(given.get("seed", 0))
+        self.function: Callable[[Tensor], Any] | None = given.get("values")
+        self._points: Points | None = None
+        self.quantities = self._quantities(given.get("of", self.fields))
+        if "file" in given:
+            self._read(given["file"], "of" in given)
+        else:
+            self.x = self._random(given["points"])
+            if self.function is not None:
+                self._fill(self.function)
+
+    @property
+    def place(self) -> Place:
+        """Where they are."""
+        return Place(self.name, data=self)
+
+    @property
+    def known(self) -> bool:
+        """Whether the values are there; those of the truth are filled in."""
+        return self._points is not None
+
+    @property
+    def points(self) -> Points:
+        """The points, with the observed values beside them."""
+        assert self._points is not None, "the truth has not been asked yet"
+        return self._points
+
+    def observe(self, truth: Callable[[Tensor], Tensor]) -> None:
+        """Take the values from the truth, points (N, D) to fields (N, F)."""
+        wanted = [self.fields.index(quantity) for quantity in self.quantities]
+        self._fill(lambda x: truth(x)[:, wanted])
+
+    def data_name(self, quantity: str) -> str:
+        """What the observed values of a quantity are called in the residual."""
+        return f"{self.name}__{quantity}"
+
+    def _fill(self, function: Callable[[Tensor], Any]) -> None:
+        values = torch.as_tensor(function(self.x), dtype=torch.float64).reshape(len(self.x), -1)
+        if values.shape[1] != len(self.quantities) or not values.isfinite().all():
+            raise LanguageError(
+                f"observations.{self.name}: the values have the shape {tuple(values.shape)}, or are not all finite; "
+                f"needed is a column each for {', '.join(self.quantities)}"
+            )
+        noise = torch.randn(values.shape, generator=torch.Generator().manual_seed(self.seed), dtype=torch.float64)
+        self._set(self.x, (values + self.noise * noise).unbind(1), None)
+
+    def _read(self, file: Any, chosen: bool) -> None:
+        found = columns(file)
+        if not chosen:
+            self.quantities = tuple(field for field in self.fields if field in found)
+        if not self.quantities:
+            raise LanguageError(f"{str(file)!r} has a column for none of the fields {', '.join(self.fields)}")
+        read = select(found, [*self.domain.names, *self.quantities], file)
+        if len({len(np.ravel(column)) for column in read}) > 1:
+            raise LanguageError(f"{str(file)!r}: its columns have different lengths")
+        arrays = [torch.from_numpy(np.ravel(column)) for column in read]
+        d = len(self.domain.names)
+        self.x = torch.stack(arrays[:d], dim=1)
+        outside = ~self.domain.inside(self.x)
+        if outside.any():
+            raise LanguageError(f"{str(file)!r}: the point {self.x[outside][0].tolist()} lies outside the domain")
+        self._set(self.x, arrays[d:], torch.from_numpy(np.ravel(found[WEIGHT])) if WEIGHT in found else None)
+
+    def _set(self, x: Tensor, values: Sequence[Tensor], weight: Tensor | None) -> None:
+        named = {self.data_name(q): v for q, v in zip(self.quantities, values, strict=True)}
+        root = torch.ones(len(x), dtype=torch.float64) if weight is None else weight.sqrt()
+        self._points = Points(x, values={**named, self.data_name(WEIGHT): root})
+
+    def _quantities(self, of: Any) -> tuple[str, ...]:
+        chosen = (of,) if isinstance(of, str) else tuple(of)
+        for quantity in chosen:
+            if quantity not in self.fields:
+                hint = did_you_mean(str(quantity), self.fields)
+                raise LanguageError(f"of: {quantity!r} is no field{hint}; they are {', '.join(self.fields)}")
+        return chosen
+
+    def _random(self, count: Any) -> Tensor:
+        """Uniform points inside."""
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise LanguageError(f"points: {count!r} is no number of points; write one such as 200")
+        generator, interior = torch.Generator().manual_seed(self.seed), self.domain.interior
+        unit = torch.rand(MOST * count, self.domain.dimension(interior), generator=generator, dtype=torch.float64)
+        return self.domain.sample(interior, unit).x[:count]

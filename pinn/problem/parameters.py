@@ -1,0 +1,112 @@
+"""Parameters: numbers, ranges that become inputs, numbers to be learned, and coefficient fields to be learned."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy
+from torch import Tensor
+
+from pinn.language import LanguageError, about, constant, did_you_mean
+
+USAGE = "a number, {range: [a, b]}, {learn: guess}, {learn: guess, between: [a, b], truth: value} or {field: guess}"
+
+
+@dataclass(frozen=True)
+class Learned:
+    r"""A number to be found.
+
+    Between bounds a < b it is $a + (b - a) / (1 + e^{-z})$ of an unbounded z, which is what is trained.
+
+    Attributes:
+        guess: Where it begins.
+        bounds: Between which it stays, or None.
+        truth: What it should be found to be, where that is known.
+    """
+
+    guess: float
+    bounds: tuple[float, float] | None = None
+    truth: float | None = None
+
+    def __post_init__(self):
+        if self.bounds is not None and not self.bounds[0] < self.guess < self.bounds[1]:
+            raise LanguageError(
+                f"the guess {self.guess:g} does not lie between {self.bounds[0]:g} and {self.bounds[1]:g}"
+            )
+
+    def unbounded(self, like: Tensor) -> Tensor:
+        """The z that belongs to the guess, (), of the dtype and on the device of a tensor."""
+        value = like.new_tensor(self.guess)
+        return value if self.bounds is None else self._share(value).logit()
+
+    def value(self, z: Tensor) -> Tensor:
+        """The number that belongs to z, for a tensor of any shape."""
+        if self.bounds is None:
+            return z
+        low, high = self.bounds
+        return low + (high - low) * z.sigmoid()
+
+    def _share(self, value: Tensor) -> Tensor:
+        assert self.bounds is not None
+        return (value - self.bounds[0]) / (self.bounds[1] - self.bounds[0])
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """All parameters of a problem, by kind.
+
+    Attributes:
+        known: Numbers, exactly.
+        ranges: Intervals of those that are inputs of the network.
+        learned: Numbers to be found.
+        coefficients: Functions of space to be found, and the values that they begin with.
+    """
+
+    known: dict[str, sympy.Expr] = field(default_factory=dict)
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    learned: dict[str, Learned] = field(default_factory=dict)
+    coefficients: dict[str, float] = field(default_factory=dict)
+
+
+def read_parameters(given: Mapping[str, Any]) -> Parameters:
+    """Sort what stands under `parameters:`.
+
+    Raises:
+        LanguageError: A value is none of the kinds that there are.
+    """
+    result = Parameters()
+    for name, value in given.items():
+        with about(f"parameters.{name}"):
+            match value:
+                case {"range": ends} if len(value) == 1:
+                    result.ranges[name] = interval(ends, result.known)
+                case {"field": guess} if len(value) == 1:
+                    result.coefficients[name] = float(constant(guess, result.known))
+                case {"learn": guess, **options}:
+                    result.learned[name] = _learned(guess, options, result.known)
+                case Mapping():
+                    hint = next((h for key in value if (h := did_you_mean(str(key), ("range", "learn", "field")))), "")
+                    raise LanguageError(f"{dict(value)!r} is no parameter{hint}; write {USAGE}")
+                case _:
+                    result.known[name] = constant(value, result.known)
+    return result
+
+
+def interval(ends: Any, constants: Mapping[str, sympy.Expr]) -> tuple[float, float]:
+    """Two numbers in a list.
+
+    Raises:
+        LanguageError: It is no such list.
+    """
+    if isinstance(ends, str) or not isinstance(ends, Sequence) or len(ends) != 2:
+        raise LanguageError(f"{ends!r} is no interval; write two numbers, such as [0, 1]")
+    return float(constant(ends[0], constants)), float(constant(ends[1], constants))
+
+
+def _learned(guess: Any, options: Mapping[str, Any], known: Mapping[str, sympy.Expr]) -> Learned:
+    for key in options:
+        if key not in ("between", "truth"):
+            raise LanguageError(f"unknown key {key!r}{did_you_mean(str(key), ('between', 'truth'))}; write {USAGE}")
+    bounds = interval(options["between"], known) if "between" in options else None
+    truth = float(constant(options["truth"], known)) if "truth" in options else None
+    return Learned(float(constant(guess, known)), bounds, truth)

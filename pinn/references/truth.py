@@ -1,0 +1,90 @@
+"""The solution to compare with: the exact one, or our own reference."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from torch import Tensor
+
+from pinn.references.cavity import cavity
+from pinn.references.cole_hopf import cole_hopf
+from pinn.references.family import family
+from pinn.references.finite_elements import finite_elements
+from pinn.references.navier_series import navier_series
+from pinn.references.ode import ode
+from pinn.references.plates import clamped_plate, orthotropic_plate
+from pinn.references.spectral import spectral
+
+if TYPE_CHECKING:
+    from pinn.problem import Problem
+
+REFERENCES: dict[str, Callable[..., Callable[[Tensor], Tensor]]] = {
+    "cavity": cavity,
+    "clamped_plate": clamped_plate,
+    "cole_hopf": cole_hopf,
+    "finite_elements": finite_elements,
+    "navier_series": navier_series,
+    "ode": ode,
+    "orthotropic_plate": orthotropic_plate,
+    "spectral": spectral,
+}
+
+
+def truth(problem: Problem) -> Callable[[Tensor], Tensor] | None:
+    """Return the solution to compare with: the exact one, else the problem's reference, else None.
+
+    Args:
+        problem: The problem to be solved.
+
+    Returns:
+        A function from points (N, D) to fields (N, F) in the dtype and on the device of the points.
+
+    Raises:
+        ValueError: If the reference or one of its options is unknown, or it solves another problem than this one.
+    """
+    if problem.exact:
+        return cast("Callable[[Tensor], Tensor]", problem.exact_values)  # None only where there is nothing exact
+    if problem.reference is None:
+        return None
+    truths = {name: learned.truth for name, learned in problem.learned.items() if learned.truth is not None}
+    if truths:
+        return truth(problem.at(**truths))
+    if problem.domain.parameters:
+        return family(problem, _reference)
+    return _reference(problem)
+
+
+def _reference(problem: Problem) -> Callable[[Tensor], Tensor]:
+    """That which the problem names, of a problem whose parameters are numbers, or an eigenvalue to be learned."""
+    name, options = _named(problem.reference)
+    if name not in REFERENCES:
+        raise ValueError(f"there is no reference {name!r}: {_nearest(name, REFERENCES, 'the known ones are')}")
+    known = [p.name for p in inspect.signature(REFERENCES[name]).parameters.values() if p.kind == p.KEYWORD_ONLY]
+    for option in options:
+        if option not in known:
+            raise ValueError(f"reference {name} has no option {option!r}: {_nearest(option, known, 'its options are')}")
+    return REFERENCES[name](problem, **options)
+
+
+def _named(reference: Any) -> tuple[str, Mapping[str, Any]]:
+    """The name and the options."""
+    match reference:
+        case str():
+            return reference, {}
+        case Mapping() if len(reference) == 1:
+            ((name, options),) = reference.items()
+            if isinstance(name, str) and isinstance(options, Mapping):
+                return name, options
+    raise ValueError(
+        f"reference: {reference!r} is neither a name nor one with options, such as {{name: {{option: 1}}}}"
+    )
+
+
+def _nearest(typed: object, known: Any, listed: str) -> str:
+    """The known name that is meant, and all of them."""
+    near = difflib.get_close_matches(str(typed), known, n=1)
+    hint = f"did you mean {near[0]!r}? {listed.capitalize()}" if near else listed
+    return f"{hint} {', '.join(known) or 'none'}"

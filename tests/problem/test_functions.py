@@ -1,0 +1,101 @@
+"""Known functions: of other fields, tables and Python's own."""
+
+import numpy as np
+import pytest
+import torch
+
+from pinn import LanguageError, Problem
+from pinn.geometry import Points
+from pinn.networks import MLP, Scaled
+from pinn.problem.tables import table
+from pinn.residuals import Residuals
+
+POISSON = {"coordinates": {"x": [0, 1], "y": [0, 2]}, "fields": ["u"], "equations": {"e": "lap(u) = f"}}
+
+
+def interior(problem, x, engine="jet"):
+    torch.manual_seed(0)
+    network = MLP(Scaled(problem.domain.lower, problem.domain.upper), 1, width=4).double()
+    return Residuals(problem, network, engine)({problem.domain.interior: Points(x)})["e"]
+
+
+def grid(path, axes=((0, 0.25, 1), (0, 0.5, 2)), shuffled=True):
+    x, y = (z.ravel() for z in np.meshgrid(*axes, indexing="ij"))
+    rows = np.stack([x, y, 3 * x - y * x + 1], axis=1)
+    np.savetxt(
+        path,
+        np.random.default_rng(0).permutation(rows) if shuffled else rows,
+        delimiter=",",
+        header="x,y,f",
+        comments="",
+    )
+    return path
+
+
+@pytest.mark.parametrize("engine", ["jet", "autograd"])
+def test_expression_table_and_function_say_the_same(tmp_path, engine):
+    x = torch.rand(30, 2, dtype=torch.float64) * torch.tensor([1, 2])
+    said = "3*x - y*x + 1"  # bilinear: a table has it exactly
+    plain = interior(Problem(**POISSON, functions={"f": said}), x, engine)
+    from_table = interior(Problem(**POISSON, functions={"f": {"table": grid(tmp_path / "f.csv")}}), x, engine)
+    from_python = interior(
+        Problem(**POISSON, functions={"f": lambda z: 3 * z[:, 0] - z[:, 0] * z[:, 1] + 1}), x, engine
+    )
+    torch.testing.assert_close(from_table, plain)
+    torch.testing.assert_close(from_python, plain)
+    wrong = interior(Problem(**POISSON, functions={"f": lambda z: z[:, 0]}), x, engine)
+    assert (wrong - plain).abs().max() > 0.1
+
+
+def test_a_table_of_arrays_and_one_of_fewer_coordinates(tmp_path):
+    a, b = np.array([0.0, 0.5, 2.0]), np.array([1.0, 3.0])
+    np.savez(tmp_path / "f.npz", x=a, y=b, f=np.add.outer(a, 10 * b))
+    f = table(tmp_path / "f.npz", "f", ["t", "y", "x"][::-1])
+    assert f(torch.tensor([[0.25, 2.0, 9.0]], dtype=torch.float64)).item() == 20.25
+    (tmp_path / "g.csv").write_text("t,g\n0,1\n2,5\n")
+    g = table(tmp_path / "g.csv", "g", ["x", "t"])
+    values = g(torch.tensor([[7.0, 0.5], [7, -1], [7, 3]]))
+    assert values.tolist() == [2, 1, 5] and values.dtype == torch.float32  # constant beyond the ends
+
+
+def test_functions_may_be_made_of_fields():
+    problem = Problem(**POISSON, functions={"flux": "u**2*u_x", "f": "d(flux, x) + 1"})
+    written = Problem(**{**POISSON, "equations": {"e": "lap(u) = d(u**2*u_x, x) + 1"}})
+    assert problem.equations["e"].residual - written.equations["e"].residual == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x,y,f\n0,0,1\n1,1,2\n", "are no grid of 2 x 2 nodes"),
+        ("x,f\n0,1\n1,\n", "line 3 has no number in the column f"),
+        ("x,g\n0,1\n1,2\n", "has no column 'f'; it has x, g"),
+        ("a,f\n0,1\n1,2\n", "has a column for none of x, y"),
+        ("x,f\n0,1\n", "two nodes at least"),
+        ("", "cannot be read"),
+    ],
+)
+def test_a_wrong_table_is_quoted(tmp_path, text, said):
+    (tmp_path / "f.csv").write_text(text)
+    with pytest.raises(LanguageError, match=said):
+        Problem(**POISSON, functions={"f": {"table": tmp_path / "f.csv"}})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"table": "missing.csv"}, "there is no file 'missing.csv'"),
+        ({"table": "f.txt"}, "neither a .csv nor an .npz"),
+        ({"tabel": "f.csv"}, "is no function"),
+        (lambda x: x[:, 0], "f is known by its values alone"),
+    ],
+)
+def test_a_wrong_function_is_quoted(given, said):
+    with pytest.raises(LanguageError, match=said):
+        Problem(**{**POISSON, "equations": {"e": "div(f*grad(u)) = 0"}}, functions={"f": given})
+
+
+def test_nothing_is_unpickled(tmp_path):
+    np.savez(tmp_path / "f.npz", f=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(LanguageError, match="cannot be read"):
+        Problem(**POISSON, functions={"f": {"table": tmp_path / "f.npz"}})

@@ -1,0 +1,100 @@
+"""Observations: their points, values, weights and losses; parameters found from them."""
+
+import numpy as np
+import pytest
+import torch
+
+from pinn import LanguageError, Problem
+from pinn.app import solve
+from pinn.networks import MLP, Scaled
+from pinn.references import observe
+from pinn.residuals import Residuals
+
+DECAY = {
+    "coordinates": {"t": [0, 1]},
+    "fields": ["u", "v"],
+    "parameters": {"k": {"learn": 1.0, "truth": 2.5}},
+    "equations": {"a": "u_t = -k*u", "b": "v_t = u"},
+    "conditions": {"u_start": "u(t=0) = 1", "v_start": "v(t=0) = 0"},
+    "exact": {"u": "exp(-k*t)", "v": "(1 - exp(-k*t))/k"},
+}
+
+
+def residuals(problem):
+    torch.manual_seed(0)
+    network = MLP(Scaled(problem.domain.lower, problem.domain.upper), len(problem.fields), width=4).double()
+    return Residuals(problem, network)
+
+
+def test_a_file_gives_points_values_and_weights(tmp_path):
+    (tmp_path / "data.csv").write_text("t,v,weight\n0.5,0.25,4\n0.75,0.5,1\n")
+    problem = Problem(**DECAY, observations={"probe": {"file": tmp_path / "data.csv"}})
+    assert list(problem.equations) == ["a", "b", "probe"]
+    place = problem.equations["probe"].place
+    at = place.data.points
+    assert at.x.tolist() == [[0.5], [0.75]]
+    found = residuals(problem)
+    v = found.solution(at.x)[:, 1]
+    expected = torch.tensor([2.0, 1.0]) * (v - torch.tensor([0.25, 0.5]))
+    torch.testing.assert_close(found({place: at})["probe"], expected)
+    torch.testing.assert_close(found.losses({place: at})["probe"], expected.square().mean())
+    sliced = torch.cat([found({place: part})["probe"] for part in at.split(1)])
+    torch.testing.assert_close(sliced, expected)
+
+
+def test_the_truth_is_observed_with_noise_that_depends_on_the_seed_alone():
+    def data(**options):
+        problem = Problem(**DECAY, observations={"probe": {"points": 4000, **options}})
+        observe(problem)
+        return problem.observations["probe"].points
+
+    exact, noisy, again, other = data(), data(noise=0.1), data(noise=0.1), data(noise=0.1, seed=1)
+    t = exact.x[:, 0]
+    torch.testing.assert_close(exact.values["probe__u"], torch.exp(-2.5 * t))
+    torch.testing.assert_close(exact.values["probe__v"], (1 - torch.exp(-2.5 * t)) / 2.5)
+    noise = noisy.values["probe__u"] - exact.values["probe__u"]
+    assert abs(noise.mean()) < 4 * 0.1 / 4000**0.5 and noise.std().item() == pytest.approx(0.1, rel=0.05)
+    assert torch.equal(noisy.values["probe__u"], again.values["probe__u"])
+    assert not torch.equal(noisy.x, other.x)
+
+
+def test_a_function_is_observed():
+    problem = Problem(**DECAY, observations={"probe": {"points": 5, "of": ["v"], "values": lambda x: x.cos()}})
+    at = problem.observations["probe"].points
+    torch.testing.assert_close(at.values["probe__v"], at.x[:, 0].cos())
+
+
+def test_a_parameter_is_found():
+    problem = Problem(**DECAY, observations={"probe": {"points": 20, "noise": 1e-3}})
+    solution = solve(problem, "network.width=20", "sampling.points=100", "optimizer=gauss_newton", "optimizer.steps=30")
+    assert solution.learned["k"] == pytest.approx(2.5, rel=3e-3)
+    assert abs(solution.learned["k"] - 2.5) > 1e-9  # there is noise
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, r"write \{file: data.csv\} or \{points: 200\}"),
+        ({"points": 0}, "no number of points"),
+        ({"points": 3, "noize": 1}, "did you mean 'noise'"),
+        ({"points": 3, "of": ["w"]}, "'w' is no field"),
+        ({"points": 3, "values": lambda x: x}, "a column each for u, v"),
+        ({"file": "no.csv"}, "there is no file"),
+        ({"file": "no.csv", "noise": 1}, "a file has its own"),
+    ],
+)
+def test_wrong_observations_are_quoted(given, said):
+    with pytest.raises(LanguageError, match=said):
+        Problem(**DECAY, observations={"probe": given})
+
+
+def test_points_outside_are_refused(tmp_path):
+    (tmp_path / "data.csv").write_text("t,v\n0.5,0.25\n1.5,0.5\n")
+    with pytest.raises(LanguageError, match=r"the point \[1.5\] lies outside"):
+        Problem(**DECAY, observations={"probe": {"file": tmp_path / "data.csv"}})
+
+
+def test_without_a_truth_there_is_nothing_to_observe():
+    problem = Problem(**{**DECAY, "exact": None}, observations={"probe": {"points": 5}})
+    with pytest.raises(ValueError, match="no truth to observe"):
+        observe(problem)
