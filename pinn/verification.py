@@ -7,6 +7,8 @@ Fluids Eng. 124). It says nothing of what the original solution has and the twin
 from collections.abc import Mapping
 from typing import Any
 
+from pinn.problem import Problem
+
 MANUFACTURED = "manufactured"
 SOURCE = "verify_"  # the names of the twin's sources begin so
 
@@ -14,12 +16,14 @@ SOURCE = "verify_"  # the names of the twin's sources begin so
 def twin(definition: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `pinn.Problem` for the twin of the problem with these arguments.
 
-    Every equation and condition gets a source of its own, `left = right + verify_k`; learned parameters take the values
-    they begin with; the solution is smooth, positive, and different in each field.
+    Every equation and condition gets a source of its own, `left = right + verify_k`; what is to be learned takes the
+    values that it begins with; the solution is smooth, positive, and different in each field.
 
     Args:
         definition: As a YAML file holds it; what is wrong with it `Problem` will say.
     """
+    original = Problem.from_mapping(definition)
+    space = [x.name for x in original.scope.space]
     functions = {
         name: "0" if text == MANUFACTURED else text for name, text in (definition.get("functions") or {}).items()
     }
@@ -27,19 +31,21 @@ def twin(definition: Mapping[str, Any]) -> dict[str, Any]:
     for section in ("equations", "conditions"):
         statements[section] = {}
         for name, text in (definition.get(section) or {}).items():
-            source = f"{SOURCE}{len(functions)}"
-            functions[source] = MANUFACTURED
-            statements[section][name] = f"{text} + {source}"
-    parameters = {
-        name: value["learn"] if isinstance(value, Mapping) and "learn" in value else value
-        for name, value in (definition.get("parameters") or {}).items()
-    }
+            whole = name in original.stated or name in original.conditions
+            sources = [f"{SOURCE}{len(functions) + k}" for k in range(1 if whole else len(space))]
+            functions |= dict.fromkeys(sources, MANUFACTURED)
+            statements[section][name] = f"{text} + {sources[0] if whole else '(' + ', '.join(sources) + ')'}"
+    guesses = {**{name: value.guess for name, value in original.learned.items()}, **original.coefficients}
+    parameters = {name: guesses.get(name, value) for name, value in (definition.get("parameters") or {}).items()}
     kept = {key: value for key, value in definition.items() if key not in ("reference", "observations")}
-    exact = {field: _solution(definition["coordinates"], i) for i, field in enumerate(definition["fields"])}
+    domain = original.domain
+    intervals = dict(zip(domain.names, zip(domain.lower, domain.upper, strict=True), strict=True))
+    fields = [field for field in original.fields if field not in original.coefficients]
+    exact = {field: _solution(intervals, i) for i, field in enumerate(fields)}
     return {**kept, **statements, "functions": functions, "parameters": parameters, "exact": exact}
 
 
-def _solution(coordinates: Mapping[str, Any], i: int) -> str:
+def _solution(coordinates: Mapping[str, tuple[float, float]], i: int) -> str:
     """`3/2 + (s_1**2 + ...)/4 + cos(s_1 + a) cos(s_2 + b).../2` with every s in [-1, 1]."""
     scaled = [f"(2*{x} - ({a}) - ({b}))/(({b}) - ({a}))" for x, (a, b) in coordinates.items()]
     waves = [f"cos({s} + {(i + 1) * (k + 1)}/5)" for k, s in enumerate(scaled)]

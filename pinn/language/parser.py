@@ -253,6 +253,8 @@ class _Parser:
                 raise self.error(f"the exponent {right_text(b)} is too large: {LARGEST_POWER} at most", right)
             if b.is_number is False and a.is_number and not a.is_positive:
                 raise self.error("a power with a variable exponent needs a positive base", left)
+        if isinstance(op, ast.Add) and arrays == 1 and 0 in (a, b):  # 0 is a vector among vectors
+            return a if isinstance(a, Array) else b
         if isinstance(op, ast.Div) and b == 0:
             raise self.error("division by zero", right)
         try:

@@ -57,9 +57,9 @@ class Problem:
         equations: Name to text with one `=`; they hold inside the domain. One between vectors is one a component.
         conditions: Name to text that says where: `u(x=0) = 1`, `dn(u)(boundary) = 0`, `u(t=0) = sin(pi*x)`; or about
             integrals, `integral(u) = 0`.
-        parameters: Name to number; to `{"range": [a, b]}`, for all of which the network is trained; to `{"learn":
-            guess}`, a number to be found, perhaps `between` bounds and with a known `truth`; or to `{"field": guess}`, a
-            function of the coordinates to be found.
+        parameters: Name to number; to `{"range": [a, b]}`, for all of which the network is trained; to
+            `{"learn": guess}`, a number to be found, perhaps `between` bounds and with a known `truth`; or to
+            `{"field": guess}`, a function of the coordinates to be found.
         functions: Name to an expression; to `{"table": file}`; to a function of points (N, D) that gives (N,); or to
             `manufactured`: the source that makes `exact` solve it.
         observations: Name to data, see `Observations`.

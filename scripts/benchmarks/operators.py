@@ -128,26 +128,32 @@ def print_peak(task: str, dtype: torch.dtype, engine: str) -> None:
 
 
 def picture(rows: list[dict[str, object]], path: Path) -> None:
-    """Bars of every engine's cost in plain steps, by task."""
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    axes = figure.subplots()
-    kinds = sorted({(str(row["engine"]), str(row["dtype"])) for row in rows})
+    """Bars of every engine's cost in plain steps by task, a panel a dtype; a line at the number of channels."""
     tasks = list(dict.fromkeys(str(row["task"]) for row in rows))
-    for i, (engine, dtype) in enumerate(kinds):
-        chosen = {
-            str(r["task"]): float(str(r["plain_steps"])) for r in rows if (r["engine"], r["dtype"]) == (engine, dtype)
-        }
-        positions = [tasks.index(task) + (i - len(kinds) / 2) * 0.8 / len(kinds) for task in chosen]
-        axes.bar(positions, list(chosen.values()), width=0.8 / len(kinds), label=f"{engine}, {dtype}")
-    channels = {str(row["task"]): float(str(row["channels"])) for row in rows if "channels" in row}
-    axes.plot(range(len(tasks)), [channels[task] for task in tasks], "k_", markersize=28, label="channels")
-    axes.set_yscale("log")
-    axes.set_yticks([2, 5, 10, 20, 50, 100], ["2", "5", "10", "20", "50", "100"])
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_ylabel("plain steps")
-    axes.set_xticks(range(len(tasks)), [task.replace("_", " ") for task in tasks], rotation=35, ha="right")
-    axes.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=130)
+    engines = [e for e in (*ENGINES[1:], *PEERS) if any(row["engine"] == e for row in rows)]
+    dtypes = sorted({str(row["dtype"]) for row in rows})
+    figure = Figure(figsize=(10, 3.2 * len(dtypes)), layout="constrained")
+    panels = figure.subplots(len(dtypes), sharex=True, squeeze=False)[:, 0]
+    for axes, dtype in zip(panels, dtypes, strict=True):
+        for i, engine in enumerate(engines):
+            cost = {
+                str(r["task"]): float(str(r["plain_steps"]))
+                for r in rows
+                if (r["engine"], r["dtype"]) == (engine, dtype)
+            }
+            positions = [tasks.index(task) + (i - (len(engines) - 1) / 2) * 0.8 / len(engines) for task in cost]
+            axes.bar(positions, list(cost.values()), width=0.8 / len(engines), label=engine)
+        channels = {str(row["task"]): float(str(row["channels"])) for row in rows if row.get("channels")}
+        for i, task in enumerate(tasks):
+            line = [channels[task]] * 2
+            axes.plot([i - 0.42, i + 0.42], line, "k", lw=1, label="channels" if not i else None)
+        axes.set_yscale("log")
+        axes.set_yticks([2, 5, 10, 20, 50, 100, 200], ["2", "5", "10", "20", "50", "100", "200"])
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_ylabel(f"plain steps, {dtype}")
+    panels[-1].set_xticks(range(len(tasks)), [task.replace("_", " ") for task in tasks], rotation=35, ha="right")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=8)
+    figure.savefig(path, dpi=110)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

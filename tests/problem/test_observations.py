@@ -1,6 +1,5 @@
 """Observations: their points, values, weights and losses; parameters found from them."""
 
-import numpy as np
 import pytest
 import torch
 
