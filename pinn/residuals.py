@@ -110,6 +110,16 @@ class Residuals(nn.Module):
         """The solution; at a place whose points have partners, with its values there beside it."""
         return self._paired.get(place, self.solution)
 
+    @torch.no_grad()
+    def sizes(self, place: Place, x: Tensor) -> Tensor:
+        """How large the residuals are at points (N, D) of a place: the sum of |r_e| over its mean, (N,)."""
+        parts = [self({place: part}) for part in Points(x).split(self._most(place, Points(x)))]
+        total = torch.zeros_like(x[:, 0])
+        for name in self.plans[place].names:
+            size = torch.cat([part[name] for part in parts]).abs()
+            total += size / size.mean().clamp_min(torch.finfo(x.dtype).tiny)
+        return total
+
     def draw_directions(self, seed: int) -> None:
         """New random directions for the places whose operators are estimated: a pure function of the seed."""
         like = next(self.network.parameters())
@@ -118,7 +128,10 @@ class Residuals(nn.Module):
                 self._directions[place] = planned.directions.draw(seed, len(self.coordinate_names), like)
 
     def forward(self, points: Mapping[Place, Points]) -> dict[str, Tensor]:
-        """{equation: (N,)} at the points of its place, for the places that are given."""
+        """{equation: (N,)} at the points of its place, for the places that are given.
+
+        Where points have weights, residuals are multiplied by their square roots, and means by themselves.
+        """
         evaluate = self._compiled if self._compiled and torch.is_grad_enabled() else derivatives
         result: dict[str, Tensor] = {}
         for place, at in points.items():
@@ -213,7 +226,7 @@ class Residuals(nn.Module):
         inputs = {**self.learned, **self._given(place, at)}
         options = {"engine": self.engine, "inputs": inputs, "directions": self._directions.get(place)}
         values = evaluate(self.network_at(place), at.x, self.plans[place], **options)
-        return {name: value.mean(0, keepdim=True) for name, value in values.items()} if place.integral else values
+        return {name: _weighted(value, place, at) for name, value in values.items()}
 
     def _linearise_place(
         self, place: Place, at: Points, parameters: list[Tensor]
@@ -233,10 +246,7 @@ class Residuals(nn.Module):
                 return
             results = plan.results(values, at.x, {**inputs, **self._given(place, at)})
             for name, jacobian in jacobians(results, tape, parameters):
-                r = results[name].detach()
-                if place.integral:
-                    r, jacobian = r.mean(0, keepdim=True), jacobian.mean(0, keepdim=True)
-                yield name, r, jacobian
+                yield name, _weighted(results[name].detach(), place, at), _weighted(jacobian, place, at)
 
     def disagreement(self, points: Mapping[Place, Points]) -> float:
         """How far the two engines are apart at the points, relative: the larger of residuals and their gradients."""
@@ -273,6 +283,14 @@ def _by_place(equations: Iterable[Equation]) -> dict[Place, list[Equation]]:
     for equation in equations:
         groups.setdefault(equation.place, []).append(equation)
     return groups
+
+
+def _weighted(rows: Tensor, place: Place, at: Points) -> Tensor:
+    """Of N rows their mean where the place is an integral's, else the rows; both by the weights of the points."""
+    if at.weights is not None:
+        weights = at.weights if place.integral else at.weights.sqrt()
+        rows = rows * weights.reshape(-1, *(1,) * (rows.dim() - 1))
+    return rows.mean(0, keepdim=True) if place.integral else rows
 
 
 def _scale(weights: Mapping[str, float | Tensor], name: str, n: int) -> Tensor | float:

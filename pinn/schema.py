@@ -127,14 +127,49 @@ class ChebyshevKAN(_Network):
 Network = Annotated[MLP | ModifiedMLP | PirateNet | Siren | Separable | ChebyshevKAN, Field(discriminator="name")]
 
 
-class Sampling(_Strict):
-    """Group `sampling`."""
-
-    name: Literal["sobol", "uniform"]
+class _Sampling(_Strict):
     points: PositiveInt
     boundary_points: PositiveInt
     resample_every: NonNegativeInt
     crowd: dict[str, float]
+
+
+class StaticSampling(_Sampling):
+    """Group `sampling`: the points are those of a `pinn.sampling.Sampler`."""
+
+    name: Literal["sobol", "uniform", "latin_hypercube", "halton", "hammersley", "grid", "gauss"]
+
+
+class AdaptiveSampling(_Sampling):
+    """What adaptive rules have in common."""
+
+    candidates: PositiveInt
+
+
+class RAD(AdaptiveSampling):
+    """Group `sampling`: `pinn.sampling.RAD`."""
+
+    name: Literal["rad"]
+    power: NonNegativeFloat
+    offset: NonNegativeFloat
+
+
+class RARD(AdaptiveSampling):
+    """Group `sampling`: `pinn.sampling.RARD`."""
+
+    name: Literal["rar_d"]
+    added: PositiveInt
+    power: NonNegativeFloat
+    offset: NonNegativeFloat
+
+
+class R3(AdaptiveSampling):
+    """Group `sampling`: `pinn.sampling.R3`."""
+
+    name: Literal["r3"]
+
+
+Sampling = Annotated[StaticSampling | RAD | RARD | R3, Field(discriminator="name")]
 
 
 class Precision(_Strict):
@@ -264,12 +299,16 @@ Logger = Annotated[CSV | Wandb, Field(discriminator="name")]
 def _choices(union: Any) -> dict[str, Model]:
     """The models of a union by their names; that of several optimizers has none."""
     models = [getattr(member, "__origin__", member) for member in get_args(get_args(union)[0])]
-    return {get_args(m.model_fields["name"].annotation)[0] if "name" in m.model_fields else "phases": m for m in models}
+    named = {
+        m: get_args(m.model_fields["name"].annotation) if "name" in m.model_fields else ("phases",) for m in models
+    }
+    return {name: model for model, names in named.items() for name in names}
 
 
 UNIONS: Unions = {
     "network": _choices(Network),
     "network.features": _choices(Features),
+    "sampling": _choices(Sampling),
     "optimizer": _choices(Optimizer),
     "optimizer.phases": _choices(Phase),
     "logger": _choices(Logger),
@@ -314,6 +353,8 @@ def check(composed: Mapping[str, Any]) -> Config:
         config = Config.model_validate(composed)
         if config.derivatives.engine == "autograd" and config.derivatives.compile is True:
             raise ConfigError("derivatives.compile=true: nested derivatives do not compile; take derivatives=jet.")
+        if isinstance(config.sampling, (RAD, RARD, R3)):
+            _check_adaptive(config.sampling)
         alone = [phase.name for phase in config.phases if phase.name != "adam"]
         if config.several_devices and alone:
             raise ConfigError(
@@ -322,6 +363,16 @@ def check(composed: Mapping[str, Any]) -> Config:
         return config
     except ValidationError as error:
         raise ConfigError(explain(error, composed, Config, UNIONS)) from None
+
+
+def _check_adaptive(sampling: RAD | RARD | R3) -> None:
+    wanted = sampling.added if isinstance(sampling, RARD) else sampling.points
+    if sampling.candidates < wanted:
+        raise ConfigError(
+            f"sampling.candidates={sampling.candidates}: {sampling.name} draws {wanted} points from them."
+        )
+    if not sampling.resample_every:
+        raise ConfigError(f"sampling.resample_every=0: {sampling.name} moves its points every so many steps; take 100.")
 
 
 def known_keys() -> list[str]:

@@ -12,9 +12,10 @@ from pinn.app import CONFIGS
 from pinn.networks import ACTIVATIONS, FEATURES, NETWORKS
 from pinn.optimizers import GaussNewton
 from pinn.problem import Problem
+from pinn.sampling import ADAPTIVE, SAMPLERS
 from pinn.schema import PDE, UNIONS, Activation, check
 from pinn.training.build import build
-from pinn.training.module import OPTIMIZERS, PINN, SAMPLERS
+from pinn.training.module import OPTIMIZERS, PINN
 
 GROUPS = {
     folder.name: sorted(file.stem for file in folder.glob("*.yaml")) for folder in CONFIGS.iterdir() if folder.is_dir()
@@ -73,7 +74,7 @@ def test_the_schema_knows_what_the_code_knows():
         yaml.safe_load((CONFIGS / "optimizer" / f"{name}.yaml").read_text()).get("name") for name in GROUPS["optimizer"]
     }
     assert named - {None} == set(OPTIMIZERS)
-    assert set(GROUPS["sampling"]) == set(SAMPLERS)
+    assert set(GROUPS["sampling"]) == set(UNIONS["sampling"]) == {*SAMPLERS, *ADAPTIVE}
     assert get_args(Activation) == tuple(ACTIVATIONS)
     assert tuple(UNIONS["network"]) == tuple(NETWORKS) and set(GROUPS["network"]) == set(NETWORKS)
     assert tuple(UNIONS["network.features"]) == tuple(FEATURES)

@@ -48,11 +48,13 @@ class Points:
         x: Coordinates, (N, D).
         normals: Outward unit normals, (N, D), on the boundary and on single faces; elsewhere None.
         values: What is known at the points by name, (N,) each, such as observations.
+        weights: What the points count in a mean square, (N,) with mean 1; None where they count alike.
     """
 
     x: Tensor
     normals: Tensor | None = None
     values: Mapping[str, Tensor] = field(default_factory=dict)
+    weights: Tensor | None = None
 
     def __getitem__(self, index: slice | Tensor) -> Points:
         """Some of the points."""
@@ -72,7 +74,8 @@ class Points:
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> Points:
         values = {name: function(value) for name, value in self.values.items()}
-        return Points(function(self.x), None if self.normals is None else function(self.normals), values)
+        normals, weights = (None if given is None else function(given) for given in (self.normals, self.weights))
+        return Points(function(self.x), normals, values, weights)
 
 
 class Box:

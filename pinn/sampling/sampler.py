@@ -1,24 +1,21 @@
-"""What a sampler is, and how the points of a step come from it.
+"""What a sampler is.
 
 Shape letters: n points, d unit-cube coordinates.
 """
 
-from __future__ import annotations
-
-import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 
-import torch
 from torch import Tensor
-
-from pinn.geometry import Box, Domain, Place, Points
-
-MOST = 2**12  # of a sequence's points, for one that is kept
 
 
 class Sampler(ABC):
-    """A rule that fills the unit cube with points."""
+    """A rule that fills the unit cube with points.
+
+    Attributes:
+        tensor: Whether they are a tensor grid, of n points or fewer.
+    """
+
+    tensor = False
 
     @abstractmethod
     def unit(self, n: int, d: int, seed: int) -> Tensor:
@@ -33,100 +30,6 @@ class Sampler(ABC):
             Points on the CPU, float64, (n, d).
         """
 
-
-def points(
-    domain: Domain,
-    places: Mapping[Place, int],
-    sampler: Sampler,
-    *,
-    seed: int,
-    step: int,
-    dtype: torch.dtype,
-    device: torch.device | str,
-    crowd: Mapping[str, float] | None = None,
-) -> dict[Place, Points]:
-    """Draw the points of one step: a pure function of seed, step and each place's name.
-
-    They are drawn on the CPU in float64, so that every process, device and dtype trains on the same points.
-
-    Args:
-        domain: What the places belong to.
-        places: How many points each place gets; a corner gets one in any case, and observations have their own.
-        sampler: How the unit cube is filled.
-        seed: Seed of the run.
-        step: Number of the step.
-        dtype: Floating dtype of the points returned.
-        device: Where they are to lie.
-        crowd: Values of coordinates around which the interior's points are to lie densely: an internal or a boundary
-            layer. The distance from there is the cube of a uniform number.
-
-    Raises:
-        ValueError: A coordinate to crowd is unknown, or the value lies outside its interval.
-    """
-    crowded = centres(domain, crowd or {})
-    drawn = {}
-    for place, n in places.items():
-        found = _draw(domain, place, n, sampler, _mix(seed, step, place.name), crowded)
-        drawn[place] = found.to(device, dtype)
-    return drawn
-
-
-def _draw(domain: Domain, place: Place, n: int, sampler: Sampler, seed: int, crowded: Mapping[int, float]) -> Points:
-    """The first n points that the sampler's sequence has in a place, however long it must be for that."""
-    if place.data is not None:
-        return place.data.points
-    d = domain.dimension(place)
-    if not d:
-        return domain.sample(place, torch.empty(1, 0, dtype=torch.float64))
-    drawn = n
-    while drawn <= MOST * n:
-        unit = sampler.unit(drawn, d, seed)
-        found = (
-            _crowded_interior(domain, unit, crowded)
-            if crowded and place == domain.interior
-            else domain.sample(place, unit)
-        )
-        if len(found.x) >= n:
-            return found[:n]
-        drawn *= 2
-    raise ValueError(f"{place.name} is too small for its bounds: not {n} of {MOST * n} points hit it")
-
-
-def _crowded_interior(domain: Domain, unit: Tensor, crowded: Mapping[int, float]) -> Points:
-    box = domain if isinstance(domain, Box) else domain.box
-    found = box.sample(box.interior, _crowded(unit, crowded))
-    return found[domain.inside(found.x)]
-
-
-def centres(domain: Domain, crowd: Mapping[str, float]) -> dict[int, float]:
-    """Where the coordinates to crowd have their values, as parts of their intervals, by index.
-
-    Raises:
-        ValueError: A coordinate is unknown, or the value lies outside its interval.
-    """
-    result = {}
-    for name, value in crowd.items():
-        if name not in domain.names:
-            raise ValueError(f"sampling.crowd: {name!r} is no coordinate; they are {', '.join(domain.names)}")
-        k = domain.names.index(name)
-        low, high = domain.lower[k], domain.upper[k]
-        if not low <= value <= high:
-            raise ValueError(f"sampling.crowd: {name}={value:g} lies outside [{low:g}, {high:g}]")
-        result[k] = (value - low) / (high - low)
-    return result
-
-
-def _crowded(unit: Tensor, fractions: Mapping[int, float]) -> Tensor:
-    """Points of the unit cube drawn towards `u_k = c`: `u - c` is cubed on the scale of either side."""
-    columns = list(unit.unbind(1))
-    for k, c in fractions.items():
-        distance = columns[k] - c
-        side = torch.where(distance < 0, c, 1 - c)
-        columns[k] = c + distance * (distance / side) ** 2
-    return torch.stack(columns, dim=1)
-
-
-def _mix(seed: int, step: int, name: str) -> int:
-    # Python's own hash of a text differs from process to process, and ranks and resumed runs must agree.
-    digest = hashlib.blake2b(f"{seed}/{step}/{name}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
+    def weights(self, n: int, d: int) -> Tensor | None:
+        """What the points count in a mean square, (n,) with mean 1; None where they count alike."""
+        return None

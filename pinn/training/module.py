@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -22,13 +23,12 @@ from pinn.geometry import Place, Points
 from pinn.optimizers import GaussNewton, LeastSquares
 from pinn.problem import Problem
 from pinn.residuals import Residuals
-from pinn.sampling import Sampler, Sobol, Uniform, points
-from pinn.schema import Config
+from pinn.sampling import ADAPTIVE, SAMPLERS, Uniform, points
+from pinn.schema import R3, RAD, RARD, AdaptiveSampling, Config
 from pinn.training.build import counts, output_layer
 from pinn.training.memory import peak_bytes
 from pinn.training.noise import NoiseFloor
 
-SAMPLERS: dict[str, Callable[[], Sampler]] = {"sobol": Sobol, "uniform": Uniform}
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "adam": Adam,
     "lbfgs": lambda parameters, **options: LBFGS(parameters, line_search_fn="strong_wolfe", **options),
@@ -89,6 +89,7 @@ class PINN(LightningModule):
         self.metrics: dict[str, float] = {}  # of the last measurement
         self.loss_of_zero = 0.0  # not measured yet
         self._drawn: tuple[int, dict[Place, Points]] = (-1, {})
+        self._adaptive: dict[str, Tensor] = {}  # the interior's adaptive points, and the draw that made them
         self._part = slice(None)
         self._clock = (0, time.perf_counter())
         self._noise = NoiseFloor(residuals, self._autocast)
@@ -158,15 +159,38 @@ class PINN(LightningModule):
         return sum(self.weights[name] * self.metrics[f"loss/{name}"] for name in self.weights)
 
     def points(self) -> dict[Place, Points]:
-        """The points of the present step, on the device: a pure function of the seed and the step."""
+        """The points of the present step, on the device: a pure function of the seed and the step.
+
+        Adaptive ones are one of the points before and of the residual as well.
+        """
         sampling = self.config.sampling
         draw = self.global_step // sampling.resample_every if sampling.resample_every else 0
         if self._drawn[0] != draw:
+            adaptive = isinstance(sampling, AdaptiveSampling)
             kind = {"dtype": getattr(torch, self.config.precision.dtype), "device": self.device}
-            kind |= {"seed": self.config.seed, "step": draw, "crowd": sampling.crowd}
-            drawn = points(self.problem.domain, counts(self.config, self.residuals), SAMPLERS[sampling.name](), **kind)
+            kind |= {"seed": self.config.seed, "step": 0 if adaptive else draw, "crowd": sampling.crowd}
+            rule = SAMPLERS["sobol" if adaptive else sampling.name]()
+            drawn = points(self.problem.domain, counts(self.config, self.residuals), rule, **kind)
+            if isinstance(sampling, (RAD, RARD, R3)):
+                drawn |= self._adapted(sampling, drawn, draw)
             self._drawn = (draw, {place: found[self._part] for place, found in drawn.items()})
         return self._drawn[1]
+
+    def _adapted(self, sampling: RAD | RARD | R3, drawn: dict[Place, Points], draw: int) -> dict[Place, Points]:
+        """The interior's points, moved to where the residual is large; every process finds the same."""
+        interior = self.problem.domain.interior
+        if interior not in drawn:
+            return {}
+        present = self._adaptive.get("x", drawn[interior].x).to(drawn[interior].x)
+        for step in range(int(self._adaptive.get("draw", 0)) + 1, draw + 1):
+            kind = {"seed": self.config.seed, "step": step, "dtype": present.dtype, "device": self.device}
+            fresh = points(self.problem.domain, {interior: sampling.candidates}, Uniform(), **kind)[interior].x
+            rule = ADAPTIVE[sampling.name](**sampling.model_dump(exclude={"name", *AdaptiveSampling.model_fields}))
+            with self._autocast():
+                sizes = partial(self.residuals.sizes, interior)
+                present = rule.update(present, fresh, sizes, self.config.seed + 2**32 * step)
+        self._adaptive = {"x": present, "draw": torch.tensor(draw)}
+        return {interior: Points(present)}
 
     def losses(self) -> dict[str, Tensor]:
         """The mean square of each equation's residual at the present points."""
@@ -179,11 +203,13 @@ class PINN(LightningModule):
             "phase": self.phase,
             "phase_step": self.phase_step,
             "loss_of_zero": self.loss_of_zero,
+            "adaptive": self._adaptive,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Find the place in the list of phases again."""
         state = checkpoint["pinn"]
+        self._adaptive = state["adaptive"]
         self.phase, self.phase_step, self.loss_of_zero = state["phase"], state["phase_step"], state["loss_of_zero"]
 
     def _closure(self, optimizer: Optimizer) -> Callable[[], Any]:

@@ -5,10 +5,10 @@ import pytest
 import torch
 from scipy.stats import qmc
 
-from pinn.geometry import Box
-from pinn.sampling import Sampler, Sobol, Uniform, points
+from pinn.geometry import Ball, Box, Cuboid, Difference, Region
+from pinn.sampling import Gauss, Grid, Halton, Hammersley, LatinHypercube, Sampler, Sobol, Uniform, points
 
-SAMPLERS = [Uniform(), Sobol()]
+SAMPLERS = [Uniform(), Sobol(), LatinHypercube(), Halton(), Hammersley()]
 BOX = Box({"t": (0, 1), "x": (-1, 1), "y": (0, 2)})
 PLACES = {BOX.interior: 64, BOX.boundary: 32, BOX.face({"t": 0}): 16, BOX.face({"t": 0, "x": -1, "y": 0}): 5}
 
@@ -65,11 +65,55 @@ class TestEverySampler:
         assert draw(sampler, device="meta")[BOX.boundary].normals.device.type == "meta"
 
 
+@pytest.mark.parametrize("sampler", [Sobol(), Halton(), Hammersley()], ids=lambda s: type(s).__name__)
 @pytest.mark.parametrize("d", [1, 2, 4])
 @pytest.mark.parametrize("seed", range(3))
-def test_sobol_is_more_even_than_uniform(d, seed):
-    sobol, uniform = (qmc.discrepancy(sampler.unit(512, d, seed).numpy()) for sampler in (Sobol(), Uniform()))
-    assert sobol < uniform / 10
+def test_sequences_are_more_even_than_uniform(sampler, d, seed):
+    even, uniform = (qmc.discrepancy(rule.unit(512, d, seed).numpy()) for rule in (sampler, Uniform()))
+    assert even < uniform / 8
+
+
+def test_a_latin_hypercube_has_a_point_in_every_slice():
+    unit = LatinHypercube().unit(100, 3, seed=4)
+    assert all(sorted(column) == list(range(100)) for column in (unit * 100).long().T.tolist())
+    assert any(sorted(column) != list(range(100)) for column in (Uniform().unit(100, 3, 4) * 100).long().T.tolist())
+
+
+def test_a_grid_has_as_many_points_along_each_coordinate():
+    place = BOX.interior
+    for n, along in ((64, 4), (124, 4), (125, 5), (7, 1)):
+        x = draw(Grid(), places={place: n})[place].x
+        assert [len(column.unique()) for column in x.T] == [along] * 3 and len(x) == along**3
+    face = draw(Grid(), places={BOX.face({"t": 0}): 9})[BOX.face({"t": 0})]
+    assert len(face.x) == 9 and face.normals is not None
+    boundary = draw(Grid(), places={BOX.boundary: 50})[BOX.boundary]
+    assert len(boundary.x) == 50 and len(boundary.x.unique(dim=0)) == 50
+
+
+def test_a_grid_keeps_what_lies_in_a_shape():
+    box = Box({"x": (0, 1), "y": (0, 1)})
+    disk = Region(Ball([0.5, 0.5], 0.25), box)
+    grid = Region(Difference(Cuboid([[0, 1], [0, 1]]), Ball([0.5, 0.5], 0.25)), box)
+    kind = {"seed": 0, "step": 0, "dtype": torch.float64, "device": "cpu"}
+    x = points(grid, {grid.interior: 400}, Grid(), **kind)[grid.interior].x
+    assert len(x) == pytest.approx(400 * (1 - torch.pi / 16), rel=0.05)
+    assert ((x - 0.5).norm(dim=1) >= 0.25).all()
+    with pytest.raises(ValueError, match="weights are for boxes"):
+        points(grid, {grid.interior: 400}, Gauss(), **kind)
+    assert len(points(disk, {disk.interior: 16}, Sobol(), **kind)[disk.interior].x) == 16
+
+
+def test_gauss_points_integrate_polynomials():
+    at = draw(Gauss(), places={BOX.interior: 64})[BOX.interior]  # 4 a direction: degree 7
+    t, x, y = at.x.unbind(1)
+
+    def mean(values):
+        return float((at.weights * values).mean())
+
+    assert mean(t**7 * x**6 * y**5) == pytest.approx(1 / 8 * 1 / 7 * 2**5 / 6, rel=1e-12)
+    assert abs(mean(t**8) - 1 / 9) > 1e-7  # one degree too many
+    half = at.to(dtype=torch.float32)[:10]
+    assert half.weights is not None and half.weights.dtype == torch.float32 and len(half.weights) == 10
 
 
 def test_sobol_converges_faster_than_uniform():
