@@ -4,22 +4,19 @@ import pytest
 import torch
 from torch import nn
 
-from pinn import Problem
+from pinn import Problem, sampling
 from pinn.networks import MLP, Scaled
 from pinn.problem import configs
-from pinn.references import truth
+from pinn.references import observe, truth
 from pinn.residuals import Residuals
 
 NAMES = sorted(path.stem for path in (configs() / "pde").glob("*.yaml"))
 
 
 def points(residuals, problem, n=40):
-    torch.manual_seed(0)
-    domain = problem.domain
-    return {
-        place: domain.sample(place, torch.rand(n, domain.dimension(place), dtype=torch.float64))
-        for place in residuals.places
-    }
+    observe(problem)
+    kind = {"seed": 0, "step": 0, "dtype": torch.float64, "device": "cpu"}
+    return sampling.points(problem.domain, dict.fromkeys(residuals.places, n), sampling.Uniform(), **kind)
 
 
 class Exact(nn.Module):
@@ -30,7 +27,7 @@ class Exact(nn.Module):
         self.problem, self.perturbation = problem, nn.Parameter(torch.tensor(perturbation, dtype=torch.float64))
 
     def forward(self, x):
-        bump = torch.sin(3 * x.sum(dim=1, keepdim=True) + 1)
+        bump = torch.sin(3 * x.sum(dim=1, keepdim=True) + 1 + torch.arange(len(self.problem.fields)))
         return self.problem.exact_values(x) + self.perturbation * bump
 
 

@@ -24,6 +24,7 @@ from pinn.language.scope import (
     IDENTITY,
     NORMAL,
     OPERATORS,
+    POSITION,
     RESERVED,
     Integral,
     Scope,
@@ -287,8 +288,9 @@ class _Parser:
             return Array([scope.unknown(component) for component in scope.vectors[name]])
         if name in scope.opaque:
             return opaque(name, scope.variables)
-        if name in (NORMAL, IDENTITY):
-            return scope.normals if name == NORMAL else scope.calculus.identity()
+        if name in (NORMAL, POSITION, IDENTITY):
+            vectors = {NORMAL: scope.normals, POSITION: Array(scope.space)}
+            return vectors[name] if name in vectors else scope.calculus.identity()
         if name == "pi":
             return sympy.pi
         if name in ELEMENTARY or name in OPERATORS:

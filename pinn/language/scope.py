@@ -33,8 +33,8 @@ ELEMENTARY = {
 }
 CHOICES = ("where", "min", "max")
 OPERATORS = ("d", "grad", "div", "lap", "curl", "dot", "cross", "sym", "dn", "atan2", "integral", *CHOICES)
-NORMAL, IDENTITY = "normal", "identity"
-RESERVED = ("pi", *ELEMENTARY, *OPERATORS, NORMAL, IDENTITY, "boundary", "interior")
+NORMAL, IDENTITY, POSITION = "normal", "identity", "position"
+RESERVED = ("pi", *ELEMENTARY, *OPERATORS, NORMAL, IDENTITY, POSITION, "boundary", "interior")
 
 
 @dataclass(frozen=True)

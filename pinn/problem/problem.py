@@ -7,6 +7,7 @@ Shape letters: N points, D coordinates, F fields.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -43,6 +44,7 @@ from pinn.problem.observations import WEIGHT, Observations
 from pinn.problem.parameters import Learned, interval, read_parameters
 
 HARD, SOFT = "hard", "soft"
+MOST_COORDINATES = 1000
 Number = str | int | float
 
 
@@ -50,7 +52,7 @@ class Problem:
     """Coordinates, fields, equations, conditions, and the truth where it is known.
 
     Args:
-        coordinates: Name to interval; `t` is time, the others are space.
+        coordinates: Name to interval; `t` is time, the others are space; `x1..x100` is a hundred of them.
         coordinate_system: Of space: `cartesian`, `polar`, `cylindrical` or `spherical`.
         domain: A shape in space, such as `{"disk": {"center": [0, 0], "radius": 1}}`; the box if there is none.
         fields: Names of the unknown functions; `{U: [u, v]}` for a vector and its components.
@@ -341,11 +343,23 @@ def _fields(given: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
 
 
 def _intervals(given: Mapping[str, Any], constants: Mapping[str, sympy.Expr]) -> dict[str, tuple[float, float]]:
+    """By name; `x1..x100` stands for that many coordinates."""
     result = {}
     for name, ends in given.items():
         with about(f"coordinates.{name}"):
-            result[name] = interval(ends, constants)
+            for single in _numbered(str(name)):
+                result[single] = interval(ends, constants)
     return result
+
+
+def _numbered(name: str) -> list[str]:
+    found = re.fullmatch(r"([A-Za-z_]+)(\d+)\.\.([A-Za-z_]+)(\d+)", name)
+    if found is None:
+        return [name]
+    first, low, last, high = found.groups()
+    if first != last or not int(low) < int(high) <= MOST_COORDINATES:
+        raise LanguageError(f"{name!r} is no row of names; write one such as x1..x10, up to {MOST_COORDINATES}")
+    return [f"{first}{number}" for number in range(int(low), int(high) + 1)]
 
 
 def _integrand(residual: sympy.Expr, measure: float, text: str) -> sympy.Expr:
