@@ -27,6 +27,7 @@ from pinn.references.cache import cached
 from pinn.references.cavity_problem import Cavity, cavity_problem
 from pinn.references.evolution import numpy_function
 from pinn.references.legendre import ClampedPolynomials
+from pinn.references.stream_function import velocities
 
 if TYPE_CHECKING:
     from pinn.problem import Problem
@@ -40,24 +41,30 @@ OFF_THE_LID = 1e-12  # of the height: nearer points are moved so far, for at its
 
 
 def cavity(problem: Problem, *, tolerance: float | str = 1e-5) -> Callable[[Tensor], Tensor]:
-    """Return u, v, p of a rectangular cavity whose upper side moves along itself, at one speed or at a profile's.
+    """Return u, v, p, or the stream function, of a rectangular cavity whose upper side moves along itself.
+
+    It moves at one speed, or at a profile's.
 
     Polynomials are added until the velocity changes by less than the tolerance. At the corners of a lid of one speed
     the pressure is infinite, and near them less accurate than the velocity.
 
     Args:
         problem: The three equations with u, v, p in this order, the velocity on the four sides, and the pressure at a
-            corner; where it is not given its mean is zero.
+            corner, where it is not given its mean is zero; or the stream function's equation (`stream_function.py`).
         tolerance: The change that is small enough, relative to the lid's largest speed.
 
     Raises:
         ValueError: The problem is another one, or the tolerance cannot be reached.
     """
-    flow, small = _Flow(problem, cavity_problem(problem)), float(constant(tolerance))
+    streams = len(problem.fields) == 1
+    problem, small = velocities(problem) if streams else problem, float(constant(tolerance))
+    flow = _Flow(problem, cavity_problem(problem))
     stored = cached(problem, "cavity", VERSION, {"tolerance": small}, lambda: _converged(flow, small))
 
     def truth(points: Tensor) -> Tensor:
         x, y = points.detach().cpu().double().numpy().T
+        if streams:
+            return torch.from_numpy(flow.stream(stored["stream"], x, y)[:, None].copy()).to(points)
         return torch.from_numpy(flow.fields(stored["stream"], stored["pressure"], x, y).T.copy()).to(points)
 
     return truth
@@ -78,6 +85,14 @@ class _Flow:
         """psi_x, psi_y and p as far as they are known in advance."""
         psi, (x, y) = self.cavity.corners + self.cavity.lift, self.variables
         return numpy_function(self.variables, [psi.diff(x), psi.diff(y), self.cavity.corner_pressure])
+
+    def stream(self, c: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Psi at N points, (N,)."""
+        low, high = self.ends[1]
+        y = np.minimum(y, high - OFF_THE_LID * (high - low))
+        in_x, in_y = self.bases(len(c))
+        (known,) = numpy_function(self.variables, [self.cavity.corners + self.cavity.lift])(x, y)
+        return known + np.einsum("in,in->n", in_x.at(x), c @ in_y.at(y))
 
     @cached_property
     def derivatives(self) -> dict[str, Callable[..., np.ndarray]]:

@@ -41,7 +41,9 @@ def family(problem: Problem, solve: Callable[[Problem], Truth]) -> Truth:
     solved: dict[float, Truth] = {}
 
     def interpolant(count: int) -> Truth:
-        nodes = (low + high) / 2 - (high - low) / 2 * torch.cos(torch.pi * torch.arange(count, dtype=torch.float64) / (count - 1))
+        nodes = (low + high) / 2 - (high - low) / 2 * torch.cos(
+            torch.pi * torch.arange(count, dtype=torch.float64) / (count - 1)
+        )
         for node in nodes.double().tolist():
             at = float(f"{node:.12g}")
             solved.setdefault(at, solve(problem.at(**{names[0]: at})))

@@ -138,3 +138,23 @@ def test_other_problems_are_refused_in_one_message(problem, said, monkeypatch):
     with pytest.raises(ValueError) as error:
         truth(problem)
     assert said in str(error.value)
+
+
+def test_the_stream_function():
+    """Its differences are the velocities."""
+    problem = Problem.load("cavity_stream")
+    psi, flow = truth(problem), truth(Problem.load("cavity"))
+    x = torch.rand(60, 2, dtype=torch.float64) * 0.8 + 0.1
+    h = 1e-4
+    up, right = torch.tensor([0, h], dtype=torch.float64), torch.tensor([h, 0], dtype=torch.float64)
+    u, v = (psi(x + up) - psi(x - up)) / (2 * h), -(psi(x + right) - psi(x - right)) / (2 * h)
+    assert (torch.cat([u, v], dim=1) - flow(x)[:, :2]).abs().max() < 1e-6
+    assert (torch.cat([v, u], dim=1) - flow(x)[:, :2]).abs().max() > 1e-2  # positive control
+    edge = torch.tensor([[0.0, 0.3], [1, 0.6], [0.4, 0], [0.7, 1]], dtype=torch.float64)
+    assert psi(edge).abs().max() < 1e-9
+    other = {**problem.definition, "equations": {"vorticity": "lap(lap(psi)) = 0"}}
+    with pytest.raises(ValueError, match=r"solves psi_y\*lap"):
+        truth(Problem(**other))
+    open_ended = {key: text for key, text in problem.definition["conditions"].items() if key != "left"}
+    with pytest.raises(ValueError, match="on all sides"):
+        truth(Problem(**{**problem.definition, "conditions": open_ended}))
