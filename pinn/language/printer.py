@@ -145,6 +145,14 @@ class _TextPrinter(StrPrinter):
         name = argument.name
         return f"(d(sign({name}), {', '.join([name] * (order + 1))})/2)"
 
+    def _print_Mul(self, expr: sympy.Mul) -> str:
+        """`5*(a + b)*c` is read as `(5*a + 5*b)*c`: there the number stands last."""
+        text = super()._print_Mul(expr)
+        factor, rest = expr.as_coeff_Mul()
+        if factor == 1 or not any(part.is_Add for part in sympy.Mul.make_args(rest)) or self._means(text, expr):
+            return text
+        return f"-({self._print(rest)})" if factor == -1 else f"{self._print(rest)}*({self._print(factor)})"
+
     def _print_Pow(self, expr: sympy.Pow, rational: bool = False) -> str:
         """Exponents above the parser's largest are products of smaller powers."""
         exponent = expr.exp
@@ -181,6 +189,10 @@ class _TextPrinter(StrPrinter):
 
     def _print_Or(self, expr: sympy.Or) -> str:
         return " or ".join(f"({self._print(part)})" for part in expr.args)
+
+    def _print_ITE(self, expr: sympy.ITE) -> str:
+        condition, then, otherwise = expr.args
+        return self._print(sympy.Or(sympy.And(condition, then), sympy.And(sympy.Not(condition), otherwise)))
 
     def _print_Not(self, expr: sympy.Not) -> str:
         return f"not ({self._print(expr.args[0])})"
