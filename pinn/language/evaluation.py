@@ -63,6 +63,9 @@ class _Printer(PythonCodePrinter):
     def _print_Not(self, expr: Any) -> str:
         return f"~({self._print(expr.args[0])})"
 
+    def _print_sign(self, expr: Any) -> str:
+        return f"sign({self._print(expr.args[0])})"
+
     def _print_ITE(self, expr: Any) -> str:
         condition, then, otherwise = expr.args
         return self._print(sympy.Or(sympy.And(condition, then), sympy.And(sympy.Not(condition), otherwise)))
