@@ -139,11 +139,14 @@ class _TextPrinter(StrPrinter):
         return f"integral({self._print(expr.args[0] / self.scope.calculus.volume)})"
 
     def _print_DiracDelta(self, expr: sympy.DiracDelta) -> str:
-        argument, order = expr.args[0], int(expr.args[1]) if len(expr.args) > 1 else 0
-        if argument not in self.scope.variables:
-            raise self.refuse(expr)
-        name = argument.name
-        return f"(d(sign({name}), {', '.join([name] * (order + 1))})/2)"
+        """From sign(g)' = 2 g' delta(g), for an argument that is linear in a coordinate."""
+        argument, order = expr.args[0], int(expr.args[1]) + 1 if len(expr.args) > 1 else 1
+        for x in self.scope.variables:
+            slope = argument.diff(x)
+            if slope.is_Rational and slope != 0:
+                derivative = f"d(sign({self._print(argument)}), {', '.join([x.name] * order)})"
+                return f"({derivative}/({self._print(2 * slope**order)}))"
+        raise self.refuse(expr)
 
     def _print_Mul(self, expr: sympy.Mul) -> str:
         """`5*(a + b)*c` is read as `(5*a + 5*b)*c`: there the number stands last."""
