@@ -5,6 +5,7 @@ from pinn.language.errors import LanguageError, about, did_you_mean
 from pinn.language.evaluation import torch_function
 from pinn.language.linear import Decomposition, LinearOperator, decompose, has_field
 from pinn.language.parser import Statement, constant, parse, parse_equation
+from pinn.language.printer import equation_latex, to_latex, to_text
 from pinn.language.scope import RESERVED, TIME, Integral, Scope, coordinate, normal, opaque, parameter
 
 __all__ = [
@@ -22,11 +23,14 @@ __all__ = [
     "coordinate",
     "decompose",
     "did_you_mean",
+    "equation_latex",
     "has_field",
     "normal",
     "opaque",
     "parameter",
     "parse",
     "parse_equation",
+    "to_latex",
+    "to_text",
     "torch_function",
 ]

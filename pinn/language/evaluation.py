@@ -63,6 +63,13 @@ class _Printer(PythonCodePrinter):
     def _print_Not(self, expr: Any) -> str:
         return f"~({self._print(expr.args[0])})"
 
+    def _print_sign(self, expr: Any) -> str:
+        return f"sign({self._print(expr.args[0])})"
+
+    def _print_ITE(self, expr: Any) -> str:
+        condition, then, otherwise = expr.args
+        return self._print(sympy.Or(sympy.And(condition, then), sympy.And(sympy.Not(condition), otherwise)))
+
 
 def torch_function(arguments: Sequence[sympy.Symbol], expressions: Sequence[sympy.Expr]) -> Callable[..., list[Any]]:
     """A function of tensors, one an argument, that gives the value of each expression; common parts are shared.

@@ -35,6 +35,7 @@ from pinn.language.scope import (
 
 LONGEST = 10_000  # characters of one text
 LARGEST_POWER = 64  # of a number that stands in an exponent: 9**9**9 would fill the memory
+MOST_BITS = 8192  # of an exact number: far above what floating point holds
 
 ARITHMETIC: dict[type, Callable] = {
     ast.Add: lambda a, b: a + b,
@@ -198,7 +199,7 @@ class _Parser:
             raise self.error("a tensor stands where a number or a vector is needed: take div or dot of it", node)
         if value.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I):
             raise self.error(f"the value is {value}: not a finite real expression", node)
-        return value
+        return _of_reals(value)
 
     def alike(self, left: Value, right: Value) -> tuple[Value, Value]:
         """Both numbers, or both vectors; 0 is a vector where the other side is one."""
@@ -211,6 +212,16 @@ class _Parser:
         return (left, zero) if vector is left else (zero, right)
 
     def visit(self, node: ast.expr) -> Value:
+        value = self.read(node)
+        if isinstance(value, Array) or not value.is_number:
+            return value
+        if value.is_extended_real is False:
+            raise self.error(f"the value is {value}: not a finite real expression", node)
+        if value.is_Rational and _bits(value) > MOST_BITS:
+            raise self.error("this number is too large or has too many digits", node)
+        return value
+
+    def read(self, node: ast.expr) -> Value:
         match node:
             case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
                 return self.number(node, number)
@@ -252,6 +263,8 @@ class _Parser:
         if isinstance(op, ast.Pow):
             if b.is_number and abs(float(b)) > LARGEST_POWER:
                 raise self.error(f"the exponent {right_text(b)} is too large: {LARGEST_POWER} at most", right)
+            if b.is_Rational and _bits(a.as_coeff_Mul()[0]) * abs(b) > MOST_BITS:
+                raise self.error("this number is too large or has too many digits", node)
             if b.is_number is False and a.is_number and not a.is_positive:
                 raise self.error("a power with a variable exponent needs a positive base", left)
         if isinstance(op, ast.Add) and arrays == 1 and 0 in (a, b):  # 0 is a vector among vectors
@@ -437,6 +450,21 @@ class _Parser:
         if isinstance(value, Array) or not value.is_number or not value.is_finite:
             raise self.error("a place has numbers, such as (x=0)", pair.value)
         return float(value)
+
+
+def _bits(number: sympy.Rational) -> int:
+    """Of its numerator or denominator, whichever is longer; 1 has none."""
+    return max(abs(int(number.p)), int(number.q)).bit_length() - 1 if number.is_Rational else 0
+
+
+def _of_reals(value: Value) -> Value:
+    """All is real, which sympy does not know of fields: re(u) = u; beside its jump, sign(u) has the derivative zero."""
+    if not value.has(sympy.re, sympy.im, sympy.sign):
+        return value
+    real = value.replace(sympy.re, lambda z: z).replace(sympy.im, lambda z: sympy.Integer(0))
+    return real.replace(
+        lambda e: isinstance(e, sympy.Derivative) and isinstance(e.expr, sympy.sign), lambda e: sympy.Integer(0)
+    )
 
 
 def right_text(value: sympy.Expr) -> str:
