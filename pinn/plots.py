@@ -6,9 +6,10 @@ Shape letters: N points, D coordinates, F fields.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,19 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from PIL import Image
 from torch import Tensor
 
 from pinn.geometry import Domain
 
 RESOLUTION = 101  # points along each axis of a picture
 TIMES = (0.0, 1 / 3, 2 / 3, 1.0)  # parts of the time interval at which a plane in space is shown
+SNAPSHOTS = (0.0, 0.5, 1.0)  # the same for portraits
+SHADES = 96  # colours of a portrait's file
+PORTRAIT = {"savefig.dpi": 84}  # a panel is about 360 pixels wide
 DECADES = 4  # how far below the largest error the colours reach
 LABELS = {"loss": "loss", "error": "relative $L^2$ error"}
+SEQUENTIAL, DIVERGING, MAGNITUDE = "viridis", "RdBu_r", "magma"  # colour maps
 STYLE: dict[Any, object] = {
     "font.size": 10,
     "axes.titlesize": 10,
@@ -51,6 +57,7 @@ class View:
         points: Grid points, (N, D), float64, the first axis varying slowest.
         inside: Which of them lie in the domain, (N,).
         caption: The coordinates that are held, such as ``"t = 0.5"``; empty if there are none.
+        to_scale: Whether both axes are drawn with one scale: those of space are.
     """
 
     axes: tuple[int, ...]
@@ -59,6 +66,7 @@ class View:
     points: Tensor
     inside: Tensor
     caption: str
+    to_scale: bool
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ class Panel:
         values: Its values at the view's points, (N,); outside of the domain NaN, which is left white.
         span: The values that its colours, or its vertical axis, span.
         logarithmic: Whether they do so by powers of ten.
+        colours: Name of the colour map.
     """
 
     view: View
@@ -78,23 +87,30 @@ class Panel:
     values: np.ndarray
     span: tuple[float, float]
     logarithmic: bool
+    colours: str
 
 
-def views(domain: Domain) -> list[View]:
+def views(domain: Domain, parts: Sequence[float] = TIMES) -> list[View]:
     """Choose where to look at a domain.
 
     One coordinate: the line. Two: the plane, time running to the right. More: the plane of the first two spatial
-    coordinates through the middle of the others, at several times if there is time.
+    coordinates, or of time and the only one, through the middle of the others; several times, if time is left, or
+    several values of the first parameter that is left.
+
+    Args:
+        domain: What is looked at.
+        parts: Which parts of the interval of time, or of the parameter, have gone by.
     """
+    time_first = sorted(range(len(domain.names)), key=lambda i: (domain.names[i] != "t", i not in domain.spatial))
     if len(domain.names) < 3:
-        return [_view(domain, tuple(sorted(range(len(domain.names)), key=lambda i: domain.names[i] != "t")), {})]
+        return [_view(domain, tuple(time_first), {})]
+    plane = domain.spatial[:2] if len(domain.spatial) > 1 else tuple(time_first[:2])
     middle = {i: (low + high) / 2 for i, (low, high) in enumerate(zip(domain.lower, domain.upper, strict=True))}
-    plane = domain.spatial[:2]
-    if "t" not in domain.names:
+    others = [i for i in time_first if i not in plane and i not in domain.spatial]
+    if not others:
         return [_view(domain, plane, middle)]
-    t = domain.names.index("t")
-    times = [domain.lower[t] + part * (domain.upper[t] - domain.lower[t]) for part in TIMES]
-    return [_view(domain, plane, {**middle, t: time}) for time in times]
+    low, high = domain.lower[others[0]], domain.upper[others[0]]
+    return [_view(domain, plane, {**middle, others[0]: low + part * (high - low)}) for part in parts]
 
 
 def pictures(
@@ -148,6 +164,29 @@ def figure(
     by_field = zip(*_sheets(domain, fields, prediction, truth).values(), strict=True)
     with rc_context(STYLE):
         return _figure([row for rows in by_field for row in rows])
+
+
+def portrait(domain: Domain, fields: Sequence[str], values: Callable[[Tensor], Tensor], path: Path) -> Path:
+    """Draw fields alone, in one small file for a page: three times instead of four, few colours.
+
+    Args:
+        domain: Where the fields live.
+        fields: Names of the F fields.
+        values: Points (N, D), float64 on the CPU, to fields (N, F).
+        path: The picture to write.
+
+    Returns:
+        That path.
+    """
+    shown = views(domain, SNAPSHOTS)
+    found = _evaluate(lambda x: dict(zip(fields, values(x).unbind(1), strict=True)), shown)
+    rows = _fields(shown, found, "", like=found)
+    drawn = io.BytesIO()
+    with rc_context(STYLE | PORTRAIT):
+        _figure([[replace(panel, colours=SEQUENTIAL) for panel in row] for row in rows]).savefig(drawn)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.open(drawn).convert("RGB").quantize(SHADES, dither=Image.Dither.NONE).save(path, optimize=True)
+    return path
 
 
 def _sheets(
@@ -213,7 +252,8 @@ def _view(domain: Domain, axes: tuple[int, ...], held: Mapping[int, float]) -> V
     points = points.repeat(grid[0].numel(), 1)
     points[:, list(axes)] = torch.stack([g.flatten() for g in grid], dim=1)
     caption = ", ".join(f"{domain.names[i]} = {value:.3g}" for i, value in held.items() if i not in axes)
-    return View(axes, extent, tuple(domain.names[i] for i in axes), points, domain.inside(points), caption)
+    names = tuple(domain.names[i] for i in axes)
+    return View(axes, extent, names, points, domain.inside(points), caption, set(axes) <= set(domain.spatial))
 
 
 def _evaluate(function: Callable[[Tensor], Mapping[str, Tensor]], shown: list[View]) -> dict[str, np.ndarray]:
@@ -230,10 +270,12 @@ def _fields(
     shown: list[View], values: dict[str, np.ndarray], prefix: str, *, like: dict[str, np.ndarray]
 ) -> list[list[Panel]]:
     """One row a field, one panel a view; the colours span the values of `like`."""
-    return [
-        [Panel(view, prefix + name, part, _span(like[name]), False) for view, part in zip(shown, parts, strict=True)]
-        for name, parts in values.items()
-    ]
+    rows = []
+    for name, parts in values.items():
+        low, high = span = _span(like[name])
+        colours = DIVERGING if low == -high else SEQUENTIAL
+        rows.append([Panel(v, prefix + name, part, span, False, colours) for v, part in zip(shown, parts, strict=True)])
+    return rows
 
 
 def _magnitudes(shown: list[View], values: dict[str, np.ndarray], prefix: str) -> list[list[Panel]]:
@@ -244,7 +286,7 @@ def _magnitudes(shown: list[View], values: dict[str, np.ndarray], prefix: str) -
         top = size[np.isfinite(size)].max(initial=0) or 1e-16  # zero everywhere still needs a scale
         span = (top * 10.0**-DECADES, top)
         title = f"|{prefix}{name}|, largest {_scientific(size[inside].max(initial=0))}"
-        rows.append([Panel(view, title, part, span, True) for view, part in zip(shown, size, strict=True)])
+        rows.append([Panel(view, title, part, span, True, MAGNITUDE) for view, part in zip(shown, size, strict=True)])
     return rows
 
 
@@ -321,11 +363,11 @@ def _plane(axes: Axes, panel: Panel) -> AxesImage:
     image = axes.imshow(
         panel.values.reshape(RESOLUTION, RESOLUTION).T,
         norm=LogNorm(*panel.span, clip=True) if panel.logarithmic else Normalize(*panel.span),
-        cmap="magma" if panel.logarithmic else "RdBu_r" if panel.span[0] == -panel.span[1] else "viridis",
+        cmap=panel.colours,
         origin="lower",
         extent=(left - dx, right + dx, bottom - dy, top + dy),
         interpolation="bilinear",
-        aspect="auto" if "t" in panel.view.labels else "equal",
+        aspect="equal" if panel.view.to_scale else "auto",
     )
     axes.set(xlabel=panel.view.labels[0], ylabel=panel.view.labels[1], xlim=(left, right), ylim=(bottom, top))
     axes.locator_params(nbins=4)
@@ -334,7 +376,7 @@ def _plane(axes: Axes, panel: Panel) -> AxesImage:
 
 def _size(view: View, shared: bool) -> tuple[float, float]:
     """Width and height of a panel's frame in inches, after the shape of what it shows."""
-    if len(view.axes) == 1 or "t" in view.labels:
+    if len(view.axes) == 1 or not view.to_scale:
         return 3.6, 2.6
     (left, right), (bottom, top) = view.extent
     shape = (top - bottom) / (right - left)
