@@ -9,15 +9,15 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib import rc_context
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import LogNorm, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from PIL import Image
@@ -27,8 +27,9 @@ from pinn.geometry import Domain
 
 RESOLUTION = 101  # points along each axis of a picture
 TIMES = (0.0, 1 / 3, 2 / 3, 1.0)  # parts of the time interval at which a plane in space is shown
-SNAPSHOTS = (0.0, 0.5, 1.0)  # the same for portraits
-SHADES = 96  # colours of a portrait's file
+FINE, SNAPSHOTS = 201, (0.0, 0.5, 1.0)  # the same for portraits
+OUTLIER = 5  # so many times the range of all but the last hundredth of values: a singularity, which the colours leave out
+SHADES = (32, 16, 16)  # of the colour map, of grey and of a line's colour in a portrait's file
 PORTRAIT = {"savefig.dpi": 84}  # a panel is about 360 pixels wide
 DECADES = 4  # how far below the largest error the colours reach
 LABELS = {"loss": "loss", "error": "relative $L^2$ error"}
@@ -58,6 +59,7 @@ class View:
         inside: Which of them lie in the domain, (N,).
         caption: The coordinates that are held, such as ``"t = 0.5"``; empty if there are none.
         to_scale: Whether both axes are drawn with one scale: those of space are.
+        resolution: Points along each axis.
     """
 
     axes: tuple[int, ...]
@@ -67,6 +69,7 @@ class View:
     inside: Tensor
     caption: str
     to_scale: bool
+    resolution: int
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class Panel:
     colours: str
 
 
-def views(domain: Domain, parts: Sequence[float] = TIMES) -> list[View]:
+def views(domain: Domain, parts: Sequence[float] = TIMES, resolution: int = RESOLUTION) -> list[View]:
     """Choose where to look at a domain.
 
     One coordinate: the line. Two: the plane, time running to the right. More: the plane of the first two spatial
@@ -100,17 +103,19 @@ def views(domain: Domain, parts: Sequence[float] = TIMES) -> list[View]:
     Args:
         domain: What is looked at.
         parts: Which parts of the interval of time, or of the parameter, have gone by.
+        resolution: Points along each axis.
     """
     time_first = sorted(range(len(domain.names)), key=lambda i: (domain.names[i] != "t", i not in domain.spatial))
     if len(domain.names) < 3:
-        return [_view(domain, tuple(time_first), {})]
+        return [_view(domain, tuple(time_first), {}, resolution)]
     plane = domain.spatial[:2] if len(domain.spatial) > 1 else tuple(time_first[:2])
     middle = {i: (low + high) / 2 for i, (low, high) in enumerate(zip(domain.lower, domain.upper, strict=True))}
     others = [i for i in time_first if i not in plane and i not in domain.spatial]
     if not others:
-        return [_view(domain, plane, middle)]
+        return [_view(domain, plane, middle, resolution)]
     low, high = domain.lower[others[0]], domain.upper[others[0]]
-    return [_view(domain, plane, {**middle, others[0]: low + part * (high - low)}) for part in parts]
+    held = [{**middle, others[0]: low + part * (high - low)} for part in parts]
+    return [_view(domain, plane, values, resolution) for values in held]
 
 
 def pictures(
@@ -178,15 +183,28 @@ def portrait(domain: Domain, fields: Sequence[str], values: Callable[[Tensor], T
     Returns:
         That path.
     """
-    shown = views(domain, SNAPSHOTS)
+    shown = views(domain, SNAPSHOTS, FINE)
     found = _evaluate(lambda x: dict(zip(fields, values(x).unbind(1), strict=True)), shown)
-    rows = _fields(shown, found, "", like=found)
+    rows = [
+        [Panel(v, name, part, _range(parts), False, SEQUENTIAL) for v, part in zip(shown, parts, strict=True)]
+        for name, parts in found.items()
+    ]
     drawn = io.BytesIO()
     with rc_context(STYLE | PORTRAIT):
-        _figure([[replace(panel, colours=SEQUENTIAL) for panel in row] for row in rows]).savefig(drawn)
+        _figure(rows).savefig(drawn)
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.open(drawn).convert("RGB").quantize(SHADES, dither=Image.Dither.NONE).save(path, optimize=True)
+    few = Image.open(drawn).convert("RGB").quantize(palette=_palette(), dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
     return path
+
+
+def _palette() -> Image.Image:
+    """Even steps of all that a portrait shows: a palette made from the picture would bend its colour map."""
+    mapped, grey, line = (np.linspace(0, 1, count)[:, None] for count in SHADES)
+    shades = [colormaps[SEQUENTIAL](mapped[:, 0])[:, :3], grey * np.ones(3), 1 + line * (np.array(to_rgb("C0")) - 1)]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.rint(255 * np.concatenate(shades)).astype(np.uint8).tobytes())
+    return palette
 
 
 def _sheets(
@@ -244,16 +262,26 @@ def _curve(rows: Sequence[Mapping[str, float]], name: str) -> list[tuple[float, 
     return [(row["step"], row[name]) for row in rows if row.get(name) is not None and 0 < row[name] < math.inf]
 
 
-def _view(domain: Domain, axes: tuple[int, ...], held: Mapping[int, float]) -> View:
+def _view(domain: Domain, axes: tuple[int, ...], held: Mapping[int, float], resolution: int) -> View:
     extent = tuple((domain.lower[i], domain.upper[i]) for i in axes)
-    lines = [torch.linspace(low, high, RESOLUTION, dtype=torch.float64) for low, high in extent]
+    lines = [torch.linspace(low, high, resolution, dtype=torch.float64) for low, high in extent]
     grid = torch.meshgrid(*lines, indexing="ij")
     points = torch.tensor([held.get(i, 0.0) for i in range(len(domain.names))], dtype=torch.float64)
     points = points.repeat(grid[0].numel(), 1)
     points[:, list(axes)] = torch.stack([g.flatten() for g in grid], dim=1)
-    caption = ", ".join(f"{domain.names[i]} = {value:.3g}" for i, value in held.items() if i not in axes)
+    caption = _caption({domain.names[i]: value for i, value in held.items() if i not in axes})
     names = tuple(domain.names[i] for i in axes)
-    return View(axes, extent, names, points, domain.inside(points), caption, set(axes) <= set(domain.spatial))
+    to_scale = set(axes) <= set(domain.spatial)
+    return View(axes, extent, names, points, domain.inside(points), caption, to_scale, resolution)
+
+
+def _caption(held: Mapping[str, float]) -> str:
+    """``y = 0, z = w = 1``; of more than three with one value the first and the last."""
+    together: dict[str, list[str]] = {}
+    for name, value in held.items():
+        together.setdefault(f"{value:.3g}", []).append(name)
+    short = {value: names if len(names) < 4 else [names[0], "...", names[-1]] for value, names in together.items()}
+    return ", ".join(f"{' = '.join(names)} = {value}" for value, names in short.items())
 
 
 def _evaluate(function: Callable[[Tensor], Mapping[str, Tensor]], shown: list[View]) -> dict[str, np.ndarray]:
@@ -292,13 +320,22 @@ def _magnitudes(shown: list[View], values: dict[str, np.ndarray], prefix: str) -
 
 def _span(values: np.ndarray) -> tuple[float, float]:
     """Span the values; symmetrically if they take both signs to a like degree, so that white means zero."""
-    finite = values[np.isfinite(values)]
-    low, high = finite.min(initial=np.inf), finite.max(initial=-np.inf)
-    if not low < high:
-        low, high = (low - 0.5, high + 0.5) if low == high else (0.0, 1.0)
+    low, high = _range(values)
     if low < 0 < high and min(-low, high) > 0.2 * max(-low, high):
         return -max(-low, high), max(-low, high)
     return low, high
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    """Least and largest value, without those near a singularity."""
+    finite = values[np.isfinite(values)]
+    low, high = finite.min(initial=np.inf), finite.max(initial=-np.inf)
+    if not low < high:
+        return (low - 0.5, high + 0.5) if low == high else (0.0, 1.0)
+    usual = np.quantile(finite, (0.005, 0.995))
+    if high - low > OUTLIER * (usual[1] - usual[0]) > 0:
+        low, high = usual
+    return float(low), float(high)
 
 
 def _scientific(value: float) -> str:
@@ -348,7 +385,7 @@ def _draw_panel(axes: Axes, panel: Panel, shared: bool, *, last: bool) -> None:
 
 def _line(axes: Axes, panel: Panel) -> None:
     low, high = panel.view.extent[0]
-    axes.plot(np.linspace(low, high, RESOLUTION), panel.values)
+    axes.plot(np.linspace(low, high, panel.view.resolution), panel.values)
     axes.set(xlabel=panel.view.labels[0], xlim=(low, high))
     if panel.logarithmic:
         axes.set_ylim(panel.span[0], 2 * panel.span[1])  # before the scale, which may find nothing to fit
@@ -358,10 +395,10 @@ def _line(axes: Axes, panel: Panel) -> None:
 
 def _plane(axes: Axes, panel: Panel) -> AxesImage:
     (left, right), (bottom, top) = panel.view.extent
-    half = 0.5 / (RESOLUTION - 1)  # of an interval: pixels are centred on the grid points
+    half = 0.5 / (panel.view.resolution - 1)  # of an interval: pixels are centred on the grid points
     dx, dy = half * (right - left), half * (top - bottom)
     image = axes.imshow(
-        panel.values.reshape(RESOLUTION, RESOLUTION).T,
+        panel.values.reshape(panel.view.resolution, panel.view.resolution).T,
         norm=LogNorm(*panel.span, clip=True) if panel.logarithmic else Normalize(*panel.span),
         cmap=panel.colours,
         origin="lower",

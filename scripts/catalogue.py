@@ -92,7 +92,7 @@ def section(name: str) -> str:
     """What the page says of a problem."""
     mapping = _mapping(name)
     given = {**(mapping.get("parameters") or {}), **(mapping.get("functions") or {})}
-    lines = [*mapping["equations"].values(), *(f"{key} = {_flow(value)}" for key, value in given.items())]
+    lines = [*mapping["equations"].values(), "", *(f"{key} = {_flow(value)}" for key, value in given.items())]
     where = {key: mapping[key] for key in ("coordinates", "coordinate_system", "domain", "observations") if key in mapping}
     count = len(mapping.get("conditions") or {})
     known = "exact" in mapping or "reference" in mapping
