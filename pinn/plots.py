@@ -29,7 +29,7 @@ RESOLUTION = 101  # points along each axis of a picture
 TIMES = (0.0, 1 / 3, 2 / 3, 1.0)  # parts of the time interval at which a plane in space is shown
 FINE, SNAPSHOTS = 201, (0.0, 0.5, 1.0)  # the same for portraits
 OUTLIER = 5  # so many times the range of all but the last hundredth of values: a singularity, which the colours leave out
-SHADES = (32, 16, 16)  # of the colour map, of grey and of a line's colour in a portrait's file
+SHADES = (28, 16, 16)  # of the colour map, of grey and of a line's colour in a portrait's file
 PORTRAIT = {"savefig.dpi": 84}  # a panel is about 360 pixels wide
 DECADES = 4  # how far below the largest error the colours reach
 LABELS = {"loss": "loss", "error": "relative $L^2$ error"}
@@ -352,7 +352,7 @@ def _figure(rows: list[list[Panel]]) -> Figure:
     columns = len(rows[0]) if shared else min(len(rows), 3)
     count = math.ceil(len(panels) / columns)
     width, height = _size(panels[0].view, shared)
-    across, up = (0.35, 0.4) if shared else (1.5, 0.8)  # inches between panels: room for labels and colour bars
+    across, up = (0.35, 0.4) if shared else (1.7, 0.8)  # inches between panels: room for labels and colour bars
     figure = Figure(figsize=(columns * (width + across) - across, count * (height + up) - up))
     # What stands outside of the outermost panels is added when the picture is saved ("tight").
     layout = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": across / width, "hspace": up / height}
@@ -375,6 +375,7 @@ def _draw_panel(axes: Axes, panel: Panel, shared: bool, *, last: bool) -> None:
         _line(axes, panel)
         return
     image = _plane(axes, panel)
+    axes.locator_params(nbins=3 if shared else 4)
     if last or not shared:
         bar = axes.inset_axes((1.04, 0, 0.05, 1))
         axes.figure.colorbar(image, cax=bar, label=panel.title.replace(", ", "\n") if shared else "")
@@ -407,7 +408,6 @@ def _plane(axes: Axes, panel: Panel) -> AxesImage:
         aspect="equal" if panel.view.to_scale else "auto",
     )
     axes.set(xlabel=panel.view.labels[0], ylabel=panel.view.labels[1], xlim=(left, right), ylim=(bottom, top))
-    axes.locator_params(nbins=4)
     return image
 
 
