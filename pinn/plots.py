@@ -6,6 +6,7 @@ Shape letters: N points, D coordinates, F fields.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,19 +15,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib import rc_context
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import LogNorm, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from PIL import Image
 from torch import Tensor
 
 from pinn.geometry import Domain
 
 RESOLUTION = 101  # points along each axis of a picture
 TIMES = (0.0, 1 / 3, 2 / 3, 1.0)  # parts of the time interval at which a plane in space is shown
+FINE, SNAPSHOTS = 201, (0.0, 0.5, 1.0)  # the same for portraits
+OUTLIER = 5  # so many times the range of all but the last hundredth of values: a singularity, which the colours leave out
+SHADES = (28, 16, 16)  # of the colour map, of grey and of a line's colour in a portrait's file
+PORTRAIT = {"savefig.dpi": 84}  # a panel is about 360 pixels wide
 DECADES = 4  # how far below the largest error the colours reach
 LABELS = {"loss": "loss", "error": "relative $L^2$ error"}
+SEQUENTIAL, DIVERGING, MAGNITUDE = "viridis", "RdBu_r", "magma"  # colour maps
 STYLE: dict[Any, object] = {
     "font.size": 10,
     "axes.titlesize": 10,
@@ -51,6 +58,8 @@ class View:
         points: Grid points, (N, D), float64, the first axis varying slowest.
         inside: Which of them lie in the domain, (N,).
         caption: The coordinates that are held, such as ``"t = 0.5"``; empty if there are none.
+        to_scale: Whether both axes are drawn with one scale: those of space are.
+        resolution: Points along each axis.
     """
 
     axes: tuple[int, ...]
@@ -59,6 +68,8 @@ class View:
     points: Tensor
     inside: Tensor
     caption: str
+    to_scale: bool
+    resolution: int
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,7 @@ class Panel:
         values: Its values at the view's points, (N,); outside of the domain NaN, which is left white.
         span: The values that its colours, or its vertical axis, span.
         logarithmic: Whether they do so by powers of ten.
+        colours: Name of the colour map.
     """
 
     view: View
@@ -78,23 +90,32 @@ class Panel:
     values: np.ndarray
     span: tuple[float, float]
     logarithmic: bool
+    colours: str
 
 
-def views(domain: Domain) -> list[View]:
+def views(domain: Domain, parts: Sequence[float] = TIMES, resolution: int = RESOLUTION) -> list[View]:
     """Choose where to look at a domain.
 
     One coordinate: the line. Two: the plane, time running to the right. More: the plane of the first two spatial
-    coordinates through the middle of the others, at several times if there is time.
+    coordinates, or of time and the only one, through the middle of the others; several times, if time is left, or
+    several values of the first parameter that is left.
+
+    Args:
+        domain: What is looked at.
+        parts: Which parts of the interval of time, or of the parameter, have gone by.
+        resolution: Points along each axis.
     """
+    time_first = sorted(range(len(domain.names)), key=lambda i: (domain.names[i] != "t", i not in domain.spatial))
     if len(domain.names) < 3:
-        return [_view(domain, tuple(sorted(range(len(domain.names)), key=lambda i: domain.names[i] != "t")), {})]
+        return [_view(domain, tuple(time_first), {}, resolution)]
+    plane = domain.spatial[:2] if len(domain.spatial) > 1 else tuple(time_first[:2])
     middle = {i: (low + high) / 2 for i, (low, high) in enumerate(zip(domain.lower, domain.upper, strict=True))}
-    plane = domain.spatial[:2]
-    if "t" not in domain.names:
-        return [_view(domain, plane, middle)]
-    t = domain.names.index("t")
-    times = [domain.lower[t] + part * (domain.upper[t] - domain.lower[t]) for part in TIMES]
-    return [_view(domain, plane, {**middle, t: time}) for time in times]
+    others = [i for i in time_first if i not in plane and i not in domain.spatial]
+    if not others:
+        return [_view(domain, plane, middle, resolution)]
+    low, high = domain.lower[others[0]], domain.upper[others[0]]
+    held = [{**middle, others[0]: low + part * (high - low)} for part in parts]
+    return [_view(domain, plane, values, resolution) for values in held]
 
 
 def pictures(
@@ -148,6 +169,42 @@ def figure(
     by_field = zip(*_sheets(domain, fields, prediction, truth).values(), strict=True)
     with rc_context(STYLE):
         return _figure([row for rows in by_field for row in rows])
+
+
+def portrait(domain: Domain, fields: Sequence[str], values: Callable[[Tensor], Tensor], path: Path) -> Path:
+    """Draw fields alone, in one small file for a page: three times instead of four, few colours.
+
+    Args:
+        domain: Where the fields live.
+        fields: Names of the F fields.
+        values: Points (N, D), float64 on the CPU, to fields (N, F).
+        path: The picture to write.
+
+    Returns:
+        That path.
+    """
+    shown = views(domain, SNAPSHOTS, FINE)
+    found = _evaluate(lambda x: dict(zip(fields, values(x).unbind(1), strict=True)), shown)
+    rows = [
+        [Panel(v, name, part, _range(parts), False, SEQUENTIAL) for v, part in zip(shown, parts, strict=True)]
+        for name, parts in found.items()
+    ]
+    drawn = io.BytesIO()
+    with rc_context(STYLE | PORTRAIT):
+        _figure(rows).savefig(drawn)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    few = Image.open(drawn).convert("RGB").quantize(palette=_palette(), dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+    return path
+
+
+def _palette() -> Image.Image:
+    """Even steps of all that a portrait shows: a palette made from the picture would bend its colour map."""
+    mapped, grey, line = (np.linspace(0, 1, count)[:, None] for count in SHADES)
+    shades = [colormaps[SEQUENTIAL](mapped[:, 0])[:, :3], grey * np.ones(3), 1 + line * (np.array(to_rgb("C0")) - 1)]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.rint(255 * np.concatenate(shades)).astype(np.uint8).tobytes())
+    return palette
 
 
 def _sheets(
@@ -205,15 +262,26 @@ def _curve(rows: Sequence[Mapping[str, float]], name: str) -> list[tuple[float, 
     return [(row["step"], row[name]) for row in rows if row.get(name) is not None and 0 < row[name] < math.inf]
 
 
-def _view(domain: Domain, axes: tuple[int, ...], held: Mapping[int, float]) -> View:
+def _view(domain: Domain, axes: tuple[int, ...], held: Mapping[int, float], resolution: int) -> View:
     extent = tuple((domain.lower[i], domain.upper[i]) for i in axes)
-    lines = [torch.linspace(low, high, RESOLUTION, dtype=torch.float64) for low, high in extent]
+    lines = [torch.linspace(low, high, resolution, dtype=torch.float64) for low, high in extent]
     grid = torch.meshgrid(*lines, indexing="ij")
     points = torch.tensor([held.get(i, 0.0) for i in range(len(domain.names))], dtype=torch.float64)
     points = points.repeat(grid[0].numel(), 1)
     points[:, list(axes)] = torch.stack([g.flatten() for g in grid], dim=1)
-    caption = ", ".join(f"{domain.names[i]} = {value:.3g}" for i, value in held.items() if i not in axes)
-    return View(axes, extent, tuple(domain.names[i] for i in axes), points, domain.inside(points), caption)
+    caption = _caption({domain.names[i]: value for i, value in held.items() if i not in axes})
+    names = tuple(domain.names[i] for i in axes)
+    to_scale = set(axes) <= set(domain.spatial)
+    return View(axes, extent, names, points, domain.inside(points), caption, to_scale, resolution)
+
+
+def _caption(held: Mapping[str, float]) -> str:
+    """``y = 0, z = w = 1``; of more than three with one value the first and the last."""
+    together: dict[str, list[str]] = {}
+    for name, value in held.items():
+        together.setdefault(f"{value:.3g}", []).append(name)
+    short = {value: names if len(names) < 4 else [names[0], "...", names[-1]] for value, names in together.items()}
+    return ", ".join(f"{' = '.join(names)} = {value}" for value, names in short.items())
 
 
 def _evaluate(function: Callable[[Tensor], Mapping[str, Tensor]], shown: list[View]) -> dict[str, np.ndarray]:
@@ -230,10 +298,12 @@ def _fields(
     shown: list[View], values: dict[str, np.ndarray], prefix: str, *, like: dict[str, np.ndarray]
 ) -> list[list[Panel]]:
     """One row a field, one panel a view; the colours span the values of `like`."""
-    return [
-        [Panel(view, prefix + name, part, _span(like[name]), False) for view, part in zip(shown, parts, strict=True)]
-        for name, parts in values.items()
-    ]
+    rows = []
+    for name, parts in values.items():
+        low, high = span = _span(like[name])
+        colours = DIVERGING if low == -high else SEQUENTIAL
+        rows.append([Panel(v, prefix + name, part, span, False, colours) for v, part in zip(shown, parts, strict=True)])
+    return rows
 
 
 def _magnitudes(shown: list[View], values: dict[str, np.ndarray], prefix: str) -> list[list[Panel]]:
@@ -244,19 +314,28 @@ def _magnitudes(shown: list[View], values: dict[str, np.ndarray], prefix: str) -
         top = size[np.isfinite(size)].max(initial=0) or 1e-16  # zero everywhere still needs a scale
         span = (top * 10.0**-DECADES, top)
         title = f"|{prefix}{name}|, largest {_scientific(size[inside].max(initial=0))}"
-        rows.append([Panel(view, title, part, span, True) for view, part in zip(shown, size, strict=True)])
+        rows.append([Panel(view, title, part, span, True, MAGNITUDE) for view, part in zip(shown, size, strict=True)])
     return rows
 
 
 def _span(values: np.ndarray) -> tuple[float, float]:
     """Span the values; symmetrically if they take both signs to a like degree, so that white means zero."""
-    finite = values[np.isfinite(values)]
-    low, high = finite.min(initial=np.inf), finite.max(initial=-np.inf)
-    if not low < high:
-        low, high = (low - 0.5, high + 0.5) if low == high else (0.0, 1.0)
+    low, high = _range(values)
     if low < 0 < high and min(-low, high) > 0.2 * max(-low, high):
         return -max(-low, high), max(-low, high)
     return low, high
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    """Least and largest value, without those near a singularity."""
+    finite = values[np.isfinite(values)]
+    low, high = finite.min(initial=np.inf), finite.max(initial=-np.inf)
+    if not low < high:
+        return (low - 0.5, high + 0.5) if low == high else (0.0, 1.0)
+    usual = np.quantile(finite, (0.005, 0.995))
+    if high - low > OUTLIER * (usual[1] - usual[0]) > 0:
+        low, high = usual
+    return float(low), float(high)
 
 
 def _scientific(value: float) -> str:
@@ -273,7 +352,7 @@ def _figure(rows: list[list[Panel]]) -> Figure:
     columns = len(rows[0]) if shared else min(len(rows), 3)
     count = math.ceil(len(panels) / columns)
     width, height = _size(panels[0].view, shared)
-    across, up = (0.35, 0.4) if shared else (1.5, 0.8)  # inches between panels: room for labels and colour bars
+    across, up = (0.35, 0.4) if shared else (1.7, 0.8)  # inches between panels: room for labels and colour bars
     figure = Figure(figsize=(columns * (width + across) - across, count * (height + up) - up))
     # What stands outside of the outermost panels is added when the picture is saved ("tight").
     layout = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": across / width, "hspace": up / height}
@@ -296,6 +375,7 @@ def _draw_panel(axes: Axes, panel: Panel, shared: bool, *, last: bool) -> None:
         _line(axes, panel)
         return
     image = _plane(axes, panel)
+    axes.locator_params(nbins=3 if shared else 4)
     if last or not shared:
         bar = axes.inset_axes((1.04, 0, 0.05, 1))
         axes.figure.colorbar(image, cax=bar, label=panel.title.replace(", ", "\n") if shared else "")
@@ -306,7 +386,7 @@ def _draw_panel(axes: Axes, panel: Panel, shared: bool, *, last: bool) -> None:
 
 def _line(axes: Axes, panel: Panel) -> None:
     low, high = panel.view.extent[0]
-    axes.plot(np.linspace(low, high, RESOLUTION), panel.values)
+    axes.plot(np.linspace(low, high, panel.view.resolution), panel.values)
     axes.set(xlabel=panel.view.labels[0], xlim=(low, high))
     if panel.logarithmic:
         axes.set_ylim(panel.span[0], 2 * panel.span[1])  # before the scale, which may find nothing to fit
@@ -316,25 +396,24 @@ def _line(axes: Axes, panel: Panel) -> None:
 
 def _plane(axes: Axes, panel: Panel) -> AxesImage:
     (left, right), (bottom, top) = panel.view.extent
-    half = 0.5 / (RESOLUTION - 1)  # of an interval: pixels are centred on the grid points
+    half = 0.5 / (panel.view.resolution - 1)  # of an interval: pixels are centred on the grid points
     dx, dy = half * (right - left), half * (top - bottom)
     image = axes.imshow(
-        panel.values.reshape(RESOLUTION, RESOLUTION).T,
+        panel.values.reshape(panel.view.resolution, panel.view.resolution).T,
         norm=LogNorm(*panel.span, clip=True) if panel.logarithmic else Normalize(*panel.span),
-        cmap="magma" if panel.logarithmic else "RdBu_r" if panel.span[0] == -panel.span[1] else "viridis",
+        cmap=panel.colours,
         origin="lower",
         extent=(left - dx, right + dx, bottom - dy, top + dy),
         interpolation="bilinear",
-        aspect="auto" if "t" in panel.view.labels else "equal",
+        aspect="equal" if panel.view.to_scale else "auto",
     )
     axes.set(xlabel=panel.view.labels[0], ylabel=panel.view.labels[1], xlim=(left, right), ylim=(bottom, top))
-    axes.locator_params(nbins=4)
     return image
 
 
 def _size(view: View, shared: bool) -> tuple[float, float]:
     """Width and height of a panel's frame in inches, after the shape of what it shows."""
-    if len(view.axes) == 1 or "t" in view.labels:
+    if len(view.axes) == 1 or not view.to_scale:
         return 3.6, 2.6
     (left, right), (bottom, top) = view.extent
     shape = (top - bottom) / (right - left)

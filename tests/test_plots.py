@@ -3,11 +3,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from matplotlib import colormaps
 from matplotlib.image import imread
 
 from pinn import plots
 from pinn.geometry import Ball, Box, Cuboid, Difference, Region
-from pinn.plots import history, pictures, views
+from pinn.plots import SEQUENTIAL, SHADES, history, pictures, portrait, views
 
 DOMAINS = {
     "line": Box({"x": (0, 1)}),
@@ -74,6 +75,33 @@ def test_views_look_where_they_say():
         assert low[1:].tolist() == [0, 0] and high[1:].tolist() == [1, 1]
 
 
+class Swept(Box):
+    """A box whose `nu` is a parameter."""
+
+    @property
+    def spatial(self):
+        return tuple(i for i in super().spatial if self.names[i] != "nu")
+
+
+def test_views_of_families_of_problems():
+    (plane,) = views(Swept({"nu": (1, 9), "x": (0, 1)}))
+    assert plane.labels == ("x", "nu") and not plane.to_scale
+    values = views(Swept({"x": (0, 1), "nu": (1, 9), "t": (0, 2)}), (0.0, 0.5, 1.0))
+    assert [view.labels for view in values] == [("t", "x")] * 3
+    assert [view.caption for view in values] == ["nu = 1", "nu = 5", "nu = 9"]
+    planes = views(Swept({"x": (0, 1), "y": (0, 1), "nu": (1, 9)}))
+    assert [view.labels for view in planes] == [("x", "y")] * 4 and planes[0].to_scale
+    moving = views(Swept({"t": (0, 3), "x": (0, 1), "y": (0, 1), "nu": (1, 9)}))
+    assert [view.caption for view in moving] == [f"t = {t}, nu = 5" for t in range(4)]
+
+
+def test_what_is_held_is_named_shortly():
+    (view,) = views(Box(dict.fromkeys("abcefg", (0, 1))))
+    assert view.caption == "c = ... = g = 0.5"
+    (view,) = views(Box({"x": (0, 1), "y": (0, 1), "z": (0, 1), "v": (0, 1), "w": (0, 4)}))
+    assert view.caption == "z = v = 0.5, w = 2"
+
+
 def test_pictures_are_the_right_way_up(tmp_path):
     box = Box({"x": (0, 1), "y": (0, 1)})
     corner = lambda x: ((x[:, 0] > 0.6) & (x[:, 1] > 0.6)).double()[:, None]  # noqa: E731
@@ -99,6 +127,26 @@ def test_what_lies_outside_is_neither_asked_for_nor_drawn(tmp_path):
 
     assert (middle(hole, radius) == 1).all()
     assert not (middle(hole.box, wave) == 1).all()  # the check sees a picture without a hole
+
+
+@pytest.mark.parametrize("domain", DOMAINS.values(), ids=DOMAINS.keys())
+def test_portraits_are_small_files_in_even_colours(domain, tmp_path):
+    path = portrait(domain, ["u", "v"], lambda x: torch.cat([wave(x), 3 * wave(x)], 1), tmp_path / "new" / "truth.png")
+    assert path.stat().st_size < 25_000
+    image = imread(path)[..., :3]
+    assert image.std() > 0.05
+    colours = np.unique(np.rint(255 * image[image.std(-1) > 0.1]), axis=0)
+    mapped = np.rint(255 * colormaps[SEQUENTIAL](np.linspace(0, 1, SHADES[0]))[:, :3])
+    shown = sum((colour == mapped).all(1).any() for colour in colours)
+    assert shown > 0.8 * SHADES[0] if domain.names != ("x",) else shown == 0
+
+
+def test_a_singularity_does_not_swallow_the_colours():
+    x = torch.linspace(-1, 1, 1001, dtype=torch.float64).numpy()
+    assert plots._range(x) == (-1, 1)
+    low, high = plots._range(np.where(abs(x - 0.5) < 1e-3, 1e10, x))
+    assert -1 <= low < -0.98 and 0.98 < high <= 1
+    assert plots._range(np.where(abs(x) < 1e-3, 1.0, 0.0)) == (0, 1)  # a peak is all there is
 
 
 @pytest.mark.parametrize(
