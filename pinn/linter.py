@@ -50,7 +50,9 @@ def _statements(problem: Problem) -> list[Equation]:
 
 
 def _count(problem: Problem) -> Iterator[str]:
-    """Of m orders along a coordinate, m conditions on its two faces."""
+    """Of m orders along a coordinate, m conditions on its two faces; observations may stand for them."""
+    if problem.observations:
+        return
     for field, name in itertools.product(problem.fields, problem.coordinate_names):
         order = max(_order(e.residual, field, name) for e in problem.stated.values())
         wanted = order if order > 1 or name == TIME else 0
@@ -98,6 +100,8 @@ def _corner_text(problem: Problem) -> str:
 
 def _trivial(problem: Problem) -> Iterator[str]:
     """Zero solves everything."""
+    if problem.observations:
+        return
     zero = {problem.scope.unknown(field): sympy.Integer(0) for field in problem.fields}
     try:
         left = [sympy.simplify(e.residual.subs(zero).doit()) for e in _statements(problem)]

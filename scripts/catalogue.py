@@ -93,7 +93,9 @@ def section(name: str) -> str:
     mapping = _mapping(name)
     given = {**(mapping.get("parameters") or {}), **(mapping.get("functions") or {})}
     lines = [*mapping["equations"].values(), "", *(f"{key} = {_flow(value)}" for key, value in given.items())]
-    where = {key: mapping[key] for key in ("coordinates", "coordinate_system", "domain", "observations") if key in mapping}
+    where = {
+        key: mapping[key] for key in ("coordinates", "coordinate_system", "domain", "observations") if key in mapping
+    }
     count = len(mapping.get("conditions") or {})
     known = "exact" in mapping or "reference" in mapping
     parts = [

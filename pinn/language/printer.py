@@ -14,7 +14,7 @@ from sympy.core.function import AppliedUndef
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
-from pinn.language.calculus import Array, Value
+from pinn.language.calculus import Value
 from pinn.language.errors import LanguageError
 from pinn.language.parser import LARGEST_POWER, LONGEST, At, Statement, parse
 from pinn.language.scope import ELEMENTARY, Integral, Opaque, Scope, coordinate, normal
@@ -31,7 +31,9 @@ def to_text(expression: sympy.Expr, scope: Scope) -> str:
     """
     text = _TextPrinter(scope).doprint(_fold_normal_derivatives(expression, scope))
     if len(text) > LONGEST:
-        raise LanguageError(f"the expression takes {len(text)} characters, a text of the language has {LONGEST} at most")
+        raise LanguageError(
+            f"the expression takes {len(text)} characters, a text of the language has {LONGEST} at most"
+        )
     return text
 
 
@@ -46,7 +48,9 @@ def equation_latex(statement: Statement, scope: Scope) -> str:
     left, right = to_latex(statement.left, scope), to_latex(statement.right, scope)
     if partner is not None:
         right = rf"\left. {right} \right|_{{{_place_latex(partner, scope)}}}"
-    return f"{left} = {right}" if place is None else rf"\left. {left} \right|_{{{_place_latex(place, scope)}}} = {right}"
+    return (
+        f"{left} = {right}" if place is None else rf"\left. {left} \right|_{{{_place_latex(place, scope)}}} = {right}"
+    )
 
 
 def _place_latex(place: At, scope: Scope) -> str:

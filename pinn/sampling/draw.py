@@ -19,6 +19,7 @@ from pinn.sampling.tensor import Gauss
 
 MOST = 2**12  # of a sequence's points, for one that is kept
 MOST_GAUSS = 4  # dimensions
+NODES = 100  # a dimension: enough for what a network can represent
 
 
 def points(
@@ -53,17 +54,20 @@ def points(
     crowded = centres(domain, crowd or {})
     drawn = {}
     for place, n in places.items():
-        rule = _suited(sampler, domain, place)
+        rule, n = _suited(sampler, domain, place, n)
         found = _draw(domain, place, n, rule, _mix(seed, step, place.name), crowded)
         drawn[place] = found.to(device, dtype)
     return drawn
 
 
-def _suited(sampler: Sampler, domain: Domain, place: Place) -> Sampler:
-    """Integrals over boxes of few dimensions take Gauss points; a whole boundary has no tensor grid."""
+def _suited(sampler: Sampler, domain: Domain, place: Place, n: int) -> tuple[Sampler, int]:
+    """Integrals over boxes of few dimensions take Gauss points, and not many; a whole boundary has no tensor grid."""
+    d = domain.dimension(place)
     if place.boundary:
-        return Sobol() if sampler.tensor else sampler
-    return Gauss() if place.integral and isinstance(domain, Box) and domain.dimension(place) <= MOST_GAUSS else sampler
+        return (Sobol() if sampler.tensor else sampler), n
+    if place.integral and isinstance(domain, Box) and d <= MOST_GAUSS:
+        return Gauss(), min(n, NODES**d)
+    return sampler, n
 
 
 def _draw(domain: Domain, place: Place, n: int, sampler: Sampler, seed: int, crowded: Mapping[int, float]) -> Points:

@@ -3,8 +3,10 @@
 On a whole boundary, whose faces are chosen by one of the coordinates, they are Sobol points.
 """
 
-import numpy as np
+from functools import cache
+
 import torch
+from scipy.special import roots_legendre
 from torch import Tensor
 
 from pinn.sampling.sampler import Sampler
@@ -29,14 +31,21 @@ class Gauss(Sampler):
     tensor = True
 
     def unit(self, n: int, d: int, seed: int) -> Tensor:  # noqa: D102
-        nodes, _ = np.polynomial.legendre.leggauss(along(n, d))
-        return product(torch.from_numpy((nodes + 1) / 2), d)
+        nodes, _ = legendre(along(n, d))
+        return product((nodes + 1) / 2, d)
 
     def weights(self, n: int, d: int) -> Tensor:
         """Their mean is 1, (k**d,)."""
         k = along(n, d)
-        _, weights = np.polynomial.legendre.leggauss(k)
-        return product(torch.from_numpy(weights * k / 2), d).prod(dim=1)
+        _, weights = legendre(k)
+        return product(weights * k / 2, d).prod(dim=1)
+
+
+@cache
+def legendre(k: int) -> tuple[Tensor, Tensor]:
+    """The k nodes of Gauss and Legendre in [-1, 1], and their weights."""
+    nodes, weights = roots_legendre(k)
+    return torch.from_numpy(nodes), torch.from_numpy(weights)
 
 
 def along(n: int, d: int) -> int:
