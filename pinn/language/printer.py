@@ -152,7 +152,8 @@ class _TextPrinter(StrPrinter):
         """`5*(a + b)*c` is read as `(5*a + 5*b)*c`: there the number stands last."""
         text = super()._print_Mul(expr)
         factor, rest = expr.as_coeff_Mul()
-        if factor == 1 or not any(part.is_Add for part in sympy.Mul.make_args(rest)) or self._means(text, expr):
+        sums = any(part.as_base_exp()[0].is_Add for part in sympy.Mul.make_args(rest))
+        if factor == 1 or not sums or self._means(text, expr):
             return text
         return f"-({self._print(rest)})" if factor == -1 else f"{self._print(rest)}*({self._print(factor)})"
 

@@ -7,7 +7,7 @@ import mpmath
 import pytest
 import sympy
 import torch
-from hypothesis import HealthCheck, assume, given, reject, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from pinn import Problem
@@ -81,10 +81,10 @@ def test_what_is_printed_is_read_as_the_same(text):
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong"), [(" - ", " + "), ("u_xx", "u_x"), ("1/3", "0.3333"), ("dn(", "2*dn("), ("y <", "x <")]
+    ("right", "wrong"), [(" - ", " + "), ("u_xx", "u_x"), ("u/3", "u/3.001"), ("dn(", "2*dn("), ("y <", "x <")]
 )
 def test_a_printer_that_errs_is_seen(right, wrong):
-    text = "u_xx - u/3 + dn(v) + where(min(x, u) < where(y < 1, u, v), 1, 2)"
+    text = "u_xx - u/3 + dn(v) + where(y < 1, u, v)"
     assert right in to_text(parse(text, SCOPE), SCOPE)
     comes_back(text)
     with pytest.raises(AssertionError):
@@ -106,14 +106,19 @@ MP = {**{name: getattr(mpmath, name) for name in SMOOTH}, "abs": abs, "sign": mp
 SIGNS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "**": operator.pow}
 
 
+def needs(condition):
+    if not condition:
+        reject()
+
+
 def tame(value):
-    """Of an example whose values stay moderate and real; others are left out."""
-    assume(isinstance(value, mpmath.mpf) and mpmath.isfinite(value) and abs(value) < LARGEST)
+    """A value that stays moderate and real; examples with others are left out."""
+    needs(isinstance(value, mpmath.mpf) and mpmath.isfinite(value) and abs(value) < LARGEST)
     return value
 
 
 def divided(a, b):
-    assume(b != 0)
+    needs(b != 0)
     return a / b
 
 
@@ -155,10 +160,10 @@ def agrees(text, value, point, derivative=None):
         exact = {n: mpmath.mpf(z) for n, z in point.items()}
         f = tame(value(exact))
         df = mpmath.diff(lambda x: value({**exact, "x": x}), exact["x"])
-        assume(abs(df) < LARGEST)
+        needs(abs(df) < LARGEST)
     tensors = [torch.tensor([z], dtype=torch.float64) for z in point.values()]
     found = [float(z) for z in torch_function(SCOPE.variables, [expression, slope])(*tensors)]
-    assume(all(math.isfinite(z) for z in found))
+    needs(all(math.isfinite(z) for z in found))
     assert found == pytest.approx([float(f), float(df)], rel=1e-7, abs=1e-7), text
 
 
@@ -215,6 +220,7 @@ def reads_or_refuses(read, *args):
         assert str(error)
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")  # Python's own, of texts such as 1if
 @settings(FIXED, max_examples=1200)
 @given(text=junk)
 def test_junk_gets_a_language_error(text):
@@ -245,12 +251,12 @@ def problems(draw):
     """A problem in which some part, at some depth, is replaced, left out or added."""
 
     def changed(part):
-        if isinstance(part, dict) and part and draw(st.integers(0, 3)):
-            key = draw(st.sampled_from(sorted(part)))
+        if isinstance(part, dict) and part and draw(st.integers(0, 5)):
+            key = draw(st.sampled_from(list(part)))
             return {**part, key: changed(part[key])}
         how = draw(st.sampled_from(["replace", "drop", "add"]))
-        if isinstance(part, dict) and how == "drop":
-            gone = draw(st.sampled_from(sorted(part)))
+        if isinstance(part, dict) and part and how == "drop":
+            gone = draw(st.sampled_from(list(part)))
             return {key: value for key, value in part.items() if key != gone}
         if isinstance(part, dict) and how == "add":
             return {**part, draw(scalars | st.text(max_size=5)): draw(values)}
@@ -269,6 +275,6 @@ def test_a_junk_problem_gets_a_language_error(mapping):
 
 
 def test_another_error_is_seen():
-    reads_or_refuses(Problem.from_mapping, PROBLEM)
+    assert Problem.from_mapping(PROBLEM).fields == ("u",)  # what is changed is right before
     with pytest.raises(KeyError):
         reads_or_refuses({}.__getitem__, "u")
