@@ -116,7 +116,9 @@ class Problem:
         self.parameters = {key: float(value) for key, value in read.known.items()}
         names, vectors = _fields(fields)
         self.fields = (*names, *self.coefficients)
-        box = Box(_intervals(coordinates, read.known) | read.ranges, tuple(read.ranges))
+        intervals = _intervals(coordinates, read.known)
+        with about("coordinates"):
+            box = Box(intervals | read.ranges, tuple(read.ranges))
         self.domain = read_domain(domain, box, read.known)
         self.coordinate_names = self.domain.names
         bare = Scope(

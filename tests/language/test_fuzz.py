@@ -238,7 +238,19 @@ PROBLEM = {
     "enforce": {"start": "hard", "ends": "soft"},
     "exact": {"u": "sin(x)*exp(-t)"},
 }
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from([*PROBLEM, "u", "x", "nu", *VALID])
+VECTORS = {
+    "coordinates": {"x": [0, 1], "y": [0, 1]},
+    "coordinate_system": "cartesian",
+    "domain": {"difference": ["box", {"disk": {"center": [0.5, 0.5], "radius": 0.25, "name": "hole"}}]},
+    "fields": [{"U": ["u", "v"]}, "p"],
+    "parameters": {"nu": {"range": [0.1, 1]}, "k": {"learn": 1, "truth": 2, "between": [0, 3]}, "a": {"field": 1}},
+    "equations": {"flow": "dot(U, grad(U)) + grad(p) = nu*a*lap(U)", "mass": "div(U) = 0", "other": "a = k"},
+    "conditions": {"walls": "U(boundary) = 0", "mean": "integral(p) = 0", "hole": "dn(p)(hole) = 1"},
+    "observations": {"seen": {"points": 20, "noise": 0.01, "of": ["u"], "seed": 1}},
+    "enforce": "soft",
+    "exact": {"u": "x", "v": "y", "p": "1", "a": "2"},
+}
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from([*VECTORS, "u", "x", "nu", *VALID])
 values = st.recursive(
     scalars | st.text(max_size=10) | mutations(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(scalars | st.text(max_size=5), inner, max_size=3),
@@ -254,6 +266,9 @@ def problems(draw):
         if isinstance(part, dict) and part and draw(st.integers(0, 5)):
             key = draw(st.sampled_from(list(part)))
             return {**part, key: changed(part[key])}
+        if isinstance(part, list) and part and draw(st.booleans()):
+            i = draw(st.integers(0, len(part) - 1))
+            return [*part[:i], changed(part[i]), *part[i + 1 :]]
         how = draw(st.sampled_from(["replace", "drop", "add"]))
         if isinstance(part, dict) and part and how == "drop":
             gone = draw(st.sampled_from(list(part)))
@@ -262,7 +277,7 @@ def problems(draw):
             return {**part, draw(scalars | st.text(max_size=5)): draw(values)}
         return draw(values)
 
-    mapping = PROBLEM
+    mapping = draw(st.sampled_from([PROBLEM, VECTORS]))
     for _ in range(draw(st.integers(1, 2))):
         mapping = changed(mapping)
     return mapping
@@ -275,6 +290,7 @@ def test_a_junk_problem_gets_a_language_error(mapping):
 
 
 def test_another_error_is_seen():
-    assert Problem.from_mapping(PROBLEM).fields == ("u",)  # what is changed is right before
+    for right in (PROBLEM, VECTORS):
+        assert Problem.from_mapping(right).equations
     with pytest.raises(KeyError):
         reads_or_refuses({}.__getitem__, "u")
