@@ -51,7 +51,7 @@ class Calculus:
 
     def _take(self, system: str) -> None:
         names = [x.name for x in self.space]
-        if system not in SYSTEMS:
+        if not isinstance(system, str) or system not in SYSTEMS:
             raise ValueError(f"coordinate_system: {system!r} is unknown; write cartesian, {', '.join(SYSTEMS)}")
         factors = SYSTEMS[system]
         if not set(names) <= set(factors) or "r" not in names or system == "spherical" and names == ["r", "phi"]:

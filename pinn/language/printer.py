@@ -156,13 +156,16 @@ class _TextPrinter(StrPrinter):
         """`5*(a + b)*c` is read as `(5*a + 5*b)*c`: there the number stands last."""
         text = super()._print_Mul(expr)
         factor, rest = expr.as_coeff_Mul()
-        if factor == 1 or not any(part.is_Add for part in sympy.Mul.make_args(rest)) or self._means(text, expr):
+        sums = any(part.as_base_exp()[0].is_Add for part in sympy.Mul.make_args(rest))
+        if factor == 1 or not sums or rest.is_Add or self._means(text, expr):
             return text
         return f"-({self._print(rest)})" if factor == -1 else f"{self._print(rest)}*({self._print(factor)})"
 
     def _print_Pow(self, expr: sympy.Pow, rational: bool = False) -> str:
         """Exponents above the parser's largest are products of smaller powers."""
         exponent = expr.exp
+        if expr.base.is_number and not expr.base.is_positive and not exponent.is_number:
+            raise self.refuse(expr)
         if exponent.is_number and abs(exponent) > LARGEST_POWER:
             if not exponent.is_Rational:
                 raise self.refuse(expr)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pinn.geometry import Domain, Place, Points
-from pinn.language import LanguageError, did_you_mean
+from pinn.language import LanguageError, constant, did_you_mean
 from pinn.problem.tables import columns, select
 
 KEYS = ("file", "values", "points", "of", "noise", "seed")
@@ -49,7 +49,9 @@ class Observations:
         if "file" in given and {"noise", "seed", "values"} & set(given):
             raise LanguageError("a file has its own values and noise: leave out noise, seed and values")
         self.name, self.domain, self.fields = name, domain, tuple(fields)
-        self.noise, self.seed = float(given.get("noise", 0.0)), int(given.get("seed", 0))
+        self.noise, self.seed = float(constant(given.get("noise", 0))), given.get("seed", 0)
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**63:
+            raise LanguageError(f"seed: {self.seed!r} is no seed; write a whole number such as 0")
         self.function: Callable[[Tensor], Any] | None = given.get("values")
         self._points: Points | None = None
         self.quantities = self._quantities(given.get("of", self.fields))
@@ -118,6 +120,8 @@ class Observations:
         self._points = Points(x, values={**named, self.data_name(WEIGHT): root})
 
     def _quantities(self, of: Any) -> tuple[str, ...]:
+        if not isinstance(of, str | Sequence):
+            raise LanguageError(f"of: {of!r} is no list of fields; write of: [{', '.join(self.fields)}]")
         chosen = (of,) if isinstance(of, str) else tuple(of)
         for quantity in chosen:
             if quantity not in self.fields:

@@ -105,6 +105,8 @@ class Problem:
     ):
         _check_shape(coordinates=coordinates, equations=equations, conditions=conditions, parameters=parameters)
         _check_shape(functions=functions, exact=exact, observations=observations)
+        if not coordinates:
+            raise LanguageError("coordinates: at least one is needed, such as {x: [0, 1]}")
         self.name, self.reference = name, reference
         self.definition: dict[str, Any] = {
             "coordinates": coordinates, "coordinate_system": coordinate_system, "domain": domain, "fields": fields,
@@ -116,7 +118,9 @@ class Problem:
         self.parameters = {key: float(value) for key, value in read.known.items()}
         names, vectors = _fields(fields)
         self.fields = (*names, *self.coefficients)
-        box = Box(_intervals(coordinates, read.known) | read.ranges, tuple(read.ranges))
+        intervals = _intervals(coordinates, read.known)
+        with about("coordinates"):
+            box = Box(intervals | read.ranges, tuple(read.ranges))
         self.domain = read_domain(domain, box, read.known)
         self.coordinate_names = self.domain.names
         bare = Scope(
@@ -176,6 +180,8 @@ class Problem:
         Raises:
             LanguageError: A key is unknown or missing, or a value is wrong.
         """
+        if not isinstance(mapping, Mapping):
+            raise LanguageError(f"{mapping!r} is no problem: it needs coordinates, fields and equations")
         allowed = [p for p in inspect.signature(cls).parameters if p != "name"]
         for key in mapping:
             if key not in allowed:
@@ -322,6 +328,9 @@ def _check_shape(**sections: Any) -> None:
     for name, section in sections.items():
         if section is not None and not isinstance(section, Mapping):
             raise LanguageError(f"{name}: {section!r} is no mapping; write {name}: {{name: value}}")
+        for key in section or ():
+            if not isinstance(key, str):
+                raise LanguageError(f"{name}: {key!r} is no name: write a letter, then letters and digits")
 
 
 def _fields(given: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
@@ -407,6 +416,8 @@ def _true(where: str, expression: sympy.Expr, learned: Mapping[str, Learned]) ->
 
 def _enforce(enforce: Any, bounds: Mapping[str, Equation], conditions: Mapping[str, str]) -> dict[str, str]:
     """`hard` or `soft` for each condition; those about integrals are always soft, and a vector's by its whole name."""
+    if not isinstance(enforce, str | Mapping):
+        raise LanguageError(f"enforce: {enforce!r} is unknown; write hard, soft, or one of them by condition")
     given = dict.fromkeys(conditions, enforce) if isinstance(enforce, str) else dict(enforce)
     for key, value in ({"": enforce} if isinstance(enforce, str) else given).items():
         if value not in (HARD, SOFT):

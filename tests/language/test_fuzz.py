@@ -7,7 +7,7 @@ import mpmath
 import pytest
 import sympy
 import torch
-from hypothesis import HealthCheck, assume, given, reject, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from pinn import Problem
@@ -57,34 +57,37 @@ def number(expression, point):
     fields = {SCOPE.unknown("u"): sympy.sin(1.1 * x + 0.7 * y - t) + 0.3, SCOPE.unknown("v"): sympy.cos(x * y + 2 * t)}
     others = {"k": 0.7, "normal_x": 0.6, "normal_y": 0.8}
     plain = expression.replace(Integral, lambda e: e).subs(fields).doit()
-    return complex(plain.subs({sympy.Symbol(n, real=True): z for n, z in {**point, **others}.items()}).evalf(15))
+    value = plain.subs({sympy.Symbol(n, real=True): z for n, z in {**point, **others}.items()}).evalf(15)
+    return complex(value) if value.is_finite else complex("nan")
 
 
 def comes_back(text, printed=to_text):
-    """The same expression, or (of choices in comparisons, which sympy writes in several ways) the same numbers."""
+    """The same expression, or where sympy writes one in several ways, as 2*(a + b) and 2*a + 2*b, the same numbers."""
     expression = parse(text, SCOPE)
     again = parse(printed(expression, SCOPE), SCOPE)
     if again != expression:
-        assert expression.has(sympy.ITE), (text, printed(expression, SCOPE))
         for point in POINTS:
-            assert number(again, point) == pytest.approx(number(expression, point), rel=1e-9)
+            wanted = number(expression, point)
+            assert number(again, point) == pytest.approx(wanted, rel=1e-9, nan_ok=True), printed(expression, SCOPE)
 
 
 @settings(FIXED, max_examples=800)
 @given(text=texts())
 def test_what_is_printed_is_read_as_the_same(text):
     try:
-        parse(text, SCOPE)
+        expression = parse(text, SCOPE)
     except LanguageError:
+        reject()
+    if any(power.base.is_zero for power in expression.atoms(sympy.Pow)):  # 0**u, which the parser refuses
         reject()
     comes_back(text)
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong"), [(" - ", " + "), ("u_xx", "u_x"), ("1/3", "0.3333"), ("dn(", "2*dn("), ("y <", "x <")]
+    ("right", "wrong"), [(" - ", " + "), ("u_xx", "u_x"), ("u/3", "u/3.001"), ("dn(", "2*dn("), ("y <", "x <")]
 )
 def test_a_printer_that_errs_is_seen(right, wrong):
-    text = "u_xx - u/3 + dn(v) + where(min(x, u) < where(y < 1, u, v), 1, 2)"
+    text = "u_xx - u/3 + dn(v) + where(y < 1, u, v)"
     assert right in to_text(parse(text, SCOPE), SCOPE)
     comes_back(text)
     with pytest.raises(AssertionError):
@@ -106,14 +109,19 @@ MP = {**{name: getattr(mpmath, name) for name in SMOOTH}, "abs": abs, "sign": mp
 SIGNS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "**": operator.pow}
 
 
+def needs(condition):
+    if not condition:
+        reject()
+
+
 def tame(value):
-    """Of an example whose values stay moderate and real; others are left out."""
-    assume(isinstance(value, mpmath.mpf) and mpmath.isfinite(value) and abs(value) < LARGEST)
+    """A value that stays moderate and real; examples with others are left out."""
+    needs(isinstance(value, mpmath.mpf) and mpmath.isfinite(value) and abs(value) < LARGEST)
     return value
 
 
 def divided(a, b):
-    assume(b != 0)
+    needs(b != 0)
     return a / b
 
 
@@ -155,10 +163,10 @@ def agrees(text, value, point, derivative=None):
         exact = {n: mpmath.mpf(z) for n, z in point.items()}
         f = tame(value(exact))
         df = mpmath.diff(lambda x: value({**exact, "x": x}), exact["x"])
-        assume(abs(df) < LARGEST)
+        needs(abs(df) < LARGEST)
     tensors = [torch.tensor([z], dtype=torch.float64) for z in point.values()]
     found = [float(z) for z in torch_function(SCOPE.variables, [expression, slope])(*tensors)]
-    assume(all(math.isfinite(z) for z in found))
+    needs(all(math.isfinite(z) for z in found))
     assert found == pytest.approx([float(f), float(df)], rel=1e-7, abs=1e-7), text
 
 
@@ -215,6 +223,7 @@ def reads_or_refuses(read, *args):
         assert str(error)
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")  # Python's own, of texts such as 1if
 @settings(FIXED, max_examples=1200)
 @given(text=junk)
 def test_junk_gets_a_language_error(text):
@@ -232,7 +241,19 @@ PROBLEM = {
     "enforce": {"start": "hard", "ends": "soft"},
     "exact": {"u": "sin(x)*exp(-t)"},
 }
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from([*PROBLEM, "u", "x", "nu", *VALID])
+VECTORS = {
+    "coordinates": {"x": [0, 1], "y": [0, 1]},
+    "coordinate_system": "cartesian",
+    "domain": {"difference": ["box", {"disk": {"center": [0.5, 0.5], "radius": 0.25, "name": "hole"}}]},
+    "fields": [{"U": ["u", "v"]}, "p"],
+    "parameters": {"nu": {"range": [0.1, 1]}, "k": {"learn": 1, "truth": 2, "between": [0, 3]}, "a": {"field": 1}},
+    "equations": {"flow": "dot(U, grad(U)) + grad(p) = nu*a*lap(U)", "mass": "div(U) = 0", "other": "a = k"},
+    "conditions": {"walls": "U(boundary) = 0", "mean": "integral(p) = 0", "hole": "dn(p)(hole) = 1"},
+    "observations": {"seen": {"points": 20, "noise": 0.01, "of": ["u"], "seed": 1}},
+    "enforce": "soft",
+    "exact": {"u": "x", "v": "y", "p": "1", "a": "2"},
+}
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from([*VECTORS, "u", "x", "nu", *VALID])
 values = st.recursive(
     scalars | st.text(max_size=10) | mutations(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(scalars | st.text(max_size=5), inner, max_size=3),
@@ -245,18 +266,21 @@ def problems(draw):
     """A problem in which some part, at some depth, is replaced, left out or added."""
 
     def changed(part):
-        if isinstance(part, dict) and part and draw(st.integers(0, 3)):
-            key = draw(st.sampled_from(sorted(part)))
+        if isinstance(part, dict) and part and draw(st.integers(0, 5)):
+            key = draw(st.sampled_from(list(part)))
             return {**part, key: changed(part[key])}
+        if isinstance(part, list) and part and draw(st.booleans()):
+            i = draw(st.integers(0, len(part) - 1))
+            return [*part[:i], changed(part[i]), *part[i + 1 :]]
         how = draw(st.sampled_from(["replace", "drop", "add"]))
-        if isinstance(part, dict) and how == "drop":
-            gone = draw(st.sampled_from(sorted(part)))
+        if isinstance(part, dict) and part and how == "drop":
+            gone = draw(st.sampled_from(list(part)))
             return {key: value for key, value in part.items() if key != gone}
         if isinstance(part, dict) and how == "add":
             return {**part, draw(scalars | st.text(max_size=5)): draw(values)}
         return draw(values)
 
-    mapping = PROBLEM
+    mapping = draw(st.sampled_from([PROBLEM, VECTORS]))
     for _ in range(draw(st.integers(1, 2))):
         mapping = changed(mapping)
     return mapping
@@ -269,6 +293,7 @@ def test_a_junk_problem_gets_a_language_error(mapping):
 
 
 def test_another_error_is_seen():
-    reads_or_refuses(Problem.from_mapping, PROBLEM)
+    for right in (PROBLEM, VECTORS):
+        assert Problem.from_mapping(right).equations
     with pytest.raises(KeyError):
         reads_or_refuses({}.__getitem__, "u")
