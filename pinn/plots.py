@@ -28,9 +28,11 @@ from pinn.geometry import Domain
 RESOLUTION = 101  # points along each axis of a picture
 TIMES = (0.0, 1 / 3, 2 / 3, 1.0)  # parts of the time interval at which a plane in space is shown
 FINE, SNAPSHOTS = 201, (0.0, 0.5, 1.0)  # the same for portraits
-OUTLIER = 5  # so many times the range of all but the last hundredth of values: a singularity, which the colours leave out
+OUTLIER = (
+    5  # so many times the range of all but the last hundredth of values: a singularity, which the colours leave out
+)
 SHADES = (28, 16, 16)  # of the colour map, of grey and of a line's colour in a portrait's file
-PORTRAIT = {"savefig.dpi": 84}  # a panel is about 360 pixels wide
+PORTRAIT: dict[Any, object] = {"savefig.dpi": 84}  # a panel is about 360 pixels wide
 DECADES = 4  # how far below the largest error the colours reach
 LABELS = {"loss": "loss", "error": "relative $L^2$ error"}
 SEQUENTIAL, DIVERGING, MAGNITUDE = "viridis", "RdBu_r", "magma"  # colour maps
