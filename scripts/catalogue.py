@@ -151,7 +151,7 @@ def _plain(text: str) -> str:
 def _order(problem: Problem) -> int:
     """The highest order of a derivative in the equations."""
     found = {a for equation in problem.stated.values() for a in equation.residual.atoms(sympy.Derivative)}
-    return max((a.derivative_count for a in found if isinstance(a, sympy.Derivative)), default=0)
+    return max((int(a.derivative_count) for a in found if isinstance(a, sympy.Derivative)), default=0)
 
 
 def main() -> None:
