@@ -32,7 +32,7 @@ OUTLIER = (
     5  # so many times the range of all but the last hundredth of values: a singularity, which the colours leave out
 )
 SHADES = (28, 16, 16)  # of the colour map, of grey and of a line's colour in a portrait's file
-PORTRAIT = {"savefig.dpi": 84}  # a panel is about 360 pixels wide
+PORTRAIT: dict[Any, object] = {"savefig.dpi": 84}  # a panel is about 360 pixels wide
 DECADES = 4  # how far below the largest error the colours reach
 LABELS = {"loss": "loss", "error": "relative $L^2$ error"}
 SEQUENTIAL, DIVERGING, MAGNITUDE = "viridis", "RdBu_r", "magma"  # colour maps

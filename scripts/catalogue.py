@@ -36,9 +36,9 @@ GROUPS = (
 HEAD = """\
 # The problems
 
-Written by `python scripts/catalogue.py`: {count} problems, each a YAML file in [configs/pde](../configs/pde). The pictures
-show the truth that a run is compared with: the exact solution or a reference, through the middle of what does not fit
-into a plane.
+Written by `python scripts/catalogue.py`: {count} problems, each a YAML file in [configs/pde](../configs/pde). The
+pictures show the truth that a run is compared with: the exact solution or a reference, through the middle of what does
+not fit into a plane.
 
 | | |
 | --- | --- |
@@ -48,6 +48,11 @@ into a plane.
 def names() -> list[str]:
     """Of all problems."""
     return sorted(path.stem for path in PROBLEMS.glob("*.yaml"))
+
+
+def load(name: str) -> Problem:
+    """One of them."""
+    return Problem.load(PROBLEMS / f"{name}.yaml")
 
 
 def draw(problem: Problem) -> Path | None:
@@ -73,7 +78,7 @@ def page() -> str:
 
 def group(name: str) -> str:
     """Under which heading a problem stands."""
-    problem, parameters = Problem.load(name), _mapping(name).get("parameters") or {}
+    problem, parameters = load(name), _mapping(name).get("parameters") or {}
     kinds = {key for value in parameters.values() if isinstance(value, Mapping) for key in value}
     if kinds & {"learn", "field"}:
         return "With something to be found"
@@ -145,8 +150,8 @@ def _plain(text: str) -> str:
 
 def _order(problem: Problem) -> int:
     """The highest order of a derivative in the equations."""
-    found = [a for equation in problem.stated.values() for a in equation.residual.atoms(sympy.Derivative)]
-    return max((sum(int(count) for _, count in derivative.variable_count) for derivative in found), default=0)
+    found = {a for equation in problem.stated.values() for a in equation.residual.atoms(sympy.Derivative)}
+    return max((int(a.derivative_count) for a in found if isinstance(a, sympy.Derivative)), default=0)
 
 
 def main() -> None:
@@ -154,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="problems to draw; all of them if none is named")
     for name in parser.parse_args().names or names():
-        drawn = draw(Problem.load(name))
+        drawn = draw(load(name))
         print(f"{name}: {drawn or 'no truth, no picture'}", flush=True)
     PAGE.write_text(page())
     print(PAGE)
