@@ -155,7 +155,7 @@ class Integral(sympy.Function):
     """The integral of an expression over the place where its condition holds: a number."""
 
     nargs = 1
-    is_number = False  # to sympy: it has no value before the place is known
+    is_number = False  # pyright: ignore[reportAssignmentType] - to sympy: it has no value before the place is known
 
     def _eval_derivative(self, s: sympy.Symbol) -> sympy.Expr:
         return sympy.Integer(0)
