@@ -192,7 +192,10 @@ def _unknown_key(key: str) -> str:
     parent, _, name = key.rpartition(".")
     if key in UNIONS:
         return f"{key}: what stands there has other keys. To put something else in its place: ~{key} '+{key}=VALUE'"
-    if choices := choices_with(parent, name):
+    choices = choices_with(parent, name)
+    if parent in Config.model_fields and choices and len(choices) == len(UNIONS[parent]):  # names of the user's own
+        return f"{key}: to add an entry to it, write +{key}.NAME=VALUE"
+    if choices:
         return f"{key}: the chosen {parent} has no key '{name}'. These have it: {', '.join(choices)}."
     if key in known:
         return f"{key}: the chosen {parent} does not have this key yet. To add it, write +{key}=VALUE"

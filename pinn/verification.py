@@ -10,14 +10,15 @@ from typing import Any
 from pinn.problem import Problem
 
 MANUFACTURED = "manufactured"
+WAVES = 3  # coordinates along which it oscillates
 SOURCE = "verify_"  # the names of the twin's sources begin so
 
 
 def twin(definition: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `pinn.Problem` for the twin of the problem with these arguments.
 
-    Every equation and condition gets a source of its own, `left = right + verify_k`; what is to be learned takes the
-    values that it begins with; the solution is smooth, positive, and different in each field.
+    Every equation and condition gets a source of its own, `left = right + verify_k`; numbers to be learned take the
+    values that they begin with; the solution is smooth, positive, and different in each field.
 
     Args:
         definition: As a YAML file holds it; what is wrong with it `Problem` will say.
@@ -35,18 +36,17 @@ def twin(definition: Mapping[str, Any]) -> dict[str, Any]:
             sources = [f"{SOURCE}{len(functions) + k}" for k in range(1 if whole else len(space))]
             functions |= dict.fromkeys(sources, MANUFACTURED)
             statements[section][name] = f"{text} + {sources[0] if whole else '(' + ', '.join(sources) + ')'}"
-    guesses = {**{name: value.guess for name, value in original.learned.items()}, **original.coefficients}
+    guesses = {name: value.guess for name, value in original.learned.items()}
     parameters = {name: guesses.get(name, value) for name, value in (definition.get("parameters") or {}).items()}
     kept = {key: value for key, value in definition.items() if key not in ("reference", "observations")}
     domain = original.domain
     intervals = dict(zip(domain.names, zip(domain.lower, domain.upper, strict=True), strict=True))
-    fields = [field for field in original.fields if field not in original.coefficients]
-    exact = {field: _solution(intervals, i) for i, field in enumerate(fields)}
+    exact = {field: _solution(intervals, i) for i, field in enumerate(original.fields)}
     return {**kept, **statements, "functions": functions, "parameters": parameters, "exact": exact}
 
 
 def _solution(coordinates: Mapping[str, tuple[float, float]], i: int) -> str:
-    """`3/2 + (s_1**2 + ...)/4 + cos(s_1 + a) cos(s_2 + b).../2` with every s in [-1, 1]."""
+    """`3/2 + (s_1**2 + ...)/4 + cos(s_1 + a) cos(s_2 + b) cos(s_3 + c)/2` with every s in [-1, 1]."""
     scaled = [f"(2*{x} - ({a}) - ({b}))/(({b}) - ({a}))" for x, (a, b) in coordinates.items()]
-    waves = [f"cos({s} + {(i + 1) * (k + 1)}/5)" for k, s in enumerate(scaled)]
+    waves = [f"cos({s} + {(i + 1) * (k + 1)}/5)" for k, s in enumerate(scaled[:WAVES])]
     return f"3/2 + ({' + '.join(f'({s})**2' for s in scaled)})/4 + {'*'.join(waves)}/2"

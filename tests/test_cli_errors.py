@@ -76,6 +76,7 @@ WRONG = {
         "pde=poisson +balancing.weights.poison=2",
         ["balancing.weights.poison", "Did you mean 'poisson'?"],
     ),
+    "new entry without plus": ("pde=poisson sampling.crowd={x:0}", ["write +sampling.crowd.NAME=VALUE"]),
     "new weight without plus": ("pde=poisson balancing.weights.poisson=2", ["+balancing.weights.poisson"]),
     "several errors": ("pde=poisson network.depth=0 +foo=1", ["2 things are wrong", "network.depth=0", "foo=1"]),
     "second order on two devices": (

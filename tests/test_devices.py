@@ -6,6 +6,7 @@ import torch
 from pinn import Problem, operators
 from pinn.networks import MLP, Scaled
 from pinn.problem import configs
+from pinn.references import observe
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
 
@@ -14,6 +15,7 @@ NAMES = sorted(path.stem for path in (configs() / "pde").glob("*.yaml"))
 
 def on_meta(name, engine):
     problem = Problem.load(name)
+    observe(problem)
     network = MLP(Scaled(problem.domain.lower, problem.domain.upper), len(problem.fields), width=5).double().to("meta")
     residuals = Residuals(problem, network, engine=engine).to("meta")
     kind = {"seed": 0, "step": 0, "dtype": torch.float64, "device": "meta"}

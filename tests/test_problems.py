@@ -27,7 +27,7 @@ class Exact(nn.Module):
         self.problem, self.perturbation = problem, nn.Parameter(torch.tensor(perturbation, dtype=torch.float64))
 
     def forward(self, x):
-        bump = torch.sin(3 * x.sum(dim=1, keepdim=True) + 1 + torch.arange(len(self.problem.fields)))
+        bump = torch.sin(3 * x.sum(dim=1, keepdim=True) + 1.1 + torch.arange(len(self.problem.fields)))
         return self.problem.exact_values(x) + self.perturbation * bump
 
 

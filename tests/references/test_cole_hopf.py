@@ -16,6 +16,7 @@ T, X = RANDOM.random(2000), RANDOM.uniform(-1, 1, 2000)
 def problem(names=("t", "x"), nu=0.01 / np.pi):
     bounds = {"t": (0, 1), "x": (-1, 1)}
     return SimpleNamespace(
+        learned={},
         coordinate_names=list(names),
         domain=Box({name: bounds[name] for name in names}),
         fields=["u"],

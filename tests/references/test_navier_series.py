@@ -75,6 +75,7 @@ def test_equation():
 
 def test_parameters_origin_and_dtype():
     problem = SimpleNamespace(
+        learned={},
         coordinate_names=["x", "y"],
         domain=Box({"x": (-1, 1), "y": (3, 5)}),
         fields=["w"],

@@ -15,6 +15,7 @@ def plate(**changes):
         "parameters": {"D": 1.0, "q": 1.0},
         "exact": None,
         "reference": "navier_series",
+        "learned": {},
     }
     return SimpleNamespace(**(given | changes))
 
