@@ -163,16 +163,12 @@ class _TextPrinter(StrPrinter):
         return f"-({self._print(rest)})" if factor == -1 else f"{self._print(rest)}*({self._print(factor)})"
 
     def _print_Pow(self, expr: sympy.Pow, rational: bool = False) -> str:
-        """Exponents above the parser's largest are products of smaller powers."""
+        """Above the parser's largest exponent as exp(a*log(b)), which sympy reads as b**a."""
         exponent = expr.exp
         if expr.base.is_number and not expr.base.is_positive and not exponent.is_number:
             raise self.refuse(expr)
         if exponent.is_number and abs(exponent) > LARGEST_POWER:
-            if not exponent.is_Rational:
-                raise self.refuse(expr)
-            step = LARGEST_POWER if exponent > 0 else -LARGEST_POWER
-            factors = [expr.base**step] * int(exponent / step) + [expr.base ** (exponent - step * int(exponent / step))]
-            return f"({self.stringify(factors, '*', 50)})"
+            return f"exp(({self._print(exponent)})*log({self._print(expr.base)}))"
         return super()._print_Pow(expr, rational)
 
     # -- choices ------------------------------------------------------------------------------------------------------
