@@ -4,8 +4,7 @@ Both extend sympy's own printers: only what the language writes in its own way s
 """
 
 # sympy's own annotations are too narrow
-# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
-# pyright: reportGeneralTypeIssues=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false, reportGeneralTypeIssues=false
 
 from decimal import Decimal
 from typing import Any
@@ -32,9 +31,7 @@ def to_text(expression: sympy.Expr, scope: Scope) -> str:
     """
     text = _TextPrinter(scope).doprint(_fold_normal_derivatives(expression, scope))
     if len(text) > LONGEST:
-        raise LanguageError(
-            f"the expression takes {len(text)} characters, a text of the language has {LONGEST} at most"
-        )
+        raise LanguageError(f"the text of this expression has {len(text)} characters: {LONGEST} at most")
     return text
 
 
