@@ -46,9 +46,9 @@ def equation_latex(statement: Statement, scope: Scope) -> str:
     left, right = to_latex(statement.left, scope), to_latex(statement.right, scope)
     if partner is not None:
         right = rf"\left. {right} \right|_{{{_place_latex(partner, scope)}}}"
-    return (
-        f"{left} = {right}" if place is None else rf"\left. {left} \right|_{{{_place_latex(place, scope)}}} = {right}"
-    )
+    if place is not None:
+        left = rf"\left. {left} \right|_{{{_place_latex(place, scope)}}}"
+    return f"{left} = {right}"
 
 
 def _place_latex(place: At, scope: Scope) -> str:
