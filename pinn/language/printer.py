@@ -4,7 +4,8 @@ Both extend sympy's own printers: only what the language writes in its own way s
 """
 
 # sympy's own annotations are too narrow
-# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false, reportGeneralTypeIssues=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
+# pyright: reportGeneralTypeIssues=false
 
 from decimal import Decimal
 from typing import Any
