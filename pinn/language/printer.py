@@ -32,9 +32,7 @@ def to_text(expression: sympy.Expr, scope: Scope) -> str:
     """
     text = _TextPrinter(scope).doprint(_fold_normal_derivatives(expression, scope))
     if len(text) > LONGEST:
-        raise LanguageError(
-            f"the expression takes {len(text)} characters, a text of the language has {LONGEST} at most"
-        )
+        raise LanguageError(f"the text of this expression has {len(text)} characters: {LONGEST} at most")
     return text
 
 
@@ -49,9 +47,9 @@ def equation_latex(statement: Statement, scope: Scope) -> str:
     left, right = to_latex(statement.left, scope), to_latex(statement.right, scope)
     if partner is not None:
         right = rf"\left. {right} \right|_{{{_place_latex(partner, scope)}}}"
-    return (
-        f"{left} = {right}" if place is None else rf"\left. {left} \right|_{{{_place_latex(place, scope)}}} = {right}"
-    )
+    if place is not None:
+        left = rf"\left. {left} \right|_{{{_place_latex(place, scope)}}}"
+    return f"{left} = {right}"
 
 
 def _place_latex(place: At, scope: Scope) -> str:
@@ -163,16 +161,12 @@ class _TextPrinter(StrPrinter):
         return f"-({self._print(rest)})" if factor == -1 else f"{self._print(rest)}*({self._print(factor)})"
 
     def _print_Pow(self, expr: sympy.Pow, rational: bool = False) -> str:
-        """Exponents above the parser's largest are products of smaller powers."""
+        """Above the parser's largest exponent as exp(a*log(b)), which sympy reads as b**a."""
         exponent = expr.exp
         if expr.base.is_number and not expr.base.is_positive and not exponent.is_number:
             raise self.refuse(expr)
         if exponent.is_number and abs(exponent) > LARGEST_POWER:
-            if not exponent.is_Rational:
-                raise self.refuse(expr)
-            step = LARGEST_POWER if exponent > 0 else -LARGEST_POWER
-            factors = [expr.base**step] * int(exponent / step) + [expr.base ** (exponent - step * int(exponent / step))]
-            return f"({self.stringify(factors, '*', 50)})"
+            return f"exp(({self._print(exponent)})*log({self._print(expr.base)}))"
         return super()._print_Pow(expr, rational)
 
     # -- choices ------------------------------------------------------------------------------------------------------

@@ -132,3 +132,20 @@ def test_choices_run_on_any_device():
         torch.empty(5, device="meta")
     )
     assert value.device.type == "meta"
+
+
+def test_choices_in_comparisons_and_signs_take_tensors():
+    x, y = torch.linspace(-2, 2, 9, dtype=torch.float64), torch.full((9,), 0.3, dtype=torch.float64)
+    texts = ["min(min(x, y), -1)", "where(max(x, y) < 1, 1, 2)", "sign(x)", "d(abs(x - 0.1)*y, x)"]
+    found = torch_function(PLANE.variables, [parse(text, PLANE) for text in texts])(x, y)
+    assert found[0].equal(x.minimum(y).clamp(max=-1))
+    assert found[1].equal(torch.where(x.maximum(y) < 1, 1.0, 2.0).double())
+    assert found[2].equal(x.sign())
+    assert torch.allclose(found[3], (x - 0.1).sign() * y)
+
+
+def test_fields_are_real_under_abs_and_sign():
+    assert parse("d(abs(u), x) - sign(u)*u_x", PLANE) == 0
+    assert parse("d(abs(u_x), x) - sign(u_x)*u_xx", PLANE) == 0
+    assert parse("d(abs(exp(u)), x) - exp(u)*u_x", PLANE) == 0
+    assert parse("d(sign(u), x)", PLANE) == 0

@@ -52,12 +52,15 @@ POINTS = [{"t": 0.31, "x": 0.47, "y": 0.83}, {"t": 0.9, "x": 0.2, "y": -0.6}, {"
 
 
 def number(expression, point):
-    """Of an expression whose fields are two smooth functions, to 15 digits."""
+    """Of an expression whose fields are two smooth functions, to 15 digits; not a number where it has none."""
     t, x, y = SCOPE.variables
     fields = {SCOPE.unknown("u"): sympy.sin(1.1 * x + 0.7 * y - t) + 0.3, SCOPE.unknown("v"): sympy.cos(x * y + 2 * t)}
     others = {"k": 0.7, "normal_x": 0.6, "normal_y": 0.8}
     plain = expression.replace(Integral, lambda e: e).subs(fields).doit()
-    value = plain.subs({sympy.Symbol(n, real=True): z for n, z in {**point, **others}.items()}).evalf(15)
+    try:
+        value = plain.subs({sympy.Symbol(n, real=True): z for n, z in {**point, **others}.items()}).evalf(15)
+    except TypeError:  # complex numbers are compared: there is no value
+        return complex("nan")
     return complex(value) if value.is_finite else complex("nan")
 
 
@@ -120,9 +123,14 @@ def tame(value):
     return value
 
 
+def beside_zero(value):
+    """Of the argument of a kink or a jump: rounding decides on which side zero lies."""
+    needs(abs(tame(value)) > 1e-6)
+    return value
+
+
 def divided(a, b):
-    needs(b != 0)
-    return a / b
+    return a / beside_zero(b)
 
 
 def trees():
@@ -133,15 +141,16 @@ def trees():
 
     def grow(inner):
         def one(name, a):
-            return f"{name}({a[0]})", lambda p: tame(MP[name](tame(a[1](p))))
+            inside = beside_zero if name in KINKED else tame
+            return f"{name}({a[0]})", lambda p: tame(MP[name](inside(a[1](p))))
 
         def two(sign, a, b):
             f = divided if sign == "/" else SIGNS[sign]
             return f"({a[0]}){sign}({b[0]})", lambda p: tame(f(tame(a[1](p)), tame(b[1](p))))
 
         def choice(a, b):
-            first = f"where({a[0]} < {b[0]}, {a[0]}, x*({b[0]}))"
-            return first, lambda p: a[1](p) if tame(a[1](p)) < tame(b[1](p)) else p["x"] * b[1](p)
+            text = f"where({a[0]} < {b[0]}, {a[0]}, x*({b[0]}))"
+            return text, lambda p: a[1](p) if beside_zero(a[1](p) - tame(b[1](p))) < 0 else p["x"] * b[1](p)
 
         return (
             st.builds(one, st.sampled_from([*SMOOTH, *KINKED]), inner)
