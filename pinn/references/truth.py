@@ -13,6 +13,7 @@ from pinn.references.cavity import cavity
 from pinn.references.cole_hopf import cole_hopf
 from pinn.references.family import family
 from pinn.references.finite_elements import finite_elements
+from pinn.references.flow import flow
 from pinn.references.navier_series import navier_series
 from pinn.references.ode import ode
 from pinn.references.plates import clamped_plate, orthotropic_plate
@@ -26,6 +27,7 @@ REFERENCES: dict[str, Callable[..., Callable[[Tensor], Tensor]]] = {
     "clamped_plate": clamped_plate,
     "cole_hopf": cole_hopf,
     "finite_elements": finite_elements,
+    "flow": flow,
     "navier_series": navier_series,
     "ode": ode,
     "orthotropic_plate": orthotropic_plate,
