@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pinn.language import LanguageError, Scope, about, has_field, parameter, parse
 from pinn.problem.equation import Equation, partner_name
+from pinn.problem.parameters import Learned
 from pinn.problem.tables import table
 
 MANUFACTURED = "manufactured"
@@ -91,3 +92,33 @@ def _solution(equation: Equation, exact: Mapping[str, sympy.Expr], scope: Scope)
     for name, expression in exact.items() if there else ():
         solution[sympy.Function(partner_name(name))(*scope.variables)] = expression.subs(there)
     return solution
+
+
+def read_exact(
+    exact: Mapping[str, str] | None, scope: Scope, learned: Mapping[str, Learned]
+) -> dict[str, sympy.Expr] | None:
+    """The expressions, with the truth of what is to be learned put in."""
+    if exact is None:
+        return None
+    if set(exact) != set(scope.fields):
+        raise LanguageError(
+            f"exact: has {', '.join(exact)}, but the fields are {', '.join(scope.fields)}; give each once"
+        )
+    result = {}
+    known = replace(scope, fields=(), vectors={}, symbols=tuple(learned))
+    for name in scope.fields:
+        with about(f"exact.{name}"):
+            result[name] = parse(str(exact[name]), known)
+        result[name] = with_truths(f"exact.{name}", result[name], learned)
+    return result
+
+
+def with_truths(where: str, expression: sympy.Expr, learned: Mapping[str, Learned]) -> sympy.Expr:
+    """With the true values of what is to be learned put in."""
+    for name, value in learned.items():
+        if parameter(name) not in expression.free_symbols:
+            continue
+        if value.truth is None:
+            raise LanguageError(f"{where}: {name} is to be learned; say what it is, {{learn: guess, truth: value}}")
+        expression = expression.subs(parameter(name), sympy.Rational(repr(value.truth)))
+    return expression

@@ -7,7 +7,6 @@ Shape letters: N points, D coordinates, F fields.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
 
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,21 +29,18 @@ from pinn.language import (
     Statement,
     about,
     did_you_mean,
-    has_field,
-    normal,
     opaque,
     parameter,
-    parse,
     parse_equation,
     torch_function,
 )
-from pinn.problem.equation import Equation, partner_name
-from pinn.problem.functions import manufacture, read_functions
+from pinn.problem.conditions import HARD, at_partner, enforced, integrand, needs_field, paired
+from pinn.problem.declarations import check_sections, read_fields, read_intervals
+from pinn.problem.equation import Equation
+from pinn.problem.functions import manufacture, read_exact, read_functions, with_truths
 from pinn.problem.observations import WEIGHT, Observations
-from pinn.problem.parameters import Learned, interval, read_parameters
+from pinn.problem.parameters import read_parameters
 
-HARD, SOFT = "hard", "soft"
-MOST_COORDINATES = 1000
 Number = str | int | float
 
 
@@ -103,8 +99,8 @@ class Problem:
         reference: str | Mapping[str, Mapping[str, Any]] | None = None,
         name: str = "problem",
     ):
-        _check_shape(coordinates=coordinates, equations=equations, conditions=conditions, parameters=parameters)
-        _check_shape(functions=functions, exact=exact, observations=observations)
+        check_sections(coordinates=coordinates, equations=equations, conditions=conditions, parameters=parameters)
+        check_sections(functions=functions, exact=exact, observations=observations)
         if not coordinates:
             raise LanguageError("coordinates: at least one is needed, such as {x: [0, 1]}")
         self.name, self.reference = name, reference
@@ -116,9 +112,9 @@ class Problem:
         read = read_parameters(parameters or {})
         self.learned, self.coefficients = read.learned, read.coefficients
         self.parameters = {key: float(value) for key, value in read.known.items()}
-        names, vectors = _fields(fields)
+        names, vectors = read_fields(fields)
         self.fields = (*names, *self.coefficients)
-        intervals = _intervals(coordinates, read.known)
+        intervals = read_intervals(coordinates, read.known)
         with about("coordinates"):
             box = Box(intervals | read.ranges, tuple(read.ranges))
         self.domain = read_domain(domain, box, read.known)
@@ -133,7 +129,7 @@ class Problem:
             bare, constants={**read.known, **given.expressions}, symbols=(*self.learned, *given.sources),
             opaque=tuple(given.values),
         )  # fmt: skip
-        self.exact = _exact(exact, self.scope, self.learned)
+        self.exact = read_exact(exact, self.scope, self.learned)
         if not equations:
             raise LanguageError("equations: at least one is needed, such as {poisson: lap(u) = 1}")
         interior = self._statements("equations", equations, self._interior)
@@ -142,14 +138,14 @@ class Problem:
             if key in interior:
                 raise LanguageError(f"conditions: the name {key!r} is taken by an equation")
         replaced = {
-            source: _true(f"functions.{source}", value, self.learned)
+            source: with_truths(f"functions.{source}", value, self.learned)
             for source, value in manufacture(given.sources, {**interior, **bounds}, self.exact, self.scope).items()
         }
         stated, bounds = (
             {key: replace(e, residual=e.residual.subs(replaced)) for key, e in statements.items()}
             for statements in (interior, bounds)
         )
-        built, self.hard = self._build_in(bounds, _enforce(enforce, bounds, conditions or {}))
+        built, self.hard = self._build_in(bounds, enforced(enforce, bounds, conditions or {}))
         soft = {key: equation for key, equation in bounds.items() if key not in built}
         self.built_in = {key: bounds[key].text for key in built}
         self.stated, self.conditions = stated, bounds
@@ -219,11 +215,15 @@ class Problem:
             with about(f"{section}.{name}"):
                 whole = parse_equation(text, self.scope)
                 for suffix, statement in whole.components([x.name for x in self.scope.space]).items():
-                    _needs_field(statement, text)
+                    needs_field(statement, text)
                     equation = read(f"{name}{suffix}", statement, text)
                     if equation.name in result:
                         raise LanguageError(f"the name {equation.name!r} is taken by another equation")
-                    result[equation.name] = replace(equation, residual=self._of_values(equation.residual))
+                    result[equation.name] = replace(
+                        equation,
+                        text=f"{text} ({suffix.lstrip('_')} component)" if suffix else text,
+                        residual=self._of_values(equation.residual),
+                    )
         return result
 
     def _interior(self, key: str, statement: Statement, text: str) -> Equation:
@@ -239,11 +239,11 @@ class Problem:
             raise LanguageError("a condition says where it holds: u(x=0) = ..., u(boundary) = ...", text)
         place = self.domain.interior if statement.place is None else self._place(statement.place, text)
         if statement.partner is not None:
-            place = _paired(place, self._place(statement.partner, text), text)
-            return Equation(key, text, statement.left - _at_partner(statement.right, self.scope, text), place)
+            place = paired(place, self._place(statement.partner, text), text)
+            return Equation(key, text, statement.left - at_partner(statement.right, self.scope, text), place)
         if integral:
             place = replace(place, integral=True)
-            return Equation(key, text, _integrand(statement.residual, self.domain.measure(place), text), place)
+            return Equation(key, text, integrand(statement.residual, self.domain.measure(place), text), place)
         return Equation(key, text, statement.residual, place)
 
     def _of_values(self, residual: sympy.Expr) -> sympy.Expr:
@@ -291,21 +291,6 @@ class Problem:
         return built, ansatz
 
 
-def _paired(place: Place, partner: Place, text: str) -> Place:
-    """The first face, whose points know their partners on the second."""
-    if not place.fixed or [i for i, _ in place.fixed] != [i for i, _ in partner.fixed]:
-        raise LanguageError("a condition between two places takes two faces of one coordinate: u(x=0) = u(x=1)", text)
-    return replace(place, name=f"{place.name}~{partner.name}", partner=partner.fixed)
-
-
-def _at_partner(expression: sympy.Expr, scope: Scope, text: str) -> sympy.Expr:
-    """The expression in the fields at the partners of the points."""
-    if {normal(name) for name in scope.coordinates} & expression.free_symbols:
-        raise LanguageError("outward normals of two faces differ: write u_x(x=0) = u_x(x=1) for dn(u)", text)
-    moved = {scope.unknown(field): sympy.Function(partner_name(field))(*scope.variables) for field in scope.fields}
-    return expression.subs(moved).doit()
-
-
 def configs() -> Path:
     """The folder of the configurations: beside the package in a checkout, inside it in a wheel."""
     package = Path(__file__).resolve().parents[1]
@@ -322,117 +307,3 @@ def _or_soft(key: str, text: str) -> Iterator[None]:
             f"{quoted}cannot be built into the network: {error.reason}; "
             f"write enforce: {{{key}: soft}} to make it a loss"
         ) from None
-
-
-def _check_shape(**sections: Any) -> None:
-    for name, section in sections.items():
-        if section is not None and not isinstance(section, Mapping):
-            raise LanguageError(f"{name}: {section!r} is no mapping; write {name}: {{name: value}}")
-        for key in section or ():
-            if not isinstance(key, str):
-                raise LanguageError(f"{name}: {key!r} is no name: write a letter, then letters and digits")
-
-
-def _fields(given: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """The names of all fields, and the vectors among them by their components."""
-    entries = [given] if isinstance(given, Mapping) else given
-    if isinstance(entries, str) or not isinstance(entries, Sequence) or not entries:
-        raise LanguageError(f"fields: {given!r} is no list of names; write fields: [u], or [{{U: [u, v]}}, p]")
-    names: list[str] = []
-    vectors: dict[str, tuple[str, ...]] = {}
-    for entry in entries:
-        for vector, components in entry.items() if isinstance(entry, Mapping) else ():
-            if isinstance(components, str) or not isinstance(components, Sequence):
-                raise LanguageError(
-                    f"fields: the components of {vector} are {components!r}; write {{{vector}: [u, v]}}"
-                )
-            vectors[vector] = tuple(components)
-        names += [entry] if not isinstance(entry, Mapping) else [c for parts in entry.values() for c in parts]
-    return tuple(names), vectors
-
-
-def _intervals(given: Mapping[str, Any], constants: Mapping[str, sympy.Expr]) -> dict[str, tuple[float, float]]:
-    """By name; `x1..x100` stands for that many coordinates."""
-    result = {}
-    for name, ends in given.items():
-        with about(f"coordinates.{name}"):
-            for single in _numbered(str(name)):
-                result[single] = interval(ends, constants)
-    return result
-
-
-def _numbered(name: str) -> list[str]:
-    found = re.fullmatch(r"([A-Za-z_]+)(\d+)\.\.([A-Za-z_]+)(\d+)", name)
-    if found is None:
-        return [name]
-    first, low, last, high = found.groups()
-    if first != last or not int(low) < int(high) <= MOST_COORDINATES:
-        raise LanguageError(f"{name!r} is no row of names; write one such as x1..x10, up to {MOST_COORDINATES}")
-    return [f"{first}{number}" for number in range(int(low), int(high) + 1)]
-
-
-def _integrand(residual: sympy.Expr, measure: float, text: str) -> sympy.Expr:
-    """What has the mean zero where `residual`, a sum of integrals and numbers, is zero."""
-    integrals = sorted(residual.atoms(Integral), key=sympy.default_sort_key)
-    plain = {integral: sympy.Dummy(real=True) for integral in integrals}
-    rest = residual.xreplace(plain)
-    factors = {integral: rest.diff(symbol) for integral, symbol in plain.items()}
-    outside = rest.subs(dict.fromkeys(plain.values(), 0))
-    if has_field(rest) or any(f.free_symbols & set(plain.values()) for f in factors.values()):
-        raise LanguageError("integrals stand in a sum, each times a number, beside nothing but numbers", text)
-    size = sympy.Rational(repr(measure))
-    return sympy.Add(*[factor * size * integral.args[0] for integral, factor in factors.items()]) + outside
-
-
-def _exact(
-    exact: Mapping[str, str] | None, scope: Scope, learned: Mapping[str, Learned]
-) -> dict[str, sympy.Expr] | None:
-    """The expressions, with the truth of what is to be learned put in."""
-    if exact is None:
-        return None
-    if set(exact) != set(scope.fields):
-        raise LanguageError(
-            f"exact: has {', '.join(exact)}, but the fields are {', '.join(scope.fields)}; give each once"
-        )
-    result = {}
-    known = replace(scope, fields=(), vectors={}, symbols=tuple(learned))
-    for field in scope.fields:
-        with about(f"exact.{field}"):
-            result[field] = parse(str(exact[field]), known)
-        result[field] = _true(f"exact.{field}", result[field], learned)
-    return result
-
-
-def _true(where: str, expression: sympy.Expr, learned: Mapping[str, Learned]) -> sympy.Expr:
-    """With the true values of what is to be learned put in."""
-    for name, value in learned.items():
-        if parameter(name) not in expression.free_symbols:
-            continue
-        if value.truth is None:
-            raise LanguageError(f"{where}: {name} is to be learned; say what it is, {{learn: guess, truth: value}}")
-        expression = expression.subs(parameter(name), sympy.Rational(repr(value.truth)))
-    return expression
-
-
-def _enforce(enforce: Any, bounds: Mapping[str, Equation], conditions: Mapping[str, str]) -> dict[str, str]:
-    """`hard` or `soft` for each condition; those about integrals are always soft, and a vector's by its whole name."""
-    if not isinstance(enforce, str | Mapping):
-        raise LanguageError(f"enforce: {enforce!r} is unknown; write hard, soft, or one of them by condition")
-    given = dict.fromkeys(conditions, enforce) if isinstance(enforce, str) else dict(enforce)
-    for key, value in ({"": enforce} if isinstance(enforce, str) else given).items():
-        if value not in (HARD, SOFT):
-            raise LanguageError(
-                f"enforce: {value!r} is unknown{did_you_mean(str(value), (HARD, SOFT))}; write hard or soft"
-            )
-        if key and key not in conditions and key not in bounds:
-            raise LanguageError(f"enforce: no condition is called {key!r}{did_you_mean(key, bounds)}")
-    chosen = {}
-    for key, bound in bounds.items():
-        whole = next((name for name in conditions if key == name), key.rpartition("_")[0])
-        chosen[key] = SOFT if bound.place.integral else given.get(key, given.get(whole, HARD))
-    return chosen
-
-
-def _needs_field(statement: Statement, text: str) -> None:
-    if not has_field(statement.left if statement.partner else statement.residual):
-        raise LanguageError("no field occurs in it, so there is nothing to solve for", text)

@@ -78,8 +78,8 @@ def flow_problem(problem: Problem) -> Flow:
     wanted = every - {side for side, both in outflow.items() if len(both) == 2}
     if set(given[0]) != wanted or set(given[1]) != wanted or (corner is None) == (wanted == every):
         raise ValueError(
-            "reference flow needs u and v on every side and disk, or at one side nu*u_x - p = 0 and v_x = 0 instead, and "
-            "the pressure at a corner where there is no such side"
+            "reference flow needs u and v on every side and disk, or at one side nu*u_x - p = 0 and v_x = 0 instead, "
+            "and the pressure at a corner where there is no such side"
         )
     box = problem.domain
     return Flow(viscosity, inertia, problem.scope.variables, box.lower, box.upper, disks, given, corner)

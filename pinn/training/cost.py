@@ -24,7 +24,8 @@ def print_plan(console: Console, problem: Problem, config: Config, residuals: Re
     """Print operators, channels, memory and the expected time, from a few steps of each phase on a copy."""
     for place, plan in residuals.plans.items():
         operators = [_short(operator.text(plan.coordinates)) for operator in plan.operators.values()]
-        console.print(f"  {place.name}: {plan.channels} channels for {', '.join(operators)}")
+        count = "1 channel" if plan.channels == 1 else f"{plan.channels} channels"
+        console.print(f"  {place.name}: {count} for {', '.join(operators)}")
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=True)
     for title in ("phase", "steps", "a step", "plain steps", "points/s", "time"):
         table.add_column(title, justify="left" if title == "phase" else "right")

@@ -1,0 +1,69 @@
+"""Conditions: at a place, between two places, about integrals; built into the network, or losses."""
+
+# sympy's own annotations are too narrow
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import sympy
+
+from pinn.geometry import Place
+from pinn.language import Integral, LanguageError, Scope, Statement, did_you_mean, has_field, normal
+from pinn.problem.equation import Equation, partner_name
+
+HARD, SOFT = "hard", "soft"
+
+
+def paired(place: Place, partner: Place, text: str) -> Place:
+    """The first face, whose points know their partners on the second."""
+    if not place.fixed or [i for i, _ in place.fixed] != [i for i, _ in partner.fixed]:
+        raise LanguageError("a condition between two places takes two faces of one coordinate: u(x=0) = u(x=1)", text)
+    return replace(place, name=f"{place.name}~{partner.name}", partner=partner.fixed)
+
+
+def at_partner(expression: sympy.Expr, scope: Scope, text: str) -> sympy.Expr:
+    """The expression in the fields at the partners of the points."""
+    if {normal(name) for name in scope.coordinates} & expression.free_symbols:
+        raise LanguageError("outward normals of two faces differ: write u_x(x=0) = u_x(x=1) for dn(u)", text)
+    moved = {scope.unknown(field): sympy.Function(partner_name(field))(*scope.variables) for field in scope.fields}
+    return expression.subs(moved).doit()
+
+
+def integrand(residual: sympy.Expr, measure: float, text: str) -> sympy.Expr:
+    """What has the mean zero where `residual`, a sum of integrals and numbers, is zero."""
+    integrals = sorted(residual.atoms(Integral), key=sympy.default_sort_key)
+    plain = {integral: sympy.Dummy(real=True) for integral in integrals}
+    rest = residual.xreplace(plain)
+    factors = {integral: rest.diff(symbol) for integral, symbol in plain.items()}
+    outside = rest.subs(dict.fromkeys(plain.values(), 0))
+    if has_field(rest) or any(f.free_symbols & set(plain.values()) for f in factors.values()):
+        raise LanguageError("integrals stand in a sum, each times a number, beside nothing but numbers", text)
+    size = sympy.Rational(repr(measure))
+    return sympy.Add(*[factor * size * integral.args[0] for integral, factor in factors.items()]) + outside
+
+
+def needs_field(statement: Statement, text: str) -> None:
+    """Refuse an equation in which no field occurs."""
+    if not has_field(statement.left if statement.partner else statement.residual):
+        raise LanguageError("no field occurs in it, so there is nothing to solve for", text)
+
+
+def enforced(enforce: Any, bounds: Mapping[str, Equation], conditions: Mapping[str, str]) -> dict[str, str]:
+    """`hard` or `soft` for each condition; those about integrals are always soft, and a vector's by its whole name."""
+    if not isinstance(enforce, str | Mapping):
+        raise LanguageError(f"enforce: {enforce!r} is unknown; write hard, soft, or one of them by condition")
+    given = dict.fromkeys(conditions, enforce) if isinstance(enforce, str) else dict(enforce)
+    for key, value in ({"": enforce} if isinstance(enforce, str) else given).items():
+        if value not in (HARD, SOFT):
+            raise LanguageError(
+                f"enforce: {value!r} is unknown{did_you_mean(str(value), (HARD, SOFT))}; write hard or soft"
+            )
+        if key and key not in conditions and key not in bounds:
+            raise LanguageError(f"enforce: no condition is called {key!r}{did_you_mean(key, bounds)}")
+    chosen = {}
+    for key, bound in bounds.items():
+        whole = next((name for name in conditions if key == name), key.rpartition("_")[0])
+        chosen[key] = SOFT if bound.place.integral else given.get(key, given.get(whole, HARD))
+    return chosen
