@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,16 +49,32 @@ Any key of the YAML files in {configs} can be set:
   pde=poisson seed=0,1,2 -m               one run after another
   pde=mine --config-dir=mine              a problem of your own, in mine/pde/mine.yaml
   pde=poisson --cfg job                   show the configuration, do not run
-"""
+{others}"""
 
 
-def main() -> None:
-    """The console command `pinn`, and `scripts/train.py`."""
-    if sys.argv[1:2] == ["train"]:
-        del sys.argv[1]
-    if len(sys.argv) == 1 or {"-h", "--help", "help"} & set(sys.argv[1:]):
+def main(command: str | None = None) -> None:
+    """The console command `pinn`, whose first word names one of `COMMANDS`; without such a word it trains.
+
+    Args:
+        command: The name, where it is not typed: that of the script.
+    """
+    first = sys.argv[1] if len(sys.argv) > 1 else ""
+    try:
+        if command is None and (first in COMMANDS or re.fullmatch(r"[a-z]+", first) and first != "help"):
+            command = sys.argv.pop(1)
+        if command not in (None, *COMMANDS):
+            raise ConfigError(f"{command}: no such command. {did_you_mean(command, COMMANDS)}")
+        status = COMMANDS[command or "train"](sys.argv[1:])
+    except USER_ERRORS as error:
+        status = _complain(error)
+    sys.exit(status)
+
+
+def _train(arguments: list[str]) -> int:
+    """Train a network on a problem: pde=NAME."""
+    if not arguments or {"-h", "--help", "help"} & set(arguments):
         print(_help(), end="")
-        return
+        return 0
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing, so that all errors look alike
     statuses: list[int] = []
 
@@ -67,12 +84,15 @@ def main() -> None:
         except USER_ERRORS as error:  # the other runs of a sweep go on
             statuses.append(_complain(error))
 
+    _check_dashes(arguments)
     try:
-        _check_dashes(sys.argv[1:])
-        hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")(job)()
+        hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")(job)()  # reads sys.argv
     except USER_ERRORS as error:
         statuses.append(_complain(error))
-    sys.exit(max(statuses, default=0))
+    return max(statuses, default=0)
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {"train": _train}  # what stands below `def` is the help's line
 
 
 def solve(problem: Problem, *overrides: str, run_dir: str | Path | None = None, **groups: Any) -> Solution:
@@ -214,7 +234,9 @@ def _help() -> str:
     for group in (name for name in defaults if not name.startswith("override")):
         choices = [f"{name}*" if name == defaults[group] else name for name in _options(group)]
         rows.append(f"  {group:<12} {' '.join(choices)}")
-    return HELP.format(command=command, groups="\n".join(rows), configs=CONFIGS if here.startswith("..") else here)
+    others = "".join(f"\n  pinn {name:<10} {function.__doc__}" for name, function in COMMANDS.items() if name != "train")
+    others = f"\nOther commands, each with --help:{others}\n" if others else ""
+    return HELP.format(command=command, others=others, groups="\n".join(rows), configs=CONFIGS if here.startswith("..") else here)
 
 
 def _options(group: str) -> list[str]:

@@ -3,4 +3,4 @@
 from pinn.app import main
 
 if __name__ == "__main__":
-    main()
+    main("train")

@@ -199,3 +199,8 @@ def test_a_run_can_be_loaded_again(network, command):
     assert again.problem.name == "own"
     with pytest.raises(ConfigError, match="no run is here"):
         pinn.load("nowhere")
+
+
+def test_a_word_that_is_no_command(command, capsys):
+    assert command("trian", "pde=poisson") == 2
+    assert capsys.readouterr().err == "error: trian: no such command. Did you mean 'train'?\n"
