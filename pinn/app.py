@@ -234,9 +234,13 @@ def _help() -> str:
     for group in (name for name in defaults if not name.startswith("override")):
         choices = [f"{name}*" if name == defaults[group] else name for name in _options(group)]
         rows.append(f"  {group:<12} {' '.join(choices)}")
-    others = "".join(f"\n  pinn {name:<10} {function.__doc__}" for name, function in COMMANDS.items() if name != "train")
-    others = f"\nOther commands, each with --help:{others}\n" if others else ""
-    return HELP.format(command=command, others=others, groups="\n".join(rows), configs=CONFIGS if here.startswith("..") else here)
+    others = [f"  pinn {name:<10} {function.__doc__}" for name, function in COMMANDS.items() if name != "train"]
+    return HELP.format(
+        command=command,
+        groups="\n".join(rows),
+        configs=CONFIGS if here.startswith("..") else here,
+        others="\n".join(["\nOther commands, each with --help:", *others, ""]) if others else "",
+    )
 
 
 def _options(group: str) -> list[str]:
