@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pinn"
 ROWS = [
     {"language"},
-    {"operators", "geometry", "optimizers", "metrics", "messages"},
+    {"operators", "geometry", "optimizers", "metrics", "messages", "files"},
     {"networks", "ansatz"},
     {"problem"},
     {"residuals", "linter", "verification"},

@@ -12,6 +12,7 @@ import yaml
 from pydantic import ByteSize
 from torch import nn
 
+from pinn.files import CHECKPOINT, CONFIG, RESULT
 from pinn.geometry import Place
 from pinn.linter import CHECKS
 from pinn.messages import did_you_mean
@@ -23,7 +24,6 @@ from pinn.residuals import Residuals
 from pinn.sampling import Sobol, centres, points
 from pinn.schema import Config, ConfigError, Fourier, Periodic, check
 from pinn.solution import Solution
-from pinn.training.files import CHECKPOINT, CONFIG, RESULT
 
 CHECKED = 4  # points of each place on which the engines are compared
 JACOBIANS = 4  # so many matrices of its size are in memory while it is decomposed

@@ -1,25 +1,13 @@
-"""The run's directory, and files that are either whole or not there."""
+"""The run's directory."""
 
 from __future__ import annotations
 
-import os
 import time
 from itertools import count
 from pathlib import Path
 
+from pinn.files import CHECKPOINT, HISTORY, RESULT
 from pinn.schema import Config, ConfigError
-
-CHECKPOINT = "last.ckpt"
-CONFIG = "config.yaml"
-HISTORY = "metrics.csv"
-RESULT = "result.json"
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file in one piece: a reader sees the old one or the new one, never half of it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
 
 
 def new_directory(config: Config, problem: str, job: int | None = None) -> Path:

@@ -14,8 +14,8 @@ from urllib.parse import urlparse
 from lightning.pytorch.loggers import Logger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
+from pinn.files import read_history, write
 from pinn.schema import Wandb
-from pinn.training.files import write
 
 
 class History(Logger):
@@ -42,26 +42,19 @@ class History(Logger):
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Append a row."""
         row = {"step": step, **metrics}
-        if not self._columns:
+        if not set(row) <= set(self._columns):
             self._begin(row)
         with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, self._columns, extrasaction="ignore").writerow(row)
+            csv.DictWriter(file, self._columns).writerow(row)
 
     def _begin(self, row: dict[str, Any]) -> None:
+        """Write what came before this row anew, with its columns as well."""
         earlier = [old for old in read_history(self.path) if old["step"] < row["step"]]
-        self._columns = list(row)
+        self._columns = list(dict.fromkeys(name for known in (*earlier, row) for name in known))
         with self.path.open("w", newline="") as file:
             writer = csv.DictWriter(file, self._columns, extrasaction="ignore")
             writer.writeheader()
             writer.writerows({**old, "step": int(old["step"])} for old in earlier)
-
-
-def read_history(path: Path) -> list[dict[str, float]]:
-    """The rows of metrics.csv; none if there is no such file."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
 
 
 def wandb_logger(settings: Wandb, config: dict[str, Any], directory: Path) -> WandbLogger:

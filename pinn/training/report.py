@@ -15,13 +15,13 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from pinn.files import HISTORY, RESULT, read_history, write
 from pinn.linter import findings
 from pinn.problem import Problem
 from pinn.references import truth
 from pinn.residuals import Residuals
 from pinn.schema import Config
 from pinn.solution import Solution
-from pinn.training.files import HISTORY, RESULT, write
 
 if TYPE_CHECKING:
     from pinn.training.module import PINN
@@ -135,7 +135,6 @@ def finish(
 
 def _pictures(solution: Solution, directory: Path) -> list[Path]:
     from pinn import plots
-    from pinn.training.loggers import read_history
 
     problem = solution.problem
     files = plots.pictures(

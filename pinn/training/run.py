@@ -15,13 +15,13 @@ import torch
 import yaml
 from rich.console import Console
 
+from pinn.files import CHECKPOINT, CONFIG, HISTORY, write
 from pinn.problem import Problem
 from pinn.references import truth
 from pinn.residuals import Residuals
 from pinn.schema import Config, ConfigError, Wandb
 from pinn.solution import Solution, held_out
 from pinn.training import report
-from pinn.training.files import CHECKPOINT, CONFIG, HISTORY, write
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer

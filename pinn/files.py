@@ -1,0 +1,28 @@
+"""The files of a run's directory: their names, how they are written, and how they are read."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+CHECKPOINT = "last.ckpt"
+CONFIG = "config.yaml"
+HISTORY = "metrics.csv"
+RESULT = "result.json"
+REPORT = "report.html"
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file in one piece: a reader sees the old one or the new one, never half of it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, path)
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """The rows of metrics.csv; none if there is no such file. What was not measured in a row is not in it."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
