@@ -8,17 +8,16 @@ from pydantic import (
     BaseModel,
     ByteSize,
     ConfigDict,
-    Discriminator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    Tag,
     ValidationError,
 )
 
 from pinn.messages import Model, Unions, explain, keys
+from pinn.phases import PHASES, Optimizer, Phase, Phases
 
 
 class ConfigError(ValueError):
@@ -197,69 +196,6 @@ class Balancing(_Strict):
     weights: dict[str, PositiveFloat]
 
 
-class Adam(_Strict):
-    """A phase of `torch.optim.Adam`."""
-
-    name: Literal["adam"]
-    steps: PositiveInt
-    lr: PositiveFloat
-
-
-class LBFGS(_Strict):
-    """A phase of `torch.optim.LBFGS`."""
-
-    name: Literal["lbfgs"]
-    steps: PositiveInt
-    max_iter: PositiveInt
-    history_size: PositiveInt
-
-
-class GaussNewton(_Strict):
-    """A phase of `pinn.optimizers.GaussNewton`."""
-
-    name: Literal["gauss_newton"]
-    steps: PositiveInt
-    radius: PositiveFloat = 1.0
-    target: Annotated[float, Field(gt=0, lt=1)] = 0.075
-
-
-class LeastSquares(_Strict):
-    """A phase of `pinn.optimizers.LeastSquares`."""
-
-    name: Literal["least_squares"]
-    steps: PositiveInt
-
-
-def _tag(data: Any) -> str | None:
-    if isinstance(data, dict):
-        return data.get("name", "phases" if "phases" in data else None)
-    return getattr(data, "name", "phases") if isinstance(data, BaseModel) else None
-
-
-_Adam = Annotated[Adam, Tag("adam")]
-_LBFGS = Annotated[LBFGS, Tag("lbfgs")]
-_GaussNewton = Annotated[GaussNewton, Tag("gauss_newton")]
-_LeastSquares = Annotated[LeastSquares, Tag("least_squares")]
-Phase = Annotated[_Adam | _LBFGS | _GaussNewton | _LeastSquares, Discriminator(_tag)]
-
-
-def _some(phases: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not phases:
-        raise ValueError("should have at least one phase")
-    return phases
-
-
-class Phases(_Strict):
-    """Group `optimizer`, when several optimizers take turns."""
-
-    phases: Annotated[tuple[Phase, ...], AfterValidator(_some)]
-
-
-Optimizer = Annotated[
-    _Adam | _LBFGS | _GaussNewton | _LeastSquares | Annotated[Phases, Tag("phases")], Discriminator(_tag)
-]
-
-
 def _devices(devices: Any) -> Any:
     if devices != "auto" and (type(devices) is not int or devices < 1):
         raise ValueError("should be a positive integer or auto")
@@ -297,20 +233,17 @@ Logger = Annotated[CSV | Wandb, Field(discriminator="name")]
 
 
 def _choices(union: Any) -> dict[str, Model]:
-    """The models of a union by their names; that of several optimizers has none."""
-    models = [getattr(member, "__origin__", member) for member in get_args(get_args(union)[0])]
-    named = {
-        m: get_args(m.model_fields["name"].annotation) if "name" in m.model_fields else ("phases",) for m in models
-    }
-    return {name: model for model, names in named.items() for name in names}
+    """The models of a union by their names."""
+    models = get_args(get_args(union)[0])
+    return {name: model for model in models for name in get_args(model.model_fields["name"].annotation)}
 
 
 UNIONS: Unions = {
     "network": _choices(Network),
     "network.features": _choices(Features),
     "sampling": _choices(Sampling),
-    "optimizer": _choices(Optimizer),
-    "optimizer.phases": _choices(Phase),
+    "optimizer": {**PHASES, "phases": Phases},
+    "optimizer.phases": PHASES,
     "logger": _choices(Logger),
 }
 
@@ -337,7 +270,7 @@ class Config(_Strict):
     resume: bool = False
 
     @property
-    def phases(self) -> tuple[Adam | LBFGS | GaussNewton | LeastSquares, ...]:
+    def phases(self) -> tuple[Phase, ...]:
         """The optimizers, in turn."""
         return self.optimizer.phases if isinstance(self.optimizer, Phases) else (self.optimizer,)
 
@@ -355,7 +288,7 @@ def check(composed: Mapping[str, Any]) -> Config:
             raise ConfigError("derivatives.compile=true: nested derivatives do not compile; take derivatives=jet.")
         if isinstance(config.sampling, (RAD, RARD, R3)):
             _check_adaptive(config.sampling)
-        alone = [phase.name for phase in config.phases if phase.name != "adam"]
+        alone = [phase.name for phase in config.phases if not phase.method.first_order]
         if config.several_devices and alone:
             raise ConfigError(
                 f"trainer.devices={config.trainer.devices}: {alone[0]} runs on one device; adam on several."

@@ -18,7 +18,14 @@ WRONG = {
     "misspelt key": ("pde=poisson network.widht=3", ["network.widht", "Did you mean 'network.width'?"]),
     "misspelt key, added": ("pde=poisson +network.widht=3", ["network.widht=3", "Did you mean 'width'?"]),
     "misspelt key of the problem": ("pde=poisson +pde.feilds=[u]", ["pde.feilds", "Did you mean 'fields'?"]),
-    "another optimizer's key": ("pde=poisson optimizer.lr=1", ["optimizer.lr", "These have it: adam."]),
+    "another optimizer's key": (
+        "pde=poisson optimizer.history_size=1",
+        ["optimizer.history_size", "These have it: lbfgs."],
+    ),
+    "number out of an optimizer's range": (
+        "pde=poisson optimizer=adam optimizer.lr=-1",
+        ["optimizer.lr=-1: must be positive"],
+    ),
     "key with dashes": ("--pde=poisson", ["--pde=poisson", "no dashes"]),
     "unquoted brackets": ("pde=poisson pde.exact.u=sin(x)**2", ["pde.exact.u=sin(x)**2", "quotes"]),
     "negative width": ("pde=poisson network.width=-3", ["network.width=-3", "greater than 0"]),

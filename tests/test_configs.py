@@ -10,12 +10,14 @@ from omegaconf import OmegaConf
 
 from pinn.app import CONFIGS
 from pinn.networks import ACTIVATIONS, FEATURES, NETWORKS
-from pinn.optimizers import GaussNewton
+from pinn.optimizers import OPTIMIZERS
+from pinn.optimizers.ranges import arguments
+from pinn.phases import PHASES, Phase
 from pinn.problem import Problem
 from pinn.sampling import ADAPTIVE, SAMPLERS
 from pinn.schema import PDE, UNIONS, Activation, check
 from pinn.training.build import build
-from pinn.training.module import OPTIMIZERS, PINN
+from pinn.training.module import PINN
 
 GROUPS = {
     folder.name: sorted(file.stem for file in folder.glob("*.yaml")) for folder in CONFIGS.iterdir() if folder.is_dir()
@@ -70,17 +72,13 @@ def test_files_are_short_and_say_what_they_are(file):
 def test_the_schema_knows_what_the_code_knows():
     arguments = [name for name in inspect.signature(Problem).parameters if name != "name"]
     assert sorted(PDE.model_fields) == sorted(arguments)
-    named = {
-        yaml.safe_load((CONFIGS / "optimizer" / f"{name}.yaml").read_text()).get("name") for name in GROUPS["optimizer"]
-    }
-    assert named - {None} == set(OPTIMIZERS)
     assert set(GROUPS["sampling"]) == set(UNIONS["sampling"]) == {*SAMPLERS, *ADAPTIVE}
     assert get_args(Activation) == tuple(ACTIVATIONS)
     assert tuple(UNIONS["network"]) == tuple(NETWORKS) and set(GROUPS["network"]) == set(NETWORKS)
     assert tuple(UNIONS["network.features"]) == tuple(FEATURES)
 
 
-DEFAULTS = {"optimizer/gauss_newton": GaussNewton} | {f"network/{name}": code for name, code in NETWORKS.items()}
+DEFAULTS = {f"network/{name}": code for name, code in NETWORKS.items()}
 
 
 @pytest.mark.parametrize("file", DEFAULTS)
@@ -89,6 +87,15 @@ def test_defaults_in_yaml_are_those_in_python(file):
     assert {key: value for key, value in typed.items() if key not in ("name", "steps", "features")} == defaults(
         DEFAULTS[file]
     )
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_phase_has_the_arguments_of_its_optimizer_and_the_yaml_has_their_defaults(name):
+    typed = yaml.safe_load((CONFIGS / "optimizer" / f"{name}.yaml").read_text())
+    fields = PHASES[name].model_fields.keys() - Phase.model_fields.keys()
+    assert typed.keys() == {"name", "steps", *fields}
+    assert arguments(OPTIMIZERS[name].make).keys() <= fields
+    assert PHASES[name].model_validate(typed) == PHASES[name](name=name, steps=typed["steps"])
 
 
 @pytest.mark.parametrize("name", FEATURES)

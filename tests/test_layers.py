@@ -13,7 +13,7 @@ ROWS = [
     {"operators", "geometry", "optimizers", "metrics", "messages", "files"},
     {"networks", "ansatz"},
     {"problem"},
-    {"residuals", "linter", "verification"},
+    {"residuals", "linter", "verification", "phases"},
     {"sampling", "balancing", "references", "plots"},
     {"solution", "schema"},
     {"training"},

@@ -1,14 +1,63 @@
-"""Optimizers for least-squares losses; Adam and L-BFGS are torch's own.
+"""Optimizers: one file a method, each a `torch.optim.Optimizer`.
 
-`GaussNewton` and `LeastSquares` need more than a loss: their closure returns an object `system` with
+A new one is its file, a row of the table below and a YAML in `configs/optimizer`. The keys of the YAML are the
+arguments of the class, checked by their annotations (`pinn.optimizers.ranges`); the tests run every row.
+
+A closure is of one of two kinds. `gradient`: it returns the loss and leaves gradients in ``.grad``, as everywhere in
+torch. `system`: it returns an object for least squares (`pinn.optimizers.system`),
 
 * ``system.residual()`` -> r (M,), at the parameters' present values, and
 * ``system.linearise()`` -> r (M,), J (M, P), with columns in the order of the parameters given to the optimizer.
 
-The loss is r·r.
+The loss is r·r. A method whose attribute ``converged`` is true has nothing left to do.
 """
 
-from pinn.optimizers.gauss_newton import GaussNewton
-from pinn.optimizers.least_squares import LeastSquares
+from __future__ import annotations
 
-__all__ = ["GaussNewton", "LeastSquares"]
+from dataclasses import dataclass
+from typing import Literal
+
+from torch.optim import Optimizer
+
+from pinn.optimizers.adam import Adam
+from pinn.optimizers.adamw import AdamW
+from pinn.optimizers.gauss_newton import GaussNewton
+from pinn.optimizers.lbfgs import LBFGS
+from pinn.optimizers.least_squares import LeastSquares
+from pinn.optimizers.ranges import arguments
+
+__all__ = ["LBFGS", "OPTIMIZERS", "Adam", "AdamW", "GaussNewton", "LeastSquares", "Method"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """How an optimizer is used.
+
+    Attributes:
+        make: Its class.
+        closure: What its `step` takes.
+        trains: All parameters, or those of the output layer.
+    """
+
+    make: type[Optimizer]
+    closure: Literal["gradient", "system"]
+    trains: Literal["all", "output"] = "all"
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether it has a learning rate: then its steps are short, and a schedule may change it."""
+        return "lr" in arguments(self.make)
+
+    @property
+    def first_order(self) -> bool:
+        """Whether a step is one gradient, and asks for nothing more."""
+        return self.scheduled and self.closure == "gradient"
+
+
+OPTIMIZERS: dict[str, Method] = {
+    "adam": Method(Adam, "gradient"),
+    "adamw": Method(AdamW, "gradient"),
+    "lbfgs": Method(LBFGS, "gradient"),
+    "gauss_newton": Method(GaussNewton, "system"),
+    "least_squares": Method(LeastSquares, "system", trains="output"),
+}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinn.optimizers.ranges import Inside, Positive, check
 from pinn.optimizers.system import System, finite_linearisation, loss_at, read, singular_values, write
 
 WINDOW = (9.0, 5.0, 3.0, 1.7, 1.0, 0.6, 0.3, 0.1, 0.03)
@@ -54,11 +55,8 @@ class GaussNewton(torch.optim.Optimizer):
         target: the least ratio of the true to the predicted reduction.
     """
 
-    def __init__(self, params, radius: float = 1.0, target: float = 0.075):
-        if not radius > 0:
-            raise ValueError(f"radius must be positive, not {radius}")
-        if not 0 < target < 1:
-            raise ValueError(f"target must lie between 0 and 1, not {target}")
+    def __init__(self, params, radius: Positive = 1.0, target: Inside = 0.075):
+        check(GaussNewton, radius=radius, target=target)
         super().__init__(params, {"target": target})
         if len(self.param_groups) != 1:
             raise ValueError("GaussNewton has one radius for all its parameters: give it one group")

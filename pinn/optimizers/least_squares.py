@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
+from pinn.optimizers.ranges import Range, check
 from pinn.optimizers.system import System, finite_linearisation, loss_at, read, singular_values, write
 
 HALVINGS = 10
+Rcond = Annotated[float | None, Range("lie in [0, 1)", lambda x: x is None or 0 <= x < 1)]
 WORTHWHILE = 0.01  # part of the loss: a step that gains less is the last
 
 
@@ -33,9 +36,8 @@ class LeastSquares(torch.optim.Optimizer):
             ``max(M, P)``.
     """
 
-    def __init__(self, params, rcond: float | None = None):
-        if rcond is not None and not 0 <= rcond < 1:
-            raise ValueError(f"rcond must lie in [0, 1), not {rcond}")
+    def __init__(self, params, rcond: Rcond = None):
+        check(LeastSquares, rcond=rcond)
         super().__init__(params, {"rcond": rcond})
         if len(self.param_groups) != 1:
             raise ValueError("LeastSquares solves for all its parameters at once: give it one group")

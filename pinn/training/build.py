@@ -18,6 +18,7 @@ from pinn.linter import CHECKS
 from pinn.messages import did_you_mean
 from pinn.networks import FEATURES, NETWORKS, Features, Scaled, SideBySide
 from pinn.operators import Estimator
+from pinn.phases import Phase
 from pinn.problem import Problem
 from pinn.references import observe
 from pinn.residuals import Residuals
@@ -96,6 +97,12 @@ def output_layer(residuals: Residuals) -> nn.Linear:
     return layer
 
 
+def trained(residuals: Residuals, phase: Phase) -> list[nn.Parameter]:
+    """The parameters that a phase changes: all, or those of the output layer."""
+    part = output_layer(residuals) if phase.method.trains == "output" else residuals
+    return list(part.parameters())
+
+
 def _check_memory(config: Config, residuals: Residuals) -> None:
     """The Jacobian of a second-order optimizer is dense: it fits the budget, or the run says so before it begins."""
     if config.memory_budget is None:
@@ -105,10 +112,9 @@ def _check_memory(config: Config, residuals: Residuals) -> None:
         for place, n in counts(config, residuals).items()
     )
     for phase in config.phases:
-        if phase.name not in ("gauss_newton", "least_squares"):
+        if phase.method.closure != "system":
             continue
-        trained = output_layer(residuals) if phase.name == "least_squares" else residuals
-        columns = sum(p.numel() for p in trained.parameters())
+        columns = sum(p.numel() for p in trained(residuals, phase))
         size = ByteSize(JACOBIANS * rows * columns * residuals.bytes_a_number)
         if size > config.memory_budget:
             raise ConfigError(

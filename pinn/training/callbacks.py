@@ -87,9 +87,8 @@ class Bar(Callback):
         self.progress.start()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: PINN, *args: Any) -> None:  # noqa: D102
-        phases = pl_module.config.phases
-        phase = phases[min(pl_module.phase, len(phases) - 1)]
-        done = phase.steps if pl_module.finished else pl_module.phase_step
+        phase = pl_module.turns.present
+        done = phase.steps if pl_module.finished else pl_module.turns.step
         measured = _measured(pl_module)
         self.progress.update(self._task, description=phase.name, completed=done, total=phase.steps, measured=measured)
         if not self.console.is_terminal and time.monotonic() - self._line > BETWEEN_LINES:

@@ -10,9 +10,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from pinn.phases import Phase
 from pinn.problem import Problem
 from pinn.residuals import Residuals
-from pinn.schema import Config, Phase
+from pinn.schema import Config
 from pinn.training.module import PINN
 
 TRIED = 3  # steps of each phase, of which the last counts
@@ -40,8 +41,8 @@ def print_plan(console: Console, problem: Problem, config: Config, residuals: Re
             phase.name, f"{steps}", _time(seconds), f"{seconds / plain:.1f}", f"{count / seconds:.0f}",
             _time(steps * seconds),
         )  # fmt: skip
-        first_order = phase.name in ("adam", "lbfgs")
-        if first_order and config.derivatives.compile == "auto" and module.worth_compiling(steps):
+        compiled = phase.method.closure == "gradient" and config.derivatives.compile == "auto"
+        if compiled and module.worth_compiling(steps):
             console.print(f"  {phase.name} will be compiled, and then be faster than this")
     console.print(table)
     console.print(f"{_time(total)} if no phase ends earlier, {peak:.0f} MB")

@@ -5,69 +5,32 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from functools import partial
 from itertools import repeat
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
-from torch.nn import Parameter
-from torch.optim import LBFGS, Adam, Optimizer
+from torch.optim import Optimizer
 
 from pinn import metrics
 from pinn.geometry import Place, Points
-from pinn.optimizers import GaussNewton, LeastSquares
 from pinn.problem import Problem
 from pinn.residuals import Residuals
-from pinn.sampling import ADAPTIVE, SAMPLERS, Uniform, points
-from pinn.schema import R3, RAD, RARD, AdaptiveSampling, Config
-from pinn.training.build import counts, output_layer
+from pinn.schema import Config
+from pinn.training.build import output_layer, trained
+from pinn.training.collocation import Collocation
 from pinn.training.memory import peak_bytes
 from pinn.training.noise import NoiseFloor
-
-OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    "adam": Adam,
-    "lbfgs": lambda parameters, **options: LBFGS(parameters, line_search_fn="strong_wolfe", **options),
-    "gauss_newton": GaussNewton,
-    "least_squares": LeastSquares,
-}
-
+from pinn.training.system import System
+from pinn.training.turns import Turns
 
 COMPILATION = 3.0  # seconds a channel, roughly: see warm_up_seconds in experiments/operators/results.csv
 SAVED = 0.25  # part of an eager step, at least
 NOISY = 4.0  # a loss so many times that of rounding has come to its end
 log = logging.getLogger("pinn")
-
-
-@dataclass(frozen=True)
-class System:
-    """What Gauss-Newton and least squares see: the residual vector at fixed points, and its Jacobian."""
-
-    residuals: Residuals
-    points: Mapping[Place, Points]
-    weights: Mapping[str, float]
-    parameters: list[Tensor]  # those that the optimizer has
-    autocast: Callable[[], AbstractContextManager[Any]]
-
-    def residual(self) -> Tensor:
-        """Residuals scaled so that their sum of squares is the loss, (M,)."""
-        with torch.no_grad(), self.autocast():
-            return self.residuals.vector(self.points, self.weights).to(self.dtype)
-
-    def linearise(self) -> tuple[Tensor, Tensor]:
-        """The residuals, (M,), and their Jacobian, (M, P)."""
-        with self.autocast():
-            r, jacobian = self.residuals.linearise(self.points, self.weights, self.parameters)
-        return r.to(self.dtype), jacobian.to(self.dtype)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """That of the parameters: autocast hands back bfloat16."""
-        return next(self.residuals.parameters()).dtype
 
 
 class PINN(LightningModule):
@@ -85,12 +48,10 @@ class PINN(LightningModule):
         self.automatic_optimization = False
         self.residuals, self.problem, self.config, self.truth = residuals, problem, config, truth
         self.weights = {name: config.balancing.weights.get(name, 1.0) for name in problem.equations}
-        self.phase, self.phase_step, self.diverged, self.interrupted = 0, 0, False, False
+        self.turns, self.collocation = Turns(config.phases), Collocation(problem, config, residuals, self._autocast)
+        self.diverged = self.interrupted = False
         self.metrics: dict[str, float] = {}  # of the last measurement
         self.loss_of_zero = 0.0  # not measured yet
-        self._drawn: tuple[int, dict[Place, Points]] = (-1, {})
-        self._adaptive: dict[str, Tensor] = {}  # the interior's adaptive points, and the draw that made them
-        self._part = slice(None)
         self._clock = (0, time.perf_counter())
         self._noise = NoiseFloor(residuals, self._autocast)
         self.noise: dict[str, float] = {}  # the loss that rounding alone makes, by equation
@@ -98,11 +59,7 @@ class PINN(LightningModule):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """One optimizer a phase."""
-        optimizers = []
-        for phase in self.config.phases:
-            options = phase.model_dump(exclude={"name", "steps"})
-            optimizers.append(OPTIMIZERS[phase.name](list(self._trained(phase.name)), **options))
-        return optimizers
+        return [phase.method.make(trained(self.residuals, phase), **phase.options) for phase in self.config.phases]
 
     def train_dataloader(self) -> Iterable[int]:
         """One long epoch; what a step needs it draws itself."""
@@ -110,7 +67,7 @@ class PINN(LightningModule):
 
     def on_train_start(self) -> None:
         """Start the clock of `time/step`; several processes take turns through the points."""
-        self._part = slice(self.global_rank, None, self.trainer.world_size)
+        self.collocation.part = slice(self.global_rank, None, self.trainer.world_size)
         self.loss_of_zero = self.loss_of_zero or self._loss_of_zero()
         if self.config.derivatives.compile and self.config.derivatives.engine == "jet":
             self._compile_if_worthwhile()
@@ -118,24 +75,25 @@ class PINN(LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """One step of the present phase's optimizer."""
-        optimizers = self.optimizers()
-        optimizer = optimizers[self.phase] if isinstance(optimizers, list) else optimizers
+        optimizers, phase = self.optimizers(), self.turns.present
+        optimizer = optimizers[self.turns.index] if isinstance(optimizers, list) else optimizers
         self.residuals.draw_directions(self.config.seed + 2**32 * self.global_step)
+        if phase.method.scheduled:
+            for group in optimizer.param_groups:
+                group["lr"] = group.setdefault("initial_lr", group["lr"]) * phase.factor(self.turns.step)
         try:
             optimizer.step(self._closure(optimizer.optimizer))
         except FloatingPointError:  # second-order methods notice at once
             self.diverged = self.trainer.should_stop = True
             return
-        self.phase_step += 1
-        last = self.phase_step == self.config.phases[self.phase].steps or getattr(
-            optimizer.optimizer, "converged", False
-        )
+        self.turns.step += 1
+        last = self.turns.step == phase.steps or getattr(optimizer.optimizer, "converged", False)
         # a step of the other methods is long: measuring it costs little, and waiting for the tenth much
-        every = self.config.trainer.log_every_n_steps if isinstance(optimizer.optimizer, Adam) else 1
+        every = self.config.trainer.log_every_n_steps if phase.method.scheduled else 1
         if last or self.global_step % every == 0:
             self._measure()
         if last:
-            self.phase, self.phase_step = self.phase + 1, 0
+            self.turns.next()
         self.trainer.should_stop = self.finished or self.diverged or self.interrupted
 
     def on_train_end(self) -> None:
@@ -146,7 +104,7 @@ class PINN(LightningModule):
     @property
     def finished(self) -> bool:
         """Whether all phases are done, or the loss is as small as was asked for."""
-        return self.phase == len(self.config.phases) or self.solved
+        return self.turns.finished or self.solved
 
     @property
     def solved(self) -> bool:
@@ -159,38 +117,8 @@ class PINN(LightningModule):
         return sum(self.weights[name] * self.metrics[f"loss/{name}"] for name in self.weights)
 
     def points(self) -> dict[Place, Points]:
-        """The points of the present step, on the device: a pure function of the seed and the step.
-
-        Adaptive ones are one of the points before and of the residual as well.
-        """
-        sampling = self.config.sampling
-        draw = self.global_step // sampling.resample_every if sampling.resample_every else 0
-        if self._drawn[0] != draw:
-            adaptive = isinstance(sampling, AdaptiveSampling)
-            kind = {"dtype": getattr(torch, self.config.precision.dtype), "device": self.device}
-            kind |= {"seed": self.config.seed, "step": 0 if adaptive else draw, "crowd": sampling.crowd}
-            rule = SAMPLERS["sobol" if adaptive else sampling.name]()
-            drawn = points(self.problem.domain, counts(self.config, self.residuals), rule, **kind)
-            if isinstance(sampling, (RAD, RARD, R3)):
-                drawn |= self._adapted(sampling, drawn, draw)
-            self._drawn = (draw, {place: found[self._part] for place, found in drawn.items()})
-        return self._drawn[1]
-
-    def _adapted(self, sampling: RAD | RARD | R3, drawn: dict[Place, Points], draw: int) -> dict[Place, Points]:
-        """The interior's points, moved to where the residual is large; every process finds the same."""
-        interior = self.problem.domain.interior
-        if interior not in drawn:
-            return {}
-        present = self._adaptive.get("x", drawn[interior].x).to(drawn[interior].x)
-        for step in range(int(self._adaptive.get("draw", 0)) + 1, draw + 1):
-            kind = {"seed": self.config.seed, "step": step, "dtype": present.dtype, "device": self.device}
-            fresh = points(self.problem.domain, {interior: sampling.candidates}, Uniform(), **kind)[interior].x
-            rule = ADAPTIVE[sampling.name](**sampling.model_dump(exclude={"name", *AdaptiveSampling.model_fields}))
-            with self._autocast():
-                sizes = partial(self.residuals.sizes, interior)
-                present = rule.update(present, fresh, sizes, self.config.seed + 2**32 * step)
-        self._adaptive = {"x": present, "draw": torch.tensor(draw)}
-        return {interior: Points(present)}
+        """The points of the present step, on the device."""
+        return self.collocation.at(self.global_step, self.device)
 
     def losses(self) -> dict[str, Tensor]:
         """The mean square of each equation's residual at the present points."""
@@ -200,20 +128,19 @@ class PINN(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the place in the list of phases."""
         checkpoint["pinn"] = {
-            "phase": self.phase,
-            "phase_step": self.phase_step,
+            **self.turns.state(),
             "loss_of_zero": self.loss_of_zero,
-            "adaptive": self._adaptive,
+            "adaptive": self.collocation.adaptive,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Find the place in the list of phases again."""
         state = checkpoint["pinn"]
-        self._adaptive = state["adaptive"]
-        self.phase, self.phase_step, self.loss_of_zero = state["phase"], state["phase_step"], state["loss_of_zero"]
+        self.turns.load(state)
+        self.loss_of_zero, self.collocation.adaptive = state["loss_of_zero"], state["adaptive"]
 
     def _closure(self, optimizer: Optimizer) -> Callable[[], Any]:
-        if isinstance(optimizer, GaussNewton | LeastSquares):
+        if self.turns.present.method.closure == "system":
             parameters = optimizer.param_groups[0]["params"]
             system = System(self.residuals, self.points(), self.weights, parameters, self._autocast)
             return lambda: system
@@ -228,14 +155,9 @@ class PINN(LightningModule):
 
         return closure
 
-    def _trained(self, phase: str) -> Iterable[Parameter]:
-        """The parameters that a phase changes: all, or those of the output layer."""
-        return output_layer(self.residuals).parameters() if phase == "least_squares" else self.residuals.parameters()
-
     def _compile_if_worthwhile(self) -> None:
         """Compile for the first-order phases; where that fails, as without a compiler, go on as before and say so."""
-        phases = self.config.phases[self.phase :]
-        steps = sum(phase.steps for phase in phases if phase.name in ("adam", "lbfgs"))
+        steps = sum(phase.steps for phase in self.turns.left if phase.method.closure == "gradient")
         if self.config.trainer.max_steps >= 0:
             steps = min(steps, self.config.trainer.max_steps)
         if self.config.derivatives.compile == "auto" and not self.worth_compiling(steps) or not steps:

@@ -63,7 +63,7 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
     for planned in residuals.plans.values():
         if planned.directions:
             console.print(f"  {planned.directions}", style="yellow")
-    if config.precision.name in ("tf32", "bf16") and any(phase.name != "adam" for phase in config.phases):
+    if config.precision.name in ("tf32", "bf16") and not all(phase.method.first_order for phase in config.phases):
         console.print(
             f"  {config.precision.name} is coarse for a second-order optimizer: expect an early standstill",
             style="yellow",

@@ -1,0 +1,109 @@
+"""Group `optimizer` of the configuration: one phase, or several in turn.
+
+A phase has the name of a row of `pinn.optimizers.OPTIMIZERS`; its further keys are the arguments of that row's class.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    Tag,
+    create_model,
+)
+
+from pinn.optimizers import OPTIMIZERS, Method
+from pinn.optimizers.ranges import arguments
+
+STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class Phase(BaseModel):
+    """What every phase has."""
+
+    model_config = STRICT
+    name: str
+    steps: PositiveInt
+
+    @property
+    def method(self) -> Method:
+        """The optimizer's row in the table."""
+        return OPTIMIZERS[self.name]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of the optimizer's class."""
+        return {name: getattr(self, name) for name in arguments(self.method.make)}
+
+    def factor(self, step: int) -> float:
+        """What the learning rate of a step, counted from 0, is multiplied by."""
+        return 1.0
+
+
+class Scheduled(Phase):
+    """A phase with a learning rate: it grows to `lr` over `warmup` steps, and falls by `decay` in `decay_every`."""
+
+    warmup: NonNegativeInt = 0
+    decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    decay_every: PositiveInt = 1000
+
+    def factor(self, step: int) -> float:
+        """`min(1, (step + 1)/warmup) decay^(step/decay_every)`."""
+        return min(1.0, (step + 1) / max(self.warmup, 1)) * self.decay ** (step / self.decay_every)
+
+
+def _model(name: str, method: Method) -> type[Phase]:
+    """The phase of a row: its class's arguments, checked by their annotations."""
+    fields = {key: (_checked(annotation), default) for key, (annotation, default) in arguments(method.make).items()}
+    base = Scheduled if method.scheduled else Phase
+    doc = f"A phase of `{method.make.__module__}.{method.make.__name__}`."
+    named: Any = {"name": (Literal[name], ...), **fields}  # pyright: ignore[reportInvalidTypeForm]
+    return create_model(method.make.__name__, __base__=base, __doc__=doc, **named)
+
+
+def _checked(annotation: Any) -> Any:
+    if get_origin(annotation) is not Annotated:
+        return annotation
+    plain, *ranges = get_args(annotation)
+    return Annotated[plain, *map(AfterValidator, ranges)]
+
+
+PHASES: Mapping[str, type[Phase]] = {name: _model(name, method) for name, method in OPTIMIZERS.items()}
+
+
+def _tag(data: Any) -> str | None:
+    if isinstance(data, dict):
+        return data.get("name", "phases" if "phases" in data else None)
+    return getattr(data, "name", "phases") if isinstance(data, BaseModel) else None
+
+
+if TYPE_CHECKING:
+    AnyPhase = Phase
+else:
+    _TAGGED = [Annotated[model, Tag(name)] for name, model in PHASES.items()]
+    AnyPhase = Annotated[Union[*_TAGGED], Discriminator(_tag)]
+
+
+def _some(phases: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not phases:
+        raise ValueError("should have at least one phase")
+    return phases
+
+
+class Phases(BaseModel):
+    """Several optimizers that take turns."""
+
+    model_config = STRICT
+    phases: Annotated[tuple[AnyPhase, ...], AfterValidator(_some)]
+
+
+if TYPE_CHECKING:
+    Optimizer = Phase | Phases
+else:
+    Optimizer = Annotated[Union[*_TAGGED, Annotated[Phases, Tag("phases")]], Discriminator(_tag)]

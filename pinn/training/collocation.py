@@ -1,0 +1,78 @@
+"""The points of each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinn.geometry import Place, Points
+from pinn.problem import Problem
+from pinn.residuals import Residuals
+from pinn.sampling import ADAPTIVE, SAMPLERS, Uniform, points
+from pinn.schema import R3, RAD, RARD, AdaptiveSampling, Config
+from pinn.training.build import counts
+
+
+class Collocation:
+    """The points of a step: a pure function of the seed and the step.
+
+    Adaptive ones are one of the points before and of the residual as well.
+
+    Args:
+        problem: Where points are drawn.
+        config: How.
+        residuals: Where they are needed, and how large the residuals are there.
+        autocast: The context of a step.
+
+    Attributes:
+        part: Those that this process takes.
+        adaptive: The interior's adaptive points, and the draw that made them: what a checkpoint keeps.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        config: Config,
+        residuals: Residuals,
+        autocast: Callable[[], AbstractContextManager[Any]],
+    ):
+        self.domain, self.config, self.residuals, self.autocast = problem.domain, config, residuals, autocast
+        self.part = slice(None)
+        self.adaptive: dict[str, Tensor] = {}
+        self._drawn: tuple[int, dict[Place, Points]] = (-1, {})
+
+    def at(self, step: int, device: torch.device) -> dict[Place, Points]:
+        """The points of a step, on a device."""
+        sampling = self.config.sampling
+        draw = step // sampling.resample_every if sampling.resample_every else 0
+        if self._drawn[0] != draw:
+            adaptive = isinstance(sampling, AdaptiveSampling)
+            kind = {"dtype": getattr(torch, self.config.precision.dtype), "device": device}
+            kind |= {"seed": self.config.seed, "step": 0 if adaptive else draw, "crowd": sampling.crowd}
+            rule = SAMPLERS["sobol" if adaptive else sampling.name]()
+            drawn = points(self.domain, counts(self.config, self.residuals), rule, **kind)
+            if isinstance(sampling, (RAD, RARD, R3)):
+                drawn |= self._adapted(sampling, drawn, draw)
+            self._drawn = (draw, {place: found[self.part] for place, found in drawn.items()})
+        return self._drawn[1]
+
+    def _adapted(self, sampling: RAD | RARD | R3, drawn: dict[Place, Points], draw: int) -> dict[Place, Points]:
+        """The interior's points, moved to where the residual is large; every process finds the same."""
+        interior = self.domain.interior
+        if interior not in drawn:
+            return {}
+        present = self.adaptive.get("x", drawn[interior].x).to(drawn[interior].x)
+        for step in range(int(self.adaptive.get("draw", 0)) + 1, draw + 1):
+            kind = {"seed": self.config.seed, "step": step, "dtype": present.dtype, "device": present.device}
+            fresh = points(self.domain, {interior: sampling.candidates}, Uniform(), **kind)[interior].x
+            rule = ADAPTIVE[sampling.name](**sampling.model_dump(exclude={"name", *AdaptiveSampling.model_fields}))
+            with self.autocast():
+                sizes = partial(self.residuals.sizes, interior)
+                present = rule.update(present, fresh, sizes, self.config.seed + 2**32 * step)
+        self.adaptive = {"x": present, "draw": torch.tensor(draw)}
+        return {interior: Points(present)}
