@@ -15,7 +15,7 @@ import sympy
 from sympy.core.function import AppliedUndef
 
 from pinn.language import coordinate
-from pinn.problem import Equation, Problem
+from pinn.problem import Equation, Problem, highest_order
 
 TIME = "t"
 CORNER = 1e-6  # of two values that should be one, relative to their size
@@ -54,7 +54,7 @@ def _count(problem: Problem) -> Iterator[str]:
     if problem.observations:
         return
     for field, name in itertools.product(problem.fields, problem.coordinate_names):
-        order = max(_order(e.residual, field, name) for e in problem.stated.values())
+        order = highest_order(problem.stated.values(), field, name)
         wanted = order if order > 1 or name == TIME else 0
         found = sum(_faces(e, problem, name) for e in problem.conditions.values() if _has(e.residual, field))
         if found < wanted:
@@ -69,11 +69,6 @@ def _faces(equation: Equation, problem: Problem, name: str) -> int:
     if equation.place.boundary:
         return 0 if name == TIME else 2
     return sum(problem.coordinate_names[i] == name for i, _ in equation.place.fixed)
-
-
-def _order(residual: sympy.Expr, field: str, name: str) -> int:
-    found = [a for a in residual.atoms(sympy.Derivative) if a.expr.func.__name__ == field]
-    return max((int(dict(a.variable_count).get(coordinate(name), 0)) for a in found), default=0)
 
 
 def _has(residual: sympy.Expr, field: str) -> bool:

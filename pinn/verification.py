@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pinn.problem import Problem
+from pinn.problem.conditions import HARD, SOFT
 
 MANUFACTURED = "manufactured"
 WAVES = 3  # coordinates along which it oscillates
@@ -36,13 +37,18 @@ def twin(definition: Mapping[str, Any]) -> dict[str, Any]:
             sources = [f"{SOURCE}{len(functions) + k}" for k in range(1 if whole else len(space))]
             functions |= dict.fromkeys(sources, MANUFACTURED)
             statements[section][name] = f"{text} + {sources[0] if whole else '(' + ', '.join(sources) + ')'}"
+    relations = [name for name, equation in original.conditions.items() if equation.place.partner]
+    enforce = definition.get("enforce") or HARD
+    if enforce != SOFT:  # with a source of its own a relation between two faces is no longer one by construction
+        enforce = {**(enforce if isinstance(enforce, Mapping) else {}), **dict.fromkeys(relations, SOFT)}
     guesses = {name: value.guess for name, value in original.learned.items()}
     parameters = {name: guesses.get(name, value) for name, value in (definition.get("parameters") or {}).items()}
     kept = {key: value for key, value in definition.items() if key not in ("reference", "observations")}
     domain = original.domain
     intervals = dict(zip(domain.names, zip(domain.lower, domain.upper, strict=True), strict=True))
     exact = {field: _solution(intervals, i) for i, field in enumerate(original.fields)}
-    return {**kept, **statements, "functions": functions, "parameters": parameters, "exact": exact}
+    found = {"functions": functions, "parameters": parameters, "enforce": enforce, "exact": exact}
+    return {**kept, **statements, **found}
 
 
 def _solution(coordinates: Mapping[str, tuple[float, float]], i: int) -> str:

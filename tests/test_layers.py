@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).parents[1] / "pinn"
 ROWS = [
     {"language"},
     {"operators", "geometry", "optimizers", "metrics", "messages", "files"},
-    {"networks", "ansatz"},
+    {"networks", "embedding"},
+    {"ansatz"},
     {"problem"},
     {"residuals", "linter", "verification", "phases"},
     {"sampling", "balancing", "references", "plots"},

@@ -1,4 +1,4 @@
-"""Conditions between two faces: periodic ones of any order, as losses."""
+"""Conditions between two faces: periodic ones of any order, as losses (built in: see test_embedding.py)."""
 
 import pytest
 import torch
@@ -76,11 +76,6 @@ def test_the_jacobian_follows():
 def test_what_is_no_condition_between_two_faces_is_refused(text, said):
     with pytest.raises(LanguageError, match=said):
         Problem.from_mapping({**DEFINITION, "conditions": {"wrong": text}})
-
-
-def test_a_periodic_condition_is_not_built_in_and_says_what_is():
-    with pytest.raises(LanguageError, match="network.features"):
-        Problem.from_mapping({**DEFINITION, "enforce": "hard"})
 
 
 def test_a_periodic_problem_is_solved():

@@ -9,7 +9,7 @@ from torch import nn
 
 from pinn.networks.chebyshev_kan import ChebyshevKAN
 from pinn.networks.conditions import HardConditions
-from pinn.networks.features import FEATURES, Features, Fourier, Periodic, Scaled
+from pinn.networks.features import FEATURES, Embedded, Features, Fourier, Periodic, Scaled
 from pinn.networks.layers import ACTIVATIONS, AdaptiveActivation, FactorisedLinear
 from pinn.networks.mlp import MLP
 from pinn.networks.modified_mlp import ModifiedMLP
@@ -35,6 +35,7 @@ __all__ = [
     "NETWORKS",
     "AdaptiveActivation",
     "ChebyshevKAN",
+    "Embedded",
     "FactorisedLinear",
     "Features",
     "Fourier",

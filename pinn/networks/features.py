@@ -5,8 +5,11 @@ Shape letters: N points, D coordinates, E features.
 
 from collections.abc import Callable, Sequence
 
+import sympy
 import torch
 from torch import Tensor, nn
+
+from pinn.language import torch_function
 
 
 class Scaled(nn.Module):
@@ -32,9 +35,9 @@ class Scaled(nn.Module):
         self.register_buffer("center", (low + high) / 2)
         self.register_buffer("radius", (high - low) / 2)
 
-    def along(self, k: int) -> "Scaled":
-        """The same of coordinate k alone."""
-        return Scaled(self.lower[k : k + 1], self.upper[k : k + 1])
+    def along(self, k: int, count: int = 1) -> "Scaled":
+        """The same of so many coordinates, from k on."""
+        return Scaled(self.lower[k : k + count], self.upper[k : k + count])
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, D) to (N, E)."""
@@ -67,10 +70,10 @@ class Fourier(nn.Module):
         self.count, self.scale = count, scale
         self.register_buffer("waves", torch.pi * scale * torch.randn(count, len(lower)))
 
-    def along(self, k: int) -> "Fourier":
-        """As many of coordinate k alone, drawn anew."""
-        one = slice(k, k + 1)
-        return Fourier(self.scaled.lower[one], self.scaled.upper[one], count=self.count, scale=self.scale)
+    def along(self, k: int, count: int = 1) -> "Fourier":
+        """As many of so many coordinates, from k on, drawn anew."""
+        some = slice(k, k + count)
+        return Fourier(self.scaled.lower[some], self.scaled.upper[some], count=self.count, scale=self.scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, D) to (N, E)."""
@@ -122,5 +125,43 @@ class Periodic(nn.Module):
         return torch.cat(parts, dim=1)
 
 
-Features = Scaled | Fourier | Periodic
+class Embedded(nn.Module):
+    """Features of functions of single coordinates: whatever those have, such as a period, a network of them has too.
+
+    Args:
+        coordinates: The symbols of the D coordinates.
+        expressions: Of each coordinate, those functions of it.
+        features: Of all of them in turn.
+
+    Attributes:
+        inputs: D.
+        size: E.
+    """
+
+    def __init__(
+        self,
+        coordinates: Sequence[sympy.Symbol],
+        expressions: Sequence[Sequence[sympy.Expr]],
+        features: Scaled | Fourier,
+    ):
+        super().__init__()
+        self.coordinates, self.expressions, self.features = tuple(coordinates), tuple(expressions), features
+        self.inputs, self.size = len(self.coordinates), features.size
+        self._functions = [torch_function([x], of) for x, of in zip(self.coordinates, self.expressions, strict=True)]
+
+    def along(self, k: int) -> "Embedded":
+        """The same of coordinate k alone."""
+        before, one = sum(map(len, self.expressions[:k])), slice(k, k + 1)
+        return Embedded(
+            self.coordinates[one], self.expressions[one], self.features.along(before, len(self.expressions[k]))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, D) to (N, E)."""
+        columns = [x[:, k : k + 1] for k in range(self.inputs)]
+        seen = [value for z, of in zip(columns, self._functions, strict=True) for value in of(z)]
+        return self.features(torch.cat(seen, dim=1))
+
+
+Features = Scaled | Fourier | Periodic | Embedded
 FEATURES: dict[str, Callable[..., Features]] = {"fourier": Fourier, "periodic": Periodic}

@@ -3,15 +3,16 @@
 # sympy's own annotations are too narrow
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import sympy
+from sympy.core.function import AppliedUndef
 
-from pinn.geometry import Place
+from pinn.geometry import Domain, Place
 from pinn.language import Integral, LanguageError, Scope, Statement, did_you_mean, has_field, normal
-from pinn.problem.equation import Equation, partner_name
+from pinn.problem.equation import Equation, highest_order, partner_name
 
 HARD, SOFT = "hard", "soft"
 
@@ -29,6 +30,51 @@ def at_partner(expression: sympy.Expr, scope: Scope, text: str) -> sympy.Expr:
         raise LanguageError("outward normals of two faces differ: write u_x(x=0) = u_x(x=1) for dn(u)", text)
     moved = {scope.unknown(field): sympy.Function(partner_name(field))(*scope.variables) for field in scope.fields}
     return expression.subs(moved).doit()
+
+
+def periodicity(residual: sympy.Expr, place: Place, scope: Scope, domain: Domain) -> tuple[str, int, int]:
+    """The field that a condition between two faces makes periodic, the coordinate's index, and the derivative's order.
+
+    Raises:
+        LanguageError: It says something else, or not of the two ends of a coordinate.
+    """
+    if len(place.fixed) != 1 or domain.crosses(place) or domain.crosses(replace(place, fixed=place.partner)):
+        raise LanguageError(f"{place.name} are not the two ends of a coordinate")
+    ((k, _),) = place.fixed
+    x, own = scope.variables[k], {partner_name(field): field for field in scope.fields}
+    for atom in [a for a in residual.atoms(AppliedUndef, sympy.Derivative) if a.atoms(AppliedUndef)]:
+        order = atom.derivative_count if isinstance(atom, sympy.Derivative) else 0
+        field = (atom.expr if order else atom).func.__name__
+        if field in own or order and set(atom.variables) != {x}:
+            continue
+        there = sympy.Function(partner_name(field))(*scope.variables)
+        ratio = residual / (atom - (there.diff(x, order) if order else there))
+        if sympy.cancel(ratio).is_number:
+            return field, k, int(order)
+    raise LanguageError("only u(x=0) = u(x=1), and the same of derivatives by x, make a field periodic")
+
+
+def need_all_orders(orders: Mapping[int, set[int]], field: str, equations: Iterable[Equation], domain: Domain) -> None:
+    """Refuse a field that is said to be periodic without the derivatives that its equations take.
+
+    Args:
+        orders: Of the derivatives that are the same at both ends, by the index of the coordinate.
+        field: Its name.
+        equations: Those inside the domain.
+        domain: Where they hold.
+    """
+    equations = list(equations)
+    for k, found in orders.items():
+        name = domain.names[k]
+        count = max(1, highest_order(equations, field, name))
+        missing = [order for order in range(count) if order not in found]
+        if missing:
+            ends = f"{name}={domain.lower[k]:g}", f"{name}={domain.upper[k]:g}"
+            said = f"{field}_{name * missing[0]}" if missing[0] else field
+            raise LanguageError(
+                f"{field} is differentiated {count} times by {name}, so it is periodic if the derivatives below that "
+                f"order are; say {said}({ends[0]}) = {said}({ends[1]}) as well"
+            )
 
 
 def integrand(residual: sympy.Expr, measure: float, text: str) -> sympy.Expr:

@@ -1,10 +1,12 @@
 """What has a loss."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sympy
 
 from pinn.geometry import Place
+from pinn.language import coordinate
 
 
 @dataclass(frozen=True)
@@ -27,3 +29,10 @@ class Equation:
 def partner_name(field: str) -> str:
     """What a field is called at the partners of points on another face."""
     return f"{field}__partner"
+
+
+def highest_order(equations: Iterable[Equation], field: str, name: str) -> int:
+    """Of a field's derivatives along a coordinate."""
+    found = {atom for equation in equations for atom in equation.residual.atoms(sympy.Derivative)}
+    x = coordinate(name)
+    return max((a.variables.count(x) for a in found if a.expr.func.__name__ == field), default=0)

@@ -20,6 +20,7 @@ import yaml
 from torch import Tensor
 
 from pinn.ansatz import Ansatz, Trace, build_ansatz, trace_condition
+from pinn.embedding import Flat, Inputs, embed
 from pinn.geometry import Box, Place, read_domain
 from pinn.language import (
     CARTESIAN,
@@ -34,7 +35,16 @@ from pinn.language import (
     parse_equation,
     torch_function,
 )
-from pinn.problem.conditions import HARD, at_partner, enforced, integrand, needs_field, paired
+from pinn.problem.conditions import (
+    HARD,
+    at_partner,
+    enforced,
+    integrand,
+    need_all_orders,
+    needs_field,
+    paired,
+    periodicity,
+)
 from pinn.problem.declarations import check_sections, read_fields, read_intervals
 from pinn.problem.equation import Equation
 from pinn.problem.functions import manufacture, read_exact, read_functions, with_truths
@@ -77,6 +87,7 @@ class Problem:
         conditions: All conditions, built in or not: what a reference solution starts from.
         equations: What has a loss: the equations, conditions that are not built in, misfits.
         built_in: The texts of those that are.
+        inputs: What the network is to see in place of each coordinate, where conditions are built in by that; or None.
 
     Raises:
         LanguageError: Something in it is wrong: one message that quotes it and says what would be right.
@@ -145,10 +156,11 @@ class Problem:
             {key: replace(e, residual=e.residual.subs(replaced)) for key, e in statements.items()}
             for statements in (interior, bounds)
         )
+        self.stated, self.conditions = stated, bounds
         built, self.hard = self._build_in(bounds, enforced(enforce, bounds, conditions or {}))
         soft = {key: equation for key, equation in bounds.items() if key not in built}
         self.built_in = {key: bounds[key].text for key in built}
-        self.stated, self.conditions = stated, bounds
+        self.inputs = self._inputs()
         self.observations = self._observations(observations or {}, {**stated, **bounds})
         self.equations: dict[str, Equation] = {**stated, **soft, **self._misfits()}
 
@@ -279,16 +291,40 @@ class Problem:
     def _build_in(self, bounds: dict[str, Equation], how: dict[str, str]) -> tuple[list[str], dict[str, Ansatz]]:
         """The conditions that become part of the network, and the ansatz of each field."""
         traces: dict[str, list[Trace]] = {}
+        periodic: dict[str, dict[int, set[int]]] = {}
+        keys: dict[str, list[str]] = {}  # by field
         built = [key for key in bounds if how[key] == HARD]
         for key in built:
-            with about(f"conditions.{key}"), _or_soft(key, bounds[key].text):
-                trace = trace_condition(bounds[key].residual, bounds[key].place, self.scope, self.domain)
-                traces.setdefault(trace.field, []).append(trace)
+            with about(f"conditions.{key}"), _or_soft([key], bounds[key].text):
+                residual, place = bounds[key].residual, bounds[key].place
+                if place.partner:
+                    field, k, order = periodicity(residual, place, self.scope, self.domain)
+                    periodic.setdefault(field, {}).setdefault(k, set()).add(order)
+                else:
+                    trace = trace_condition(residual, place, self.scope, self.domain)
+                    field = trace.field
+                    traces.setdefault(field, []).append(trace)
+                keys.setdefault(field, []).append(key)
         ansatz = {}
-        for field, of_field in traces.items():
-            with about(f"conditions on {field}"), _or_soft(built[-1], ""):
-                ansatz[field] = build_ansatz(self.domain, of_field)
+        for field, of_field in keys.items():
+            with about(f"conditions on {field}"), _or_soft(of_field, ""):
+                orders = periodic.get(field, {})
+                need_all_orders(orders, field, self.stated.values(), self.domain)
+                counts = {k: len(found) for k, found in orders.items()}
+                ansatz[field] = build_ansatz(self.domain, traces.get(field, []), counts)
         return built, ansatz
+
+    def _inputs(self) -> Inputs | None:
+        """What the network sees, where conditions are built in so."""
+        solved = [field for field in self.fields if field not in self.coefficients]
+        flat = {field: self.hard[field].flat if field in self.hard else Flat() for field in solved}
+        with about("conditions"), _or_soft([key for key in self.built_in if self._shapes_inputs(key)], ""):
+            return embed(self.domain, flat)
+
+    def _shapes_inputs(self, key: str) -> bool:
+        """Whether a condition that is built in is so by the inputs: all but values."""
+        equation = self.conditions[key]
+        return bool(equation.place.partner) or bool(equation.residual.atoms(sympy.Derivative))
 
 
 def configs() -> Path:
@@ -298,12 +334,12 @@ def configs() -> Path:
 
 
 @contextmanager
-def _or_soft(key: str, text: str) -> Iterator[None]:
+def _or_soft(keys: Sequence[str], text: str) -> Iterator[None]:
     try:
         yield
     except LanguageError as error:
-        quoted = f"{text!r} " if text else ""
+        quoted = f"{text!r} cannot" if text else f"{' and '.join(keys)} cannot{' both' * (len(keys) == 2)}"
         raise LanguageError(
-            f"{quoted}cannot be built into the network: {error.reason}; "
-            f"write enforce: {{{key}: soft}} to make it a loss"
+            f"{quoted} be built into the network: {error.reason}; "
+            f"write enforce: {{{keys[-1]}: soft}} to make {'it' if text else keys[-1]} a loss"
         ) from None

@@ -12,11 +12,13 @@ import yaml
 from pydantic import ByteSize
 from torch import nn
 
+from pinn import networks
+from pinn.embedding import Inputs, periodic_coordinates
 from pinn.files import CHECKPOINT, CONFIG, RESULT
 from pinn.geometry import Place
 from pinn.linter import CHECKS
 from pinn.messages import did_you_mean
-from pinn.networks import FEATURES, NETWORKS, Features, Scaled, SideBySide
+from pinn.networks import NETWORKS, Embedded, Features, Scaled, SideBySide
 from pinn.operators import Estimator
 from pinn.phases import Phase
 from pinn.problem import Problem
@@ -54,9 +56,9 @@ def build(problem: Problem, config: Config) -> Residuals:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     torch.manual_seed(config.seed)
-    features = _features(problem, config.network.features)
+    seen = _features(problem, config.network.features, problem.inputs)
     options = config.network.model_dump(exclude={"name", "features"})
-    network = NETWORKS[config.network.name](features, len(problem.fields) - len(problem.coefficients), **options)
+    network = NETWORKS[config.network.name](seen, len(problem.fields) - len(problem.coefficients), **options)
     if problem.coefficients:
         network = SideBySide(network, _coefficients(problem, config, options))
     network = network.to(getattr(torch, config.precision.dtype))
@@ -70,8 +72,8 @@ def build(problem: Problem, config: Config) -> Residuals:
 
 def _coefficients(problem: Problem, config: Config, options: Mapping[str, Any]) -> nn.Module:
     """A network like the solution's, that begins with the guesses."""
-    features = _features(problem, config.network.features)
-    network = NETWORKS[config.network.name](features, len(problem.coefficients), **options)
+    seen = _features(problem, config.network.features, None)
+    network = NETWORKS[config.network.name](seen, len(problem.coefficients), **options)
     output = network.output
     assert isinstance(output, nn.Linear)
     with torch.no_grad():
@@ -124,18 +126,34 @@ def _check_memory(config: Config, residuals: Residuals) -> None:
             )
 
 
-def _features(problem: Problem, chosen: Fourier | Periodic | None) -> Features:
-    box = problem.domain.lower, problem.domain.upper
-    if chosen is None:
-        return Scaled(*box)
-    options = chosen.model_dump(exclude={"name", "coordinates"})
+def _features(problem: Problem, chosen: Fourier | Periodic | None, inputs: Inputs | None) -> Features:
+    """Features of the coordinates, or of what the network is to see in their place."""
     if isinstance(chosen, Periodic):
-        for name in chosen.coordinates:
-            if name not in problem.coordinate_names:
-                hint = did_you_mean(name, problem.coordinate_names)
-                raise ConfigError(f"network.features.coordinates={name}: no coordinate has this name. {hint}")
-        options["periodic"] = [name in chosen.coordinates for name in problem.coordinate_names]
-    return FEATURES[chosen.name](*box, **options)
+        return _periodic(problem, chosen, inputs)
+    box = problem.domain.lower, problem.domain.upper
+    if inputs is not None:
+        count = sum(map(len, inputs))
+        box = (-1.0,) * count, (1.0,) * count
+    features = Scaled(*box) if chosen is None else networks.Fourier(*box, **chosen.model_dump(exclude={"name"}))
+    return features if inputs is None else Embedded(problem.scope.variables, inputs, features)
+
+
+def _periodic(problem: Problem, chosen: Periodic, inputs: Inputs | None) -> Features:
+    names = problem.coordinate_names
+    for name in chosen.coordinates:
+        if name not in names:
+            raise ConfigError(
+                f"network.features.coordinates={name}: no coordinate has this name. {did_you_mean(name, names)}"
+            )
+    embedded = [] if inputs is None else [names[k] for k, seen in enumerate(inputs) if len(seen) > 1]
+    periodic = [] if inputs is None else periodic_coordinates(inputs, names)
+    if not set(embedded) <= set(periodic) & set(chosen.coordinates):
+        raise ConfigError(
+            "network.features=periodic: conditions are built into what the network sees of "
+            f"{', '.join(embedded)}; leave the features out, or make these conditions soft."
+        )
+    periodic_or_not = [name in chosen.coordinates for name in names]
+    return networks.Periodic(problem.domain.lower, problem.domain.upper, periodic=periodic_or_not, count=chosen.count)
 
 
 def _check_engines(problem: Problem, config: Config, residuals: Residuals) -> None:
