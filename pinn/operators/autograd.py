@@ -25,7 +25,7 @@ def operator_values(
         fields: The names of the network's outputs.
     """
     with torch.enable_grad():
-        x = points.detach().requires_grad_()
+        x = points if points.requires_grad else points.detach().requires_grad_()
         output = network(x)
         values = {(field, (0,) * x.shape[1]): output[:, i] for i, field in enumerate(fields)}
         return {

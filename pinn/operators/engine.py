@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pinn.operators.autograd import operator_values
 from pinn.operators.estimator import Along
 from pinn.operators.feature import NoJetRule, Tape
+from pinn.operators.first_use import refuse_other_functions
 from pinn.operators.jets import network_jet
 from pinn.operators.planner import Plan
 
@@ -68,6 +69,7 @@ def jet_values(
         directions: Of a plan that estimates.
     """
     try:
+        refuse_other_functions(network, points)
         channels = network_jet(*_along(network, points, plan, directions), plan.kernels, plan.wanted, tape)
     except NoJetRule as error:
         _say_once(f"derivatives: autograd engine for {type(network).__name__}: {error}")

@@ -54,6 +54,12 @@ class ConstantUse:
 Tape = list[LinearUse | ConstantUse]
 
 
+class Storage:
+    """What a feature shares with its views, as tensors do."""
+
+    overwritten = False  # by an operation in place, whose result is another feature
+
+
 class Feature:
     """A feature of the network, (N, ...), as a function of the coordinates.
 
@@ -84,6 +90,7 @@ class Feature:
         self.kernels, self.tape, self.like, self.shape = kernels, tape, like, torch.Size(shape)
         self._value, self._slopes, self._compute = value, slopes, compute
         self._formed: dict[Wanted, Tensor] = {}
+        self.storage = Storage()
 
     @property
     def affine(self) -> bool:

@@ -58,6 +58,21 @@ class Traced(Feature):
     def __pow__(self, other: Any) -> "Traced":
         return apply("pow", (self, other))
 
+    def __iadd__(self, other: Any) -> "Traced":
+        return apply("add", (self, other), in_place=True)
+
+    def __isub__(self, other: Any) -> "Traced":
+        return apply("sub", (self, other), in_place=True)
+
+    def __imul__(self, other: Any) -> "Traced":
+        return apply("mul", (self, other), in_place=True)
+
+    def __itruediv__(self, other: Any) -> "Traced":
+        return apply("div", (self, other), in_place=True)
+
+    def __ipow__(self, other: Any) -> "Traced":
+        return apply("pow", (self, other), in_place=True)
+
     def __neg__(self) -> "Traced":
         return apply("mul", (self, -1.0))
 
@@ -75,11 +90,16 @@ class Traced(Feature):
 
     __hash__ = object.__hash__
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise NoJetRule("the network copies or stores its input")
+
     def __getattr__(self, name: str) -> Any:
         """Methods of tensors, such as `h.sin()` and `h.unsqueeze(1)`."""
-        if name not in RULES and name not in ELEMENTARY:
-            raise AttributeError(name)
-        return lambda *args, **kwargs: apply(name, (self, *args), kwargs)
+        if name in RULES or name in ELEMENTARY:
+            return lambda *args, **kwargs: apply(name, (self, *args), kwargs)
+        if hasattr(Tensor, name):
+            raise NoJetRule(f"{name} has no jet rule")
+        raise AttributeError(name)
 
 
 def network_jet(
@@ -99,7 +119,8 @@ def network_jet(
     """
     slopes = torch.eye(points.shape[1], dtype=points.dtype, device=points.device).unsqueeze(1)
     try:
-        result = network(Traced(kernels, tape, points, points.shape, value=points, slopes=slopes))
+        with torch.enable_grad():  # so that what the network switches off can be told
+            result = network(Traced(kernels, tape, points, points.shape, value=points, slopes=slopes))
         if not isinstance(result, Feature):
             raise NoJetRule("its output does not depend on the points, or is no single tensor")
         return result.at(wanted)

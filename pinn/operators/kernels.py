@@ -146,7 +146,7 @@ class _Compose(torch.autograd.Function):
     def backward(ctx, grad: Tensor):
         (h,) = ctx.saved_tensors
         blocks, order = ctx.blocks, len(ctx.blocks.powers) + 2
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or torch.is_grad_enabled():  # to be differentiated again: nothing in place
             slope = _taylor(h, ctx.table(h[0], order)[1:], blocks, blocks.every)
             return _adjoint(grad, slope.parts, blocks, ctx.wanted).tensor(), None, None, None
         out = torch.empty_like(h)

@@ -5,6 +5,7 @@ Shape letters: C channels, N points, W features.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import torch
@@ -15,18 +16,25 @@ from pinn.operators.feature import ConstantUse, Feature, LinearUse, NoJetRule
 from pinn.operators.kernels import Wanted
 
 
-def apply(name: str, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> Any:
+def apply(name: str, args: Sequence[Any], kwargs: dict[str, Any] | None = None, in_place: bool = False) -> Any:
     """What torch's function of this name makes of features.
 
     Raises:
-        NoJetRule: There is no rule for it.
+        NoJetRule: There is no rule for it, or what the network means by it depends on more than values.
     """
     kwargs = kwargs or {}
-    if name in ELEMENTARY:
-        return _compose(name, *args, **kwargs)
-    if name in RULES:
-        return RULES[name](*args, **kwargs)
-    raise NoJetRule(f"{name} has no jet rule")
+    if not torch.is_grad_enabled():
+        raise NoJetRule("gradients are switched off within the network")
+    features = [f for a in args for f in (a if isinstance(a, list | tuple) else (a,)) if isinstance(f, Feature)]
+    if any(f.storage.overwritten for f in features):
+        raise NoJetRule("features are used again after they were changed in place")
+    result = RULES[name](*args, **kwargs) if name in RULES else _compose(name, *args, **kwargs)
+    if name in VIEWS:
+        for view in result if isinstance(result, tuple) else (result,):
+            view.storage = features[0].storage
+    if in_place or kwargs.get("inplace"):
+        features[0].storage.overwritten = True
+    return result
 
 
 def _compose(name: str, h: Feature, *options: Any, **more: Any) -> Feature:
@@ -52,8 +60,8 @@ def _elementary(h: Feature, table: activations.Table) -> Feature:
 def _linear(h: Any, weight: Any, bias: Any = None) -> Feature:
     if not isinstance(h, Feature) or isinstance(weight, Feature) or isinstance(bias, Feature):
         raise NoJetRule("a linear layer whose weights depend on the points has no jet rule")
-    if h.dim() != 2:
-        raise NoJetRule("a linear layer takes features (N, W)")
+    if h.dim() != 2 or weight.dim() != 2:
+        raise NoJetRule("a linear layer takes features (N, W) and has weights (W, W)")
     if not h.affine:
         return h.as_jet((h.shape[0], weight.shape[0]), partial(_linear_channels, h, weight, bias))
     value, slopes = nn.functional.linear(h.value, weight, bias).to(h.dtype), (h.slopes @ weight.mT).to(h.dtype)
@@ -85,9 +93,10 @@ def _add(a: Any, b: Any, *, alpha: float = 1) -> Feature:
         a, b = b, a
     if not isinstance(b, Feature):
         return _add_constant(a, _constant(a, b))
+    shape = _common_shape(a, b)
     if a.affine and b.affine:
         return a.as_affine(a.value + b.value, a.slopes + b.slopes)
-    return a.as_jet(torch.broadcast_shapes(a.shape, b.shape), lambda wanted: a.at(wanted) + b.at(wanted))
+    return a.as_jet(shape, lambda wanted: a.at(wanted) + b.at(wanted))
 
 
 def _add_constant(h: Feature, b: Any) -> Feature:
@@ -114,8 +123,7 @@ def _multiply(a: Any, b: Any) -> Any:
         a, b = b, a
     if not isinstance(b, Feature):
         return _scale(a, _constant(a, b))
-    shape = torch.broadcast_shapes(a.shape, b.shape)
-    return a.as_jet(shape, lambda wanted: a.kernels.multiply(a.channels, b.channels, wanted))
+    return a.as_jet(_common_shape(a, b), lambda wanted: a.kernels.multiply(a.channels, b.channels, wanted))
 
 
 def _scale(h: Feature, b: Any) -> Feature:
@@ -141,8 +149,10 @@ def _constant(h: Any, b: Any) -> Any:
     """
     if not isinstance(h, Feature):
         raise NoJetRule("constants alone")
-    if not isinstance(b, Tensor):
+    if isinstance(b, Real):
         return b
+    if not isinstance(b, Tensor):
+        raise NoJetRule(f"features meet a constant of type {type(b).__name__}")
     if b.dim() > h.dim() or (b.dim() == h.dim() and b.shape[0] != 1):
         raise NoJetRule(f"a constant of shape {tuple(b.shape)} meets features of shape {tuple(h.shape)}")
     if h.tape is None or not b.requires_grad:
@@ -150,6 +160,12 @@ def _constant(h: Any, b: Any) -> Any:
     output = b.reshape((1,) * (h.dim() - b.dim()) + b.shape).expand(h.shape[0], *(-1,) * (h.dim() - 1))
     h.tape.append(ConstantUse(b, output))
     return output
+
+
+def _common_shape(a: Feature, b: Feature) -> torch.Size:
+    if a.dim() != b.dim():  # torch aligns the last axes, so that points would meet features
+        raise NoJetRule(f"features of shapes {tuple(a.shape)} and {tuple(b.shape)} meet")
+    return torch.broadcast_shapes(a.shape, b.shape)
 
 
 def _broadcast(h: Feature, b: Any) -> torch.Size:
@@ -180,15 +196,29 @@ def _gather(parts: Sequence[Any], join: Callable[[list[Tensor]], Tensor]) -> Fea
 
 def _getitem(h: Feature, index: Any) -> Feature:
     """Slices of the features; the axis of the points stays whole."""
-    index = index if isinstance(index, tuple) else (index,)
-    if index[0] is Ellipsis and h.dim() > 1:
-        return h.map(lambda c: c[index])
-    if not (isinstance(index[0], slice) and index[0] == slice(None)) or any(isinstance(i, Feature) for i in index):
-        raise NoJetRule("points are picked out")
+    index = _without_ellipsis(index if isinstance(index, tuple) else (index,), h.dim())
+    whole, *rest = index
+    if not (isinstance(whole, slice) and whole == slice(None)) or sum(map(_picks, rest)) > 1:
+        raise NoJetRule("points are picked out, or features by several lists of indices")
     if h.affine:
         return h.as_affine(h.value[index], h.slopes[(slice(None), *index)])
     shape = h.like.new_empty(()).expand(h.shape)[index].shape
     return h.as_jet(shape, lambda wanted: h.at(wanted)[(slice(None), *index)])
+
+
+def _without_ellipsis(index: tuple[Any, ...], axes: int) -> tuple[Any, ...]:
+    at = next((i for i, part in enumerate(index) if part is Ellipsis), None)
+    if at is None:
+        return index
+    named = sum(part is not None for part in index) - 1
+    return (*index[:at], *[slice(None)] * (axes - named), *index[at + 1 :])
+
+
+def _picks(part: Any) -> bool:
+    """Whether an index is a list or a tensor of numbers or of truth values."""
+    if isinstance(part, Feature):
+        raise NoJetRule("features are picked out by values of its input")
+    return part is not None and not isinstance(part, slice) and (isinstance(part, bool) or not isinstance(part, int))
 
 
 def _unsqueeze(h: Feature, dim: int) -> Feature:
@@ -227,7 +257,7 @@ def _feature_axis(h: Any, dim: Any, new: bool = False) -> int:
     if not isinstance(h, Feature) or not isinstance(dim, int):
         raise NoJetRule("features are joined with constants, or along several axes")
     axis = dim if dim < 0 else dim - h.dim() - new
-    if -axis >= h.dim() + new:
+    if not 0 < -axis < h.dim() + new:
         raise NoJetRule("points are mixed with each other")
     return axis
 
@@ -267,8 +297,9 @@ RULES: dict[str, Callable[..., Any]] = {
     "sum": _sum,
     "dropout": _dropout,
     "contiguous": _same,
-    "clone": _same,
+    "clone": lambda h: h.map(lambda c: c),
 }
+VIEWS = {"getitem", "unsqueeze", "squeeze", "split", "chunk"}
 REFLECTED = ((Tensor.__rsub__, "sub"), (Tensor.__rtruediv__, "div"), (Tensor.__rpow__, "pow"))
 # torch's functions, methods and operators of these names
 NAMES: dict[Any, str] = {

@@ -1,0 +1,61 @@
+"""The first time that a network is met, its jet of first order is compared with what the network itself gives.
+
+Rules cover what a network does with its input by torch's functions. What it does otherwise, such as asking whether the
+input is a tensor, or changing its own weights on the way, would pass them by, and shows here.
+
+Shape letters: N points, D coordinates, F fields.
+"""
+
+from fractions import Fraction
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from pinn.operators.algebra import minimal_algebra
+from pinn.operators.feature import NoJetRule
+from pinn.operators.jets import network_jet
+from pinn.operators.kernels import Kernels
+
+SOME = 2  # points
+APART = 1e-3  # relative: another function; rounding and rules that are a little wrong are for the check before training
+_found: WeakKeyDictionary[nn.Module, dict[bool, bool]] = WeakKeyDictionary()  # whether it is itself, by training mode
+
+
+def refuse_other_functions(network: nn.Module, points: Tensor) -> None:
+    """Raise `NoJetRule` where the jet is that of another function than the network's.
+
+    Looks once a network and training mode, at a few of the points; it does not look where there are no numbers, as on
+    the meta device and while `torch.compile` traces.
+    """
+    if torch.compiler.is_compiling() or points.is_meta:
+        return
+    modes = _found.setdefault(network, {})
+    if network.training not in modes:
+        modes[network.training] = _is_itself(network, points[:SOME].detach())
+    if not modes[network.training]:
+        raise NoJetRule("its jet gives other values than the network itself")
+
+
+def _is_itself(network: nn.Module, points: Tensor) -> bool:
+    d = points.shape[1]
+    gradient = [{tuple(int(i == k) for i in range(d)): Fraction(1)} for k in range(d)]
+    kernels = Kernels(minimal_algebra(gradient, d))
+    with torch.autocast(points.device.type, enabled=False):
+        jet = network_jet(network, points, kernels, kernels.blocks.every)
+        with torch.enable_grad():
+            x = points.requires_grad_()
+            output = network(x)
+            if output.dim() != 2:  # for the caller to refuse
+                return True
+            slopes = [_gradient(column.sum(), x) for column in output.unbind(-1)]
+    expected = torch.cat([output.unsqueeze(0), torch.stack(slopes, dim=-1).movedim(1, 0)]).detach()
+    size = APART * float(expected.nan_to_num(0.0, 0.0, 0.0).abs().amax())
+    return jet.shape == expected.shape and torch.allclose(jet, expected, rtol=APART, atol=size, equal_nan=True)
+
+
+def _gradient(value: Tensor, x: Tensor) -> Tensor:
+    """(N, D)."""
+    if not value.requires_grad:
+        return torch.zeros_like(x)
+    return torch.autograd.grad(value, x, retain_graph=True, allow_unused=True, materialize_grads=True)[0]
