@@ -44,8 +44,7 @@ Groups and their choices, * where nothing is said:
 
 Any key of the YAML files in {configs} can be set:
   pde=poisson optimizer=adam network.width=64 precision=fp32
-  pde=poisson run_dir=out                 files go there instead of runs/<pde>/<date-time>
-  pde=poisson run_dir=out resume=true     go on from the checkpoint there
+  pde=poisson run_dir=out                 files go there, and the same command again goes on from what it finds
   pde=poisson seed=0,1,2 -m               one run after another
   pde=mine --config-dir=mine              a problem of your own, in mine/pde/mine.yaml
   pde=poisson --cfg job                   show the configuration, do not run
@@ -105,7 +104,6 @@ def solve(problem: Problem, *overrides: str, run_dir: str | Path | None = None, 
         groups: Choices of the groups and root keys: `optimizer="adam"`, `seed=1`.
     """
     from pinn.training.build import build
-    from pinn.training.files import new_directory
     from pinn.training.run import train
 
     recipe = CONFIGS / "experiment" / f"{problem.name}.yaml"  # the command takes it too
@@ -118,15 +116,17 @@ def solve(problem: Problem, *overrides: str, run_dir: str | Path | None = None, 
         raise ConfigError(explain(error)) from None
     config = config.model_copy(update={"run_dir": run_dir and str(run_dir)})
     residuals = build(problem, config)
-    return train(problem, config, residuals, new_directory(config, problem.name) if run_dir else None).solution
+    return train(problem, config, residuals, _directory(config, problem.name) if run_dir else None).solution
 
 
 def _run(composed: DictConfig, started: float) -> int:
     """One run of the command line; its exit status."""
+    from pinn.training.launch import launch
+
     config = _checked(composed)
     sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    if sweep and config.several_devices:
-        raise ConfigError("-m: the runs of a sweep take one device each; set trainer.devices=1.")
+    if sweep and config.several_devices and launch().size is None:  # each process would run the whole sweep
+        raise ConfigError("-m: the runs of a sweep take one device each; set trainer.devices=1, or launcher=slurm.")
     choice = HydraConfig.get().runtime.choices["pde"]
     definition: Any = OmegaConf.to_container(composed.pde, resolve=True)
     if config.verify:
@@ -134,18 +134,22 @@ def _run(composed: DictConfig, started: float) -> int:
         config = config.model_copy(update={"pde": PDE(**definition)})  # what the run directory keeps
     problem = _problem(choice, definition)
     from pinn.training.build import build
-    from pinn.training.files import new_directory
-    from pinn.training.run import rank, train
+    from pinn.training.run import train
 
     residuals = build(problem, config)
-    if config.dry_run:
-        directory = None
-    elif rank() > 0:  # the first process made the directory; Lightning or a launcher started this one
-        directory = Path(os.environ.get("PINN_RUN_DIR") or config.run_dir or ".")
-    else:
-        directory = new_directory(config, choice, HydraConfig.get().job.num if sweep else None)
-        os.environ["PINN_RUN_DIR"] = str(directory)
+    directory = None if config.dry_run else _directory(config, choice, HydraConfig.get().job.num if sweep else None)
     return train(problem, config, residuals, directory, started).exit_status
+
+
+def _directory(config: Config, problem: str, job: int | None = None) -> Path:
+    """Where the run's files go; the first process makes it, and where a clock names it only that one needs it."""
+    from pinn.training.files import fixed_directory, new_directory
+    from pinn.training.launch import launch
+
+    here = launch()
+    if here.rank:
+        return fixed_directory(config, problem, job, here.job) or Path("runs", problem)
+    return new_directory(config, problem, job, here.job)
 
 
 def _checked(composed: DictConfig) -> Config:

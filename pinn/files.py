@@ -21,8 +21,11 @@ def write(path: Path, text: str) -> None:
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """The rows of metrics.csv; none if there is no such file. What was not measured in a row is not in it."""
+    """The rows of metrics.csv; none if there is no such file. What was not measured in a row is not in it.
+
+    A last line without an end is left out: whoever wrote it was killed.
+    """
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+    whole = path.read_text().rpartition("\n")[0]
+    return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(whole.splitlines())]

@@ -112,13 +112,9 @@ class Residuals(nn.Module):
 
     @torch.no_grad()
     def sizes(self, place: Place, x: Tensor) -> Tensor:
-        """How large the residuals are at points (N, D) of a place: the sum of |r_e| over its mean, (N,)."""
+        """How large the residuals of its E equations are at points (N, D) of a place, (N, E)."""
         parts = [self({place: part}) for part in Points(x).split(self._most(place, Points(x)))]
-        total = torch.zeros_like(x[:, 0])
-        for name in self.plans[place].names:
-            size = torch.cat([part[name] for part in parts]).abs()
-            total += size / size.mean().clamp_min(torch.finfo(x.dtype).tiny)
-        return total
+        return torch.stack([torch.cat([part[name] for part in parts]).abs() for name in self.plans[place].names], dim=1)
 
     def draw_directions(self, seed: int) -> None:
         """New random directions for the places whose operators are estimated: a pure function of the seed."""
@@ -196,14 +192,13 @@ class Residuals(nn.Module):
         return torch.cat(vectors), torch.cat(matrices)
 
     def _slices(self, points: Mapping[Place, Points]) -> Iterator[tuple[Place, int, Points]]:
-        """A place, the number N of its points, and some of them, until all have come."""
+        """A place, the number N of points that its means are over, and some of them, until all have come."""
         for place, at in points.items():
-            n = len(at.x)
             if place.integral:  # one mean of them all
                 yield place, 1, at
                 continue
-            for part in at.split(even(n, self._most(place, at))):
-                yield place, n, part
+            for part in at.split(even(len(at.x), self._most(place, at))):
+                yield place, at.count, part
 
     def _most(self, place: Place, at: Points) -> int:
         """How many points of a place are taken at a time."""

@@ -210,7 +210,6 @@ class Trainer(_Strict):
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
     devices: Annotated[Any, AfterValidator(_devices)]
     num_nodes: PositiveInt
-    strategy: str
     log_every_n_steps: PositiveInt
     enable_progress_bar: bool
 
@@ -248,6 +247,12 @@ UNIONS: Unions = {
 }
 
 
+def _resume(resume: Any) -> Any:
+    if resume is not False and not isinstance(resume, str):
+        raise ValueError("should be auto, false, or the path of a run or of its checkpoint")
+    return resume
+
+
 class Config(_Strict):
     """All that a run depends on."""
 
@@ -267,7 +272,8 @@ class Config(_Strict):
     verify: bool = False
     silence: tuple[str, ...] = ()
     run_dir: str | None = None
-    resume: bool = False
+    resume: Annotated[Any, AfterValidator(_resume)] = "auto"
+    checkpoint_every: NonNegativeFloat = 300.0
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -288,11 +294,6 @@ def check(composed: Mapping[str, Any]) -> Config:
             raise ConfigError("derivatives.compile=true: nested derivatives do not compile; take derivatives=jet.")
         if isinstance(config.sampling, (RAD, RARD, R3)):
             _check_adaptive(config.sampling)
-        alone = [phase.name for phase in config.phases if not phase.method.first_order]
-        if config.several_devices and alone:
-            raise ConfigError(
-                f"trainer.devices={config.trainer.devices}: {alone[0]} runs on one device; adam on several."
-            )
         return config
     except ValidationError as error:
         raise ConfigError(explain(error, composed, Config, UNIONS)) from None

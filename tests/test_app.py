@@ -112,10 +112,10 @@ def test_a_sweep_gives_each_run_its_place_and_its_seed(command):
 def test_a_run_is_not_overwritten(command, capsys):
     assert command("pde=poisson", "run_dir=out", *SHORT, "trainer.max_steps=1") == 0
     capsys.readouterr()
-    assert command("pde=poisson", "run_dir=out", *SHORT) == 2
-    assert "resume=true" in capsys.readouterr().err
-    assert command("pde=poisson", "run_dir=out", "resume=true", *SHORT, "network.width=6") == 2
-    assert "network differs" in capsys.readouterr().err
+    assert command("pde=poisson", "run_dir=out", "resume=false", *SHORT) == 2
+    assert "resume=auto" in capsys.readouterr().err
+    assert command("pde=poisson", "run_dir=out", *SHORT, "network.width=6") == 2
+    assert "network.width was 5, is 6" in capsys.readouterr().err
 
 
 def test_divergence_is_said(command, capsys):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any
 
@@ -49,12 +49,23 @@ class Points:
         normals: Outward unit normals, (N, D), on the boundary and on single faces; elsewhere None.
         values: What is known at the points by name, (N,) each, such as observations.
         weights: What the points count in a mean square, (N,) with mean 1; None where they count alike.
+        total: How many points means are over, where these are a share of them; None: these are all.
     """
 
     x: Tensor
     normals: Tensor | None = None
     values: Mapping[str, Tensor] = field(default_factory=dict)
     weights: Tensor | None = None
+    total: int | None = None
+
+    @property
+    def count(self) -> int:
+        """How many points means are over."""
+        return len(self.x) if self.total is None else self.total
+
+    def share(self, k: int, n: int) -> Points:
+        """Every n-th point from the k-th on, as a share of them all."""
+        return replace(self[k::n], total=self.count)
 
     def __getitem__(self, index: slice | Tensor) -> Points:
         """Some of the points."""

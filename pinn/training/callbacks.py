@@ -1,4 +1,4 @@
-"""Callbacks: the checkpoint, a stop between two steps, and what the terminal shows meanwhile."""
+"""Callbacks: checkpoints and signals, and what the terminal shows meanwhile."""
 
 from __future__ import annotations
 
@@ -14,56 +14,69 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pinn.training.module import PINN
 
-BETWEEN_CHECKPOINTS = 300.0  # seconds
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
+BETWEEN_TALKS = 1.0  # seconds
 BETWEEN_LINES = 10.0  # seconds, where the output is no terminal
 
 
-class Checkpoint(Callback):
-    """Save all that the next step depends on: every five minutes, at the end, and when something stops the run."""
+class Keeper(Callback):
+    """Loses nothing: saves all that the next step depends on, so often, at the end, and when a signal ends the run.
 
-    def __init__(self, path: Path):
-        self.path = path
-        self._saved = time.monotonic()
+    A signal ends it after the present step, so that the checkpoint is exact; a second Ctrl-C at once. Several processes
+    hear of signals at different times, and their clocks differ: about once a second they agree what to do, all at the
+    same step.
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *args: Any) -> None:  # noqa: D102
-        if trainer.world_size == 1 and time.monotonic() - self._saved > BETWEEN_CHECKPOINTS:  # clocks of ranks differ
+    Args:
+        path: Of the checkpoint; None keeps none.
+        seconds: Between two checkpoints.
+    """
+
+    def __init__(self, path: Path | None, seconds: float):
+        self.path, self.seconds = path, seconds
+        self._received, self._before, self._saved, self._next = 0, {}, time.monotonic(), 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:  # noqa: D102
+        # instead of Lightning's own, which speak to the other processes in the middle of a step, and at every step
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
+        if threading.current_thread() is threading.main_thread():  # Python lets no other set them
+            self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        self._saved, self._next = time.monotonic(), 0
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: PINN, *args: Any) -> None:  # noqa: D102
+        ranks, step = pl_module.ranks, pl_module.global_step
+        if ranks.size > 1 and step < self._next:
+            return
+        due = time.monotonic() - self._saved >= self.seconds
+        received, due = ranks.largest([float(self._received), float(due)], pl_module.device)
+        if received:
+            pl_module.interrupted = int(received)
+            trainer.should_stop = True
+        elif due:
             self._save(trainer)
+        seconds = pl_module.metrics.get("time/step", BETWEEN_TALKS)  # the same everywhere
+        self._next = step + max(1, int(BETWEEN_TALKS / max(seconds, 1e-6)))
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:  # noqa: D102
         self._save(trainer)
+        self._restore()
 
     def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:  # noqa: D102
-        # SIGTERM reaches all ranks; after another exception the others would wait for ever
-        if trainer.world_size == 1 or isinstance(exception, SystemExit):
-            self._save(trainer)
+        self._restore()  # and saves nothing: in the middle of a step there is no state to go on from
+
+    def _receive(self, number: int, frame: Any) -> None:
+        if number == signal.SIGINT and self._received:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._received = max(self._received, number)
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
 
     def _save(self, trainer: Trainer) -> None:
-        trainer.save_checkpoint(self.path)
+        if self.path:
+            trainer.save_checkpoint(self.path)
         self._saved = time.monotonic()
-
-
-class Interrupt(Callback):
-    """Ctrl-C ends the run after the present step, so that the checkpoint is exact; a second Ctrl-C ends it at once."""
-
-    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:  # noqa: D102
-        def stop(*_: Any) -> None:
-            pl_module.interrupted = True
-            signal.signal(signal.SIGINT, self._before)
-
-        self._before = signal.getsignal(signal.SIGINT)
-        _on_interrupt(stop)
-
-    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:  # noqa: D102
-        _on_interrupt(self._before)
-
-    def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:  # noqa: D102
-        if hasattr(self, "_before"):  # else nothing began
-            _on_interrupt(self._before)
-
-
-def _on_interrupt(handler: Any) -> None:
-    if threading.current_thread() is threading.main_thread():  # Python lets no other set it
-        signal.signal(signal.SIGINT, handler)
 
 
 class Bar(Callback):

@@ -16,6 +16,7 @@ from pinn.residuals import Residuals
 from pinn.sampling import ADAPTIVE, SAMPLERS, Uniform, points
 from pinn.schema import R3, RAD, RARD, AdaptiveSampling, Config
 from pinn.training.build import counts
+from pinn.training.ranks import Ranks
 
 
 class Collocation:
@@ -30,7 +31,7 @@ class Collocation:
         autocast: The context of a step.
 
     Attributes:
-        part: Those that this process takes.
+        ranks: The processes that share them.
         adaptive: The interior's adaptive points, and the draw that made them: what a checkpoint keeps.
     """
 
@@ -42,7 +43,7 @@ class Collocation:
         autocast: Callable[[], AbstractContextManager[Any]],
     ):
         self.domain, self.config, self.residuals, self.autocast = problem.domain, config, residuals, autocast
-        self.part = slice(None)
+        self.ranks = Ranks()
         self.adaptive: dict[str, Tensor] = {}
         self._drawn: tuple[int, dict[Place, Points]] = (-1, {})
 
@@ -58,7 +59,7 @@ class Collocation:
             drawn = points(self.domain, counts(self.config, self.residuals), rule, **kind)
             if isinstance(sampling, (RAD, RARD, R3)):
                 drawn |= self._adapted(sampling, drawn, draw)
-            self._drawn = (draw, {place: found[self.part] for place, found in drawn.items()})
+            self._drawn = (draw, self.ranks.share(drawn))
         return self._drawn[1]
 
     def _adapted(self, sampling: RAD | RARD | R3, drawn: dict[Place, Points], draw: int) -> dict[Place, Points]:
@@ -72,7 +73,11 @@ class Collocation:
             fresh = points(self.domain, {interior: sampling.candidates}, Uniform(), **kind)[interior].x
             rule = ADAPTIVE[sampling.name](**sampling.model_dump(exclude={"name", *AdaptiveSampling.model_fields}))
             with self.autocast():
-                sizes = partial(self.residuals.sizes, interior)
-                present = rule.update(present, fresh, sizes, self.config.seed + 2**32 * step)
+                present = rule.update(present, fresh, partial(self._sizes, interior), self.config.seed + 2**32 * step)
         self.adaptive = {"x": present, "draw": torch.tensor(draw)}
         return {interior: Points(present)}
+
+    def _sizes(self, place: Place, x: Tensor) -> Tensor:
+        """How large the residuals are at points (N, D): the sum of |r_e| over its mean, (N,)."""
+        size = self.ranks.rows(self.residuals.sizes(place, self.ranks.part(x)))
+        return (size / size.mean(dim=0).clamp_min(torch.finfo(x.dtype).tiny)).sum(dim=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import netrc
 import os
 import secrets
@@ -45,16 +46,17 @@ class History(Logger):
         if not set(row) <= set(self._columns):
             self._begin(row)
         with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, self._columns).writerow(row)
+            csv.DictWriter(file, self._columns, lineterminator="\n").writerow(row)
 
     def _begin(self, row: dict[str, Any]) -> None:
         """Write what came before this row anew, with its columns as well."""
         earlier = [old for old in read_history(self.path) if old["step"] < row["step"]]
         self._columns = list(dict.fromkeys(name for known in (*earlier, row) for name in known))
-        with self.path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self._columns, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows({**old, "step": int(old["step"])} for old in earlier)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self._columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({**old, "step": int(old["step"])} for old in earlier)
+        write(self.path, text.getvalue())
 
 
 def wandb_logger(settings: Wandb, config: dict[str, Any], directory: Path) -> WandbLogger:

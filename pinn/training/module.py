@@ -21,9 +21,11 @@ from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.schema import Config
 from pinn.training.build import output_layer, trained
+from pinn.training.checkpoint import about
 from pinn.training.collocation import Collocation
 from pinn.training.memory import peak_bytes
 from pinn.training.noise import NoiseFloor
+from pinn.training.ranks import Ranks, Together
 from pinn.training.system import System
 from pinn.training.turns import Turns
 
@@ -49,7 +51,8 @@ class PINN(LightningModule):
         self.residuals, self.problem, self.config, self.truth = residuals, problem, config, truth
         self.weights = {name: config.balancing.weights.get(name, 1.0) for name in problem.equations}
         self.turns, self.collocation = Turns(config.phases), Collocation(problem, config, residuals, self._autocast)
-        self.diverged = self.interrupted = False
+        self.ranks = Ranks()
+        self.diverged, self.interrupted = False, 0  # by which signal
         self.metrics: dict[str, float] = {}  # of the last measurement
         self.loss_of_zero = 0.0  # not measured yet
         self._clock = (0, time.perf_counter())
@@ -65,13 +68,17 @@ class PINN(LightningModule):
         """One long epoch; what a step needs it draws itself."""
         return repeat(0)
 
+    def on_fit_start(self) -> None:
+        """Find out which of the processes this is."""
+        self.ranks = self.collocation.ranks = Ranks(self.global_rank, self.trainer.world_size)
+
     def on_train_start(self) -> None:
-        """Start the clock of `time/step`; several processes take turns through the points."""
-        self.collocation.part = slice(self.global_rank, None, self.trainer.world_size)
+        """Start the clock of `time/step`; a run that goes on may have finished already."""
         self.loss_of_zero = self.loss_of_zero or self._loss_of_zero()
         if self.config.derivatives.compile and self.config.derivatives.engine == "jet":
             self._compile_if_worthwhile()
         self._clock = (self.global_step, time.perf_counter())
+        self.trainer.should_stop = self.finished
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """One step of the present phase's optimizer."""
@@ -94,7 +101,7 @@ class PINN(LightningModule):
             self._measure()
         if last:
             self.turns.next()
-        self.trainer.should_stop = self.finished or self.diverged or self.interrupted
+        self.trainer.should_stop = self.finished or self.diverged
 
     def on_train_end(self) -> None:
         """Measure once more, unless the last step was measured."""
@@ -121,9 +128,16 @@ class PINN(LightningModule):
         return self.collocation.at(self.global_step, self.device)
 
     def losses(self) -> dict[str, Tensor]:
-        """The mean square of each equation's residual at the present points."""
+        """The mean square of each equation's residual at the present points, those of all processes."""
         with self._autocast():
-            return self.residuals.losses(self.points())
+            return self._summed(self.residuals.losses(self.points()), [])[0]
+
+    def _summed(self, losses: dict[str, Tensor], more: list[Tensor]) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """Losses and whatever else is a sum over points, summed over the processes, in one message."""
+        names = list(self.problem.equations)
+        zero = torch.zeros((), device=self.device, dtype=next(self.residuals.parameters()).dtype)
+        total = self.ranks.sums([*(losses.get(name, zero) for name in names), *more])
+        return dict(zip(names, total, strict=False)), total[len(names) :]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the place in the list of phases."""
@@ -131,6 +145,9 @@ class PINN(LightningModule):
             **self.turns.state(),
             "loss_of_zero": self.loss_of_zero,
             "adaptive": self.collocation.adaptive,
+            "metrics": self.metrics,
+            "noise": (self.noise, self._noise_measured, self._noise_said),
+            **about(self.problem, self.config),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -138,19 +155,20 @@ class PINN(LightningModule):
         state = checkpoint["pinn"]
         self.turns.load(state)
         self.loss_of_zero, self.collocation.adaptive = state["loss_of_zero"], state["adaptive"]
+        self.metrics, (self.noise, self._noise_measured, self._noise_said) = state["metrics"], state["noise"]
 
     def _closure(self, optimizer: Optimizer) -> Callable[[], Any]:
         if self.turns.present.method.closure == "system":
             parameters = optimizer.param_groups[0]["params"]
             system = System(self.residuals, self.points(), self.weights, parameters, self._autocast)
-            return lambda: system
+            together = system if self.ranks.size == 1 else Together(system, parameters, self.ranks)
+            return lambda: together
         parameters = list(self.residuals.parameters())
 
         def closure() -> Tensor:
-            optimizer.zero_grad()
-            losses, gradient = self._gradient()
-            # the gradient is exact already; through `backward` Lightning averages it over the processes
-            self.manual_backward(torch.stack([(g * p).sum() for g, p in zip(gradient, parameters, strict=True)]).sum())
+            losses, gradient = self._summed(*self._gradient())
+            for parameter, found in zip(parameters, gradient, strict=True):
+                parameter.grad = found
             return torch.stack([self.weights[name] * loss for name, loss in losses.items()]).sum()
 
         return closure
@@ -177,7 +195,7 @@ class PINN(LightningModule):
         return steps * SAVED * self._gradient_seconds() > COMPILATION * self.residuals.channels
 
     def _gradient(self) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """The losses at the present points, and the gradient of their weighted sum."""
+        """The losses at this process's points, and the gradient of their weighted sum."""
         with self._autocast():
             return self.residuals.gradient(self.points(), self.weights)
 
@@ -211,8 +229,8 @@ class PINN(LightningModule):
         self.metrics |= {f"weight/{name}": self.weights[name] for name in values}
         self.metrics |= {f"error/{field}": error for field, error in self._errors().items()}
         self.metrics |= {f"parameter/{name}": value.item() for name, value in self.residuals.learned.items()}
-        self.metrics["memory/peak"] = peak_bytes(self.device) / 1e6
-        self.metrics["time/step"] = (now - self._clock[1]) / max(steps, 1)
+        measured = [peak_bytes(self.device) / 1e6, (now - self._clock[1]) / max(steps, 1)]
+        self.metrics["memory/peak"], self.metrics["time/step"] = self.ranks.largest(measured, self.device)
         self.diverged = not all(map(math.isfinite, values.values()))
         self._look_for_the_noise_floor()
         for logger in self.loggers:
@@ -222,7 +240,9 @@ class PINN(LightningModule):
     def _look_for_the_noise_floor(self) -> None:
         """Say once when the loss is that of rounding; the floor is measured anew when the steps have doubled."""
         if not self.noise or self.global_step >= 2 * self._noise_measured:
-            self.noise, self._noise_measured = self._noise.losses(self.points()), self.global_step
+            found = self._noise.losses(self.points())
+            worst = self.ranks.largest([found.get(name, 0.0) for name in self.weights], self.device)
+            self.noise, self._noise_measured = dict(zip(self.weights, worst, strict=True)), self.global_step
         floor = sum(self.weights[name] * value for name, value in self.noise.items())
         if self.loss <= NOISY * floor and not self._noise_said:
             self._noise_said = True

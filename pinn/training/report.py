@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 SAYS = {
     "finished": "finished",
     "diverged": "DIVERGED: the loss is no longer a number; a smaller step, float64 or another optimizer may help",
-    "interrupted": "interrupted; go on with resume=true",
-    "terminated": "terminated; go on with resume=true",
+    "interrupted": "interrupted",
+    "terminated": "terminated",
 }
 
 
@@ -123,6 +123,8 @@ def finish(
     )
     if directory is None:
         return []
+    if result["status"] in ("interrupted", "terminated"):
+        console.print(f"the same command with run_dir={directory} goes on", soft_wrap=True)
     write(directory / RESULT, json.dumps(_finite(result), indent=2) + "\n")
     pictures = [] if result["status"] in ("diverged", "terminated") else _pictures(solution, directory)
     seconds = round(time.time() - started, 3)  # pictures included

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
+import signal
 import tempfile
 import time
 import warnings
@@ -22,6 +22,8 @@ from pinn.residuals import Residuals
 from pinn.schema import Config, ConfigError, Wandb
 from pinn.solution import Solution, held_out
 from pinn.training import report
+from pinn.training.files import first_checkpoint
+from pinn.training.launch import launch, requeue
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from pinn.training.module import PINN
 
 MEASURED = 2**11  # held-out points of the errors logged during training
+STOPPED = {0: "finished", signal.SIGINT: "interrupted"}  # by the signal; the others terminate
 EXIT = {"finished": 0, "diverged": 1, "interrupted": 130, "terminated": 143}
 
 
@@ -64,26 +67,29 @@ def train(
         started: When the clock of `seconds` began, as of `time.time()`; now if it is None.
 
     Raises:
-        ConfigError: A run that should go on was begun with another configuration.
+        ConfigError: The checkpoint that the run should go on from is of another one.
     """
-    started = started or time.time()
-    console = Console(quiet=rank() > 0, highlight=False)
+    started, here = started or time.time(), launch()
+    console = Console(quiet=here.rank > 0, highlight=False)
     report.header(console, problem, config, residuals)
     if config.dry_run:
         from pinn.training.cost import print_plan
 
         print_plan(console, problem, config, residuals)
         return Run(Solution(problem, residuals), "finished")
-    if directory and not rank():
-        _keep(config, directory)
+    if directory and not here.rank:
+        write(directory / CONFIG, yaml.safe_dump(config.model_dump(mode="json", exclude_unset=True), sort_keys=False))
     module, status = fit(problem, config, residuals, directory, console)
+    solution = Solution(problem, residuals)
+    if here.rank:
+        return Run(solution, "finished")  # the first process tells how it ended; the others' status would kill it
     from pinn.training.loggers import close
 
-    solution = Solution(problem, residuals)
-    if not rank():
-        result = report.result(problem, config, solution, module, status, started)
-        pictures = report.finish(console, result, solution, directory, started)
-        close(module.loggers, pictures)
+    result = report.result(problem, config, solution, module, status, started)
+    pictures = report.finish(console, result, solution, directory, started)
+    close(module.loggers, pictures)
+    if status == "terminated" and here.job:
+        console.print(requeue(here.job))
     return Run(solution, status)
 
 
@@ -91,35 +97,39 @@ def fit(
     problem: Problem, config: Config, residuals: Residuals, directory: Path | None, console: Console
 ) -> tuple[PINN, str]:
     """Train in place, and report nothing; the module, for its measurements, and how it ended."""
-    from lightning.pytorch.utilities.exceptions import SIGTERMException
-
     from pinn.training.module import PINN
 
     true = truth(problem)
     x = held_out(problem, MEASURED)
     module = PINN(residuals, problem, config, None if true is None else (x, true(x)))
     trainer = _trainer(config, directory, console)
-    try:
-        trainer.fit(module, ckpt_path=directory / CHECKPOINT if directory and config.resume else None)
-    except SIGTERMException:
-        return module, "terminated"
-    return module, "diverged" if module.diverged else "interrupted" if module.interrupted else "finished"
+    path = first_checkpoint(config, directory)
+    if path:
+        from pinn.training.checkpoint import check
+
+        console.print(f"  goes on from step {check(path, problem, config)} of {path}", style="dim", soft_wrap=True)
+    trainer.fit(module, ckpt_path=path, weights_only=True)
+    return module, "diverged" if module.diverged else STOPPED.get(module.interrupted, "terminated")
 
 
 def _trainer(config: Config, directory: Path | None, console: Console) -> Trainer:
+    from lightning.fabric.plugins.environments.lightning import LightningEnvironment
     from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch import Trainer
 
-    from pinn.training.callbacks import Bar, Checkpoint, Interrupt
+    from pinn.training.callbacks import Bar, Keeper
+    from pinn.training.checkpoint import WholeFiles
+    from pinn.training.ranks import DataParallel, Outside
 
-    options = config.trainer.model_dump()
-    callbacks: list[Callback] = [Checkpoint(directory / CHECKPOINT)] if directory else []
-    if options.pop("enable_progress_bar") and not rank():
+    options, here = config.trainer.model_dump(), launch()
+    callbacks: list[Callback] = [Keeper(directory and directory / CHECKPOINT, config.checkpoint_every)]
+    if options.pop("enable_progress_bar") and not here.rank:
         callbacks.append(Bar(console))
-    if (
-        options["devices"] == options["num_nodes"] == 1
-    ):  # several processes must stop at the same step: left to Lightning
-        callbacks.append(Interrupt())
+    plugins: list[Any] = [WholeFiles(), LightningEnvironment() if here.size is None else Outside(here)]
+    if here.size:
+        options |= {"devices": here.devices, "num_nodes": here.nodes}
+    if here.size or config.several_devices:
+        options["strategy"] = DataParallel()
     if options["accelerator"] == "auto" and config.precision.dtype == "float64" and torch.backends.mps.is_available():
         options["accelerator"] = "cpu"  # Apple's GPUs have no float64
     _silence_lightning()
@@ -129,6 +139,7 @@ def _trainer(config: Config, directory: Path | None, console: Console) -> Traine
             **options,
             max_epochs=-1,
             callbacks=callbacks,
+            plugins=plugins,
             logger=_loggers(config, directory),
             **dict.fromkeys(ours, False),
         )
@@ -140,7 +151,7 @@ def _loggers(config: Config, directory: Path | None) -> list[Logger]:
     from pinn.training.loggers import History, wandb_logger
 
     loggers: list[Logger] = [History(directory / HISTORY)] if directory else []
-    if isinstance(config.logger, Wandb) and not rank():
+    if isinstance(config.logger, Wandb) and not launch().rank:
         place = directory or Path(tempfile.mkdtemp(prefix="pinn-"))
         loggers.append(wandb_logger(config.logger, config.model_dump(mode="json"), place))
     return loggers
@@ -151,32 +162,3 @@ def _silence_lightning() -> None:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"lightning\.")
-
-
-def _keep(config: Config, directory: Path) -> None:
-    """Write config.yaml; a run that goes on must be the run that began."""
-    path = directory / CONFIG
-    now = config.model_dump(mode="json", exclude_unset=True)
-    if config.resume and path.exists():
-        then = yaml.safe_load(path.read_text())
-        free = ("trainer", "logger", "run_dir", "resume")
-        changed = [
-            key for key in {**then, **now} if key not in free and _unstepped(then.get(key)) != _unstepped(now.get(key))
-        ]
-        if changed:
-            raise ConfigError(
-                f"resume=true: {', '.join(changed)} differs from {path}; only steps, trainer and logger may change."
-            )
-    write(path, yaml.safe_dump(now, sort_keys=False))
-
-
-def _unstepped(part: Any) -> Any:
-    """A part of the configuration without the numbers of steps."""
-    if isinstance(part, dict):
-        return {key: _unstepped(value) for key, value in part.items() if key != "steps"}
-    return [_unstepped(value) for value in part] if isinstance(part, list) else part
-
-
-def rank() -> int:
-    """Number of this process among those that train together, before Lightning is there to ask."""
-    return int(next((os.environ[name] for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK") if name in os.environ), 0))

@@ -1,0 +1,107 @@
+"""Checkpoints: whole or not there, and of the run that goes on."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+
+from pinn.problem import Problem
+from pinn.schema import Config, ConfigError
+
+FORMAT = 1
+"""Of what stands under `pinn` in a checkpoint; another number is another meaning."""
+
+FREE = ("trainer", "logger", "run_dir", "resume", "checkpoint_every", "dry_run", "silence", "memory_budget", "pde")
+"""Keys that a run may change when it goes on."""
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes a checkpoint beside the last one and renames it: whoever is killed meanwhile still has the last one."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write in one piece."""
+        place = Path(path)
+        draft = place.with_name(f".{place.name}")
+        with draft.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, place)
+
+
+def identity(problem: Problem, config: Config) -> dict[str, Any]:
+    """What the next step depends on beside the state: the problem and the configuration, without numbers of steps."""
+    domain = problem.domain
+    return {
+        "format": FORMAT,
+        "problem": {
+            "fields": list(problem.fields),
+            "bounds": {
+                name: [low, high] for name, low, high in zip(domain.names, domain.lower, domain.upper, strict=True)
+            },
+            "parameters": dict(problem.parameters),
+            "learned": sorted(problem.learned),
+            "equations": {name: f"{equation.residual}" for name, equation in problem.equations.items()},
+            "built_in": dict(problem.built_in),
+        },
+        **_unstepped(config.model_dump(mode="json", exclude=set(FREE))),
+    }
+
+
+def check(path: Path, problem: Problem, config: Config) -> int:
+    """The step of a checkpoint that this run can go on from.
+
+    Raises:
+        ConfigError: It is none, or one of another problem, configuration or version; the message names what differs.
+    """
+    try:
+        found = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
+        then, by = found["pinn"]["identity"], found["pinn"]["version"]
+    except (OSError, UnpicklingError, RuntimeError, KeyError, TypeError) as error:
+        text = f"{error}".partition("\n")[0]
+        raise ConfigError(f"resume: {path} is no checkpoint of a run: {type(error).__name__}: {text}") from None
+    now = identity(problem, config)
+    if then.get("format") != FORMAT:
+        raise ConfigError(
+            f"resume: {path} was written by pinn {by}, in format {then.get('format')}; this is pinn {_version()}, "
+            f"whose format is {FORMAT}."
+        )
+    if changed := differences(then, now):
+        raise ConfigError(
+            f"resume: {path} is of another run. These differ: {'; '.join(changed)}. Only steps, trainer and logger may "
+            "change. To begin anew, name another run_dir."
+        )
+    return int(found["global_step"])
+
+
+def differences(then: Any, now: Any, key: str = "") -> list[str]:
+    """The dotted keys at which two configurations differ, with what stands there."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        inner = [differences(then.get(k), now.get(k), f"{key}.{k}" if key else f"{k}") for k in {**then, **now}]
+        return [line for lines in inner for line in lines]
+    return [] if then == now else [f"{key} was {then}, is {now}"]
+
+
+def about(problem: Problem, config: Config) -> dict[str, Any]:
+    """What a checkpoint says of the run that it belongs to."""
+    return {"identity": identity(problem, config), "version": _version()}
+
+
+def _unstepped(part: Any) -> Any:
+    """A part of the configuration without the numbers of steps."""
+    if isinstance(part, dict):
+        return {key: _unstepped(value) for key, value in part.items() if key != "steps"}
+    return [_unstepped(value) for value in part] if isinstance(part, list) else part
+
+
+def _version() -> str:
+    try:
+        return version("pinn")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "of a checkout"
