@@ -9,6 +9,7 @@ Shape letters: N points, D coordinates, K directions, S all random directions of
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -80,8 +81,13 @@ class Along(nn.Module):
         return torch.cat([points, points.new_zeros(len(points), len(self.directions))], dim=1)
 
 
+def has_long_sum(operator: LinearOperator, estimator: Estimator | None) -> bool:
+    """Whether it has a sum of second derivatives that the estimator would take."""
+    return bool(_long_sums(operator, estimator))
+
+
 def estimate(
-    operators: dict[str, LinearOperator], dimensions: int, estimator: Estimator | None
+    operators: dict[str, LinearOperator], dimensions: int, estimator: Estimator | None, chosen: Collection[str]
 ) -> tuple[dict[str, LinearOperator], Directions | None]:
     """The operators in D coordinates and S directions, and the directions; as they are where no sum is long.
 
@@ -89,12 +95,17 @@ def estimate(
         operators: By name, in D coordinates.
         dimensions: D.
         estimator: When to estimate; None never.
+        chosen: The names of those that may be estimated.
     """
-    sums = sorted({along for operator in operators.values() for along in _long_sums(operator, estimator)})
+    sums = sorted({along for name in chosen for along in _long_sums(operators[name], estimator)})
     if not sums or estimator is None:
         return operators, None
     directions = Directions(tuple(sums), estimator.directions)
-    return {name: _replaced(operator, directions, dimensions) for name, operator in operators.items()}, directions
+    none = Directions((), estimator.directions)
+    return {
+        name: _replaced(operator, directions if name in chosen else none, dimensions, directions.total)
+        for name, operator in operators.items()
+    }, directions
 
 
 def _groups(operator: LinearOperator) -> dict[tuple[str, Fraction], list[int]]:
@@ -111,11 +122,11 @@ def _long_sums(operator: LinearOperator, estimator: Estimator | None) -> list[tu
     return [tuple(sorted(along)) for along in _groups(operator).values() if len(along) > above]
 
 
-def _replaced(operator: LinearOperator, directions: Directions, dimensions: int) -> LinearOperator:
-    """Each long sum is the mean of the second derivatives along its directions."""
+def _replaced(operator: LinearOperator, directions: Directions, dimensions: int, extra: int) -> LinearOperator:
+    """Each sum of `directions` is the mean of the second derivatives along them, of S = `extra` in all."""
     long = {key: tuple(sorted(along)) for key, along in _groups(operator).items()}
     long = {key: along for key, along in long.items() if along in directions.along}
-    count, extra = directions.count, directions.total
+    count = directions.count
     terms = []
     for field, exponents, coefficient in operator.terms:
         along = long.get((field, coefficient), ())

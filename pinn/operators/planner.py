@@ -21,7 +21,7 @@ from pinn.language import (
     torch_function,
 )
 from pinn.operators.algebra import Algebra, minimal_algebra
-from pinn.operators.estimator import Directions, Estimator, estimate
+from pinn.operators.estimator import Directions, Estimator, estimate, has_long_sum
 from pinn.operators.kernels import Kernels, Wanted
 
 
@@ -103,7 +103,7 @@ def plan(
         fields: Names of its outputs, in order.
         parameters: Values of the names that occur as constants.
         inputs: Names whose values (scalars or one a point) are given with each call.
-        estimator: When to estimate sums over many coordinates; None: never.
+        estimator: When to estimate sums over many coordinates, where they enter linearly; None: never.
 
     Returns:
         The plan; `plan.channels` says what it costs.
@@ -128,7 +128,9 @@ def plan(
     )
     arguments = [*joint.operators, *map(coordinate, coordinates), *map(parameter, outside)]
     combine = torch_function(arguments, list(joint.expression))
-    evaluated, directions = estimate(operators, len(coordinates), estimator)
+    long = {symbol for symbol in joint.operators if has_long_sum(operators[symbol.name], estimator)}
+    linear = {symbol.name for symbol in long if _enters_linearly(symbol, long, list(joint.expression))}
+    evaluated, directions = estimate(operators, len(coordinates), estimator, linear)
     symbols = [symbol for operator in evaluated.values() for symbol in operator.symbols().values()]
     kernels = Kernels(minimal_algebra(symbols, len(coordinates) + (directions.total if directions else 0)))
     channels = {name: _read_out(operator, kernels.algebra, list(fields)) for name, operator in evaluated.items()}
@@ -137,6 +139,11 @@ def plan(
     read_outs = {name: [(rows[channel], f, c) for channel, f, c in triples] for name, triples in channels.items()}
     names = tuple(parsed), tuple(coordinates), tuple(fields)
     return Plan(*names, operators, directions, evaluated, tuple(outside), combine, kernels, wanted, read_outs)
+
+
+def _enters_linearly(symbol: sympy.Symbol, estimated: set[sympy.Symbol], expressions: list[sympy.Expr]) -> bool:
+    """Whether expressions have no powers of an estimate and no products of two: those would be biased."""
+    return not any(expression.diff(symbol).free_symbols & estimated for expression in expressions)
 
 
 def _read_out(operator: LinearOperator, algebra: Algebra, fields: list[str]) -> list[tuple[int, int, float]]:

@@ -63,6 +63,17 @@ def test_systems_share_directions_and_both_sums_are_estimated():
         assert torch.allclose(by_engine[0][name], by_engine[1][name], rtol=1e-11)
 
 
+def test_what_would_be_biased_is_exact():
+    """The square of an estimate is larger than the square by its variance."""
+    for text in (f"({LAPLACIAN})**2", f"exp({LAPLACIAN}) + u_x0"):
+        assert operators.plan({"r": text}, NAMES, ["u"], estimator=Estimator(5)).directions is None
+    texts = {"square": f"u*({LAPLACIAN})**2", "linear": f"u*({LAPLACIAN.replace('u_', '3*u_')})"}
+    mixed = operators.plan(texts, NAMES, ["u"], estimator=Estimator(5))
+    net, x = network(D), torch.rand(3, D, dtype=torch.float64)
+    exact = operators.derivatives(net, x, operators.plan(texts, NAMES, ["u"]))
+    assert torch.allclose(operators.derivatives(net, x, mixed)["square"], exact["square"], rtol=1e-11)
+
+
 def test_short_sums_are_exact():
     assert operators.plan({"r": "lap(u)"}, list("xyz"), ["u"], estimator=Estimator(3)).directions is None
     assert operators.plan({"r": LAPLACIAN}, NAMES, ["u"]).directions is None

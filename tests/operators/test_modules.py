@@ -306,6 +306,14 @@ def test_a_module_without_jets_is_right_by_the_reference_engine(name):
     check(REFUSED[name], jets=False)
 
 
+@pytest.mark.parametrize("name", sorted(rules.ELEMENTARY))
+def test_every_elementary_function_has_jets(name):
+    """Of affine features and of others, by torch's function and by the method; arguments where it is smooth."""
+    function = getattr(torch, name, None) or getattr(F, name)
+    method = (lambda h: getattr(h, name)()) if hasattr(torch.Tensor, name) else function
+    check(lambda m, x: m.last(function(0.3 * m.first(x) + 1) + method(0.2 * m.h(x) + 1)), jets=True)
+
+
 def test_a_random_module_has_no_jets():
     x = torch.rand(4, 2, dtype=torch.float64)
     for function in (lambda m, x: m.last(m.drop(m.h(x))), lambda m, x: m.last(m.h(x)) * torch.randn(1, 1).double()):
