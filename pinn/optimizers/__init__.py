@@ -24,9 +24,27 @@ from pinn.optimizers.adamw import AdamW
 from pinn.optimizers.gauss_newton import GaussNewton
 from pinn.optimizers.lbfgs import LBFGS
 from pinn.optimizers.least_squares import LeastSquares
+from pinn.optimizers.muon import Muon
+from pinn.optimizers.nystrom_newton_cg import NystromNewtonCG
 from pinn.optimizers.ranges import arguments
+from pinn.optimizers.soap import SOAP
+from pinn.optimizers.spring import SPRING
+from pinn.optimizers.ssbroyden import SSBroyden
 
-__all__ = ["LBFGS", "OPTIMIZERS", "Adam", "AdamW", "GaussNewton", "LeastSquares", "Method"]
+__all__ = [
+    "LBFGS",
+    "OPTIMIZERS",
+    "SOAP",
+    "SPRING",
+    "Adam",
+    "AdamW",
+    "GaussNewton",
+    "LeastSquares",
+    "Method",
+    "Muon",
+    "NystromNewtonCG",
+    "SSBroyden",
+]
 
 
 @dataclass(frozen=True)
@@ -57,7 +75,12 @@ class Method:
 OPTIMIZERS: dict[str, Method] = {
     "adam": Method(Adam, "gradient"),
     "adamw": Method(AdamW, "gradient"),
+    "muon": Method(Muon, "gradient"),
+    "soap": Method(SOAP, "gradient"),
     "lbfgs": Method(LBFGS, "gradient"),
+    "ssbroyden": Method(SSBroyden, "gradient"),
+    "nystrom_newton_cg": Method(NystromNewtonCG, "gradient"),
     "gauss_newton": Method(GaussNewton, "system"),
+    "spring": Method(SPRING, "system"),
     "least_squares": Method(LeastSquares, "system", trains="output"),
 }

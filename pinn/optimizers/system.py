@@ -1,4 +1,4 @@
-"""What both least-squares optimizers share. Letters: M residuals, P parameters, K = min(M, P)."""
+"""What optimizers that see all parameters as one vector share. Letters: M residuals, P parameters, K = min(M, P)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ class System(Protocol):
 def read(parameters: list[Tensor]) -> Tensor:
     """One vector (P,) of all parameters, scalars included: a copy."""
     return torch.cat([p.detach().reshape(-1) for p in parameters])
+
+
+def read_gradient(parameters: list[Tensor]) -> Tensor:
+    """One vector (P,) of all gradients, zero where there is none: a copy."""
+    return torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in parameters])
 
 
 def write(parameters: list[Tensor], vector: Tensor) -> None:

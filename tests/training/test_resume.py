@@ -25,13 +25,18 @@ OPTIONS = (
 LBFGS = "{name: lbfgs, steps: 4, max_iter: 4, history_size: 5}"
 PHASES = f"[{{name: adam, steps: 3, lr: 0.01}}, {LBFGS}, {{name: gauss_newton, steps: 9}}]"
 
+OTHERS = ", ".join(
+    f"{{name: {name}, steps: 2}}" for name in ("soap", "muon", "ssbroyden", "nystrom_newton_cg", "spring")
+)
+LISTS = {"phases": PHASES, "others": f"[{OTHERS}]"}
 
-@pytest.mark.parametrize("optimizer", ["adam", "gauss_newton", "phases"])
+
+@pytest.mark.parametrize("optimizer", ["adam", "gauss_newton", *LISTS])
 def test_five_and_five_steps_are_ten(optimizer, tmp_path, monkeypatch):
     monkeypatch.setattr("pinn.plots.pictures", lambda *_: [])
     monkeypatch.setattr("pinn.plots.history", lambda _, path: path)
-    lines = [*OPTIONS, f"optimizer.phases={PHASES}"] if optimizer == "phases" else list(OPTIONS)
-    choice = "adam_then_gauss_newton" if optimizer == "phases" else optimizer
+    lines = [*OPTIONS, f"optimizer.phases={LISTS[optimizer]}"] if optimizer in LISTS else list(OPTIONS)
+    choice = "adam_then_gauss_newton" if optimizer in LISTS else optimizer
 
     def run(folder, steps, **options):
         return solve(
