@@ -22,11 +22,11 @@ class SPRING(torch.optim.Optimizer):
     Args:
         params: all trained parameters, a single group.
         lr: the part of the step that is taken: a batch knows its own points only.
-        damping: lam as a part of the mean of the diagonal of J Jᵀ.
+        damping: lam as a part of the trace of J Jᵀ.
         momentum: mu.
     """
 
-    def __init__(self, params, lr: Positive = 0.1, damping: Positive = 1e-6, momentum: Part = 0.9):
+    def __init__(self, params, lr: Positive = 0.1, damping: Positive = 1e-8, momentum: Part = 0.9):
         check(SPRING, lr=lr, damping=damping, momentum=momentum)
         super().__init__(params, {"lr": lr, "damping": damping, "momentum": momentum})
         if len(self.param_groups) != 1:
@@ -47,7 +47,7 @@ class SPRING(torch.optim.Optimizer):
 def damped(jacobian: Tensor, target: Tensor, damping: float) -> Tensor:
     """``Jᵀ (J Jᵀ + lam I)⁻¹ target`` (P,); lam grows tenfold where rounding makes the matrix indefinite."""
     kernel = jacobian @ jacobian.T
-    lam = damping * float(kernel.diagonal().mean())
+    lam = damping * float(kernel.trace())
     while True:
         shifted = kernel.clone()
         shifted.diagonal().add_(lam)
