@@ -185,6 +185,8 @@ def explain(error: Exception) -> str:
             f"cannot read '{error.override}' as key=value.\n"
             """A value with brackets or spaces needs quotes within quotes: 'pde.conditions.left="u(x=0) = 1"'"""
         )
+    if isinstance(error, yaml.YAMLError) and r"'\t'" in text:
+        return f"{text}\nYAML takes no tabs: indent with spaces."
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, typed = error.missing_cfg_file.rpartition("/")
         choices = sorted(error.options)

@@ -12,14 +12,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import sympy
+import torch
 from sympy.core.function import AppliedUndef
+from torch.quasirandom import SobolEngine
 
-from pinn.language import coordinate
+from pinn.geometry import Points, Region
+from pinn.language import coordinate, normal, torch_function
 from pinn.problem import Equation, Problem, highest_order
+from pinn.problem.functions import solved_by, with_truths
 
 TIME = "t"
 CORNER = 1e-6  # of two values that should be one, relative to their size
 UNEVEN = 1e6  # ratio of the sizes of two terms, above which the smaller is lost to a sum of squares
+LOOKED_AT = 8  # points
+MOST_COORDINATES = 20  # of a solution that is put into the equations
 LONG = 5.0  # time, in units of the fastest rate at which a nonlinear term acts
 
 
@@ -137,11 +143,24 @@ def _value(equation: Equation, problem: Problem) -> tuple[str, sympy.Expr] | Non
 
 
 def _meetings(one: Equation, two: Equation, problem: Problem) -> Iterator[tuple[float, ...]]:
-    """Corners of the box that both conditions reach."""
+    """Corners of the box that both conditions reach; of another shape, points of its boundary at an end of time."""
     domain = problem.domain
+    if isinstance(domain, Region) and (one.place.boundary or two.place.boundary):
+        part, other = (one, two) if one.place.boundary else (two, one)
+        ends = dict(other.place.fixed)
+        if ends and not set(ends) & set(domain.spatial):
+            for point in _points(part, problem).x.tolist():
+                yield tuple(ends[i] if i in ends else value for i, value in enumerate(point))
+        return
     for point in itertools.product(*zip(domain.lower, domain.upper, strict=True)):
         if all(_reaches(e, point, problem) for e in (one, two)):
             yield point
+
+
+def _points(equation: Equation, problem: Problem) -> Points:
+    """Some of its place."""
+    unit = SobolEngine(max(1, problem.domain.dimension(equation.place)), scramble=True, seed=0).draw(LOOKED_AT)
+    return problem.domain.sample(equation.place, unit[:, : problem.domain.dimension(equation.place)].double())
 
 
 def _reaches(equation: Equation, point: Sequence[float], problem: Problem) -> bool:
@@ -206,6 +225,30 @@ def _nonlinear_rate(residual: sympy.Expr) -> float:
     return max(rates) / scale
 
 
+def _exact(problem: Problem) -> Iterator[str]:
+    """A solution that is given does not solve the problem: at a few points of each place."""
+    if problem.exact is None or len(problem.domain.names) > MOST_COORDINATES:
+        return
+    names = problem.domain.names
+    normals = [normal(name) for name in names]
+    for key, equation in {**problem.stated, **problem.conditions}.items():
+        if equation.place.integral:
+            continue
+        left = with_truths(key, solved_by(equation, problem.exact, problem.scope), problem.learned)
+        if left == 0 or left.free_symbols - {*problem.scope.variables, *normals}:
+            continue
+        at = _points(equation, problem)
+        given = at.x if at.normals is None else torch.cat([at.x, at.normals], dim=1)
+        terms = sympy.Add.make_args(left)
+        known = [*problem.scope.variables, *(normals if at.normals is not None else ())]
+        values = [torch.as_tensor(v).expand(len(at.x)) for v in torch_function(known, terms)(*given.unbind(1))]
+        apart, size = torch.stack(values).sum(0).abs(), torch.stack(values).abs().sum(0)
+        worst = int((apart / (1 + size)).argmax())
+        if apart[worst] > CORNER * (1 + size[worst]):
+            where = ", ".join(f"{name}={value:.3g}" for name, value in zip(names, at.x[worst].tolist(), strict=True))
+            yield f"{key}: what stands under exact does not satisfy it, by {float(apart[worst]):.2g} at {where}"
+
+
 CHECKS: dict[str, Callable[[Problem], Iterator[str]]] = {
     "conditions": _count,
     "gauge": _gauge,
@@ -213,4 +256,5 @@ CHECKS: dict[str, Callable[[Problem], Iterator[str]]] = {
     "corners": _corners,
     "scales": _scales,
     "long_time": _long,
+    "exact": _exact,
 }

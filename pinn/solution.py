@@ -5,6 +5,7 @@ Shape letters: N points, D coordinates, F fields.
 
 from __future__ import annotations
 
+import itertools
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pinn.residuals import Residuals
 
 HELD_OUT = 2**14  # points of the final measurement
+PARTS = 5  # of the range of a parameter, in which the error is told
 UNSEEN = 2**62  # their seed: far from any that a run is given, so that no training point is among them
 
 
@@ -84,11 +86,39 @@ class Solution:
     @cached_property
     def error(self) -> dict[str, dict[str, float]] | None:
         """Of each field `relative_l2` and `max` at 16,384 points that training never saw; None without a truth."""
+        return None if self._compared is None else metrics.errors(*self._compared[1:], self.problem.fields)
+
+    @cached_property
+    def error_over(self) -> dict[str, list[dict[str, Any]]] | None:
+        """How the error depends on each parameter with a range: in five parts of it, `relative_l2` of each field."""
+        if self._compared is None:
+            return None
+        x, prediction, true = self._compared
+        domain, result = self.problem.domain, {}
+        for name in domain.parameters:
+            k = domain.names.index(name)
+            ends = torch.linspace(domain.lower[k], domain.upper[k], PARTS + 1, dtype=float64)
+            part = torch.bucketize(x[:, k].contiguous(), ends[1:-1])
+            result[name] = [
+                {"from": float(low), "to": float(high)}
+                | {
+                    field: error["relative_l2"]
+                    for field, error in metrics.errors(
+                        prediction[part == i], true[part == i], self.problem.fields
+                    ).items()
+                }
+                for i, (low, high) in enumerate(itertools.pairwise(ends))
+            ]
+        return result
+
+    @cached_property
+    def _compared(self) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Points that training never saw, (N, D); the prediction and the truth there, (N, F)."""
         true = truth(self.problem)
         if true is None:
             return None
         x = held_out(self.problem, HELD_OUT)
-        return metrics.errors(self.predict(x), true(x), self.problem.fields)
+        return x, self.predict(x), true(x)
 
     @cached_property
     def residual(self) -> dict[str, float]:

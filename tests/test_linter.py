@@ -33,6 +33,7 @@ WRONG = {
     "scales": ({**RIGHT, "equations": {"heat": "u_t = 1e-9*u_xx"}}, ["-1e-09*u_xx is 1e+09 times smaller than 1*u_t"]),
     "long_time": ({**RIGHT, "coordinates": {"t": [0, 3], "x": [0, 1]}, "equations": {"r": "u_t = u_xx + 5*u*(1 - u)"}},
                   ["the time 3 is long", "rate of 5"]),
+    "exact": ({**RIGHT, "exact": {"u": "exp(-pi**2*t)*sin(pi*x)"}}, ["heat: what stands under exact does", "at t="]),
 }  # fmt: skip
 
 
@@ -42,6 +43,40 @@ def names(definition):
 
 def test_nothing_is_said_of_a_sound_problem():
     assert names(RIGHT) == []
+
+
+HOLE = {"difference": ["box", {"disk": {"center": [0.5, 0.5], "radius": 0.2, "name": "hole"}}]}
+DISK = {
+    "coordinates": {"t": [0, 1], "x": [0, 1], "y": [0, 1]},
+    "domain": HOLE,
+    "fields": ["u"],
+    "equations": {"heat": "u_t = lap(u)"},
+    "enforce": "soft",
+}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "found"),
+    [
+        ({"hole": "u(hole) = 1", "far": "u(x=1) = 0", "start": "u(t=0) = 1"}, ["far and start meet at t=0, x=1, y=0"]),
+        ({"hole": "u(hole) = 1", "start": "u(t=0) = x"}, ["hole and start meet at t=0"]),
+        ({"hole": "u(hole) = 1", "start": "u(t=0) = 1"}, []),
+    ],
+)
+def test_a_part_of_a_shape_meets_the_start_and_no_corner_of_the_box(conditions, found):
+    said = [f.text for f in findings(Problem.from_mapping({**DISK, "conditions": conditions})) if f.name == "corners"]
+    assert len(said) == len(found) and all(text.startswith(words) for text, words in zip(said, found, strict=True))
+
+
+def test_an_exact_solution_is_tried_everywhere():
+    right = {**RIGHT, "exact": {"u": "exp(-pi**2*t/10)*sin(pi*x)"}}
+    assert names(right) == []
+    flux = {**right, "conditions": {**RIGHT["conditions"], "ends": "dn(u)(boundary) = 0"}}
+    assert names(flux) == ["exact"]
+    found = {**right, "parameters": {"k": {"learn": 1, "truth": 0.1}}, "equations": {"heat": "u_t = k*u_xx"}}
+    assert "exact" not in names(found)
+    found["parameters"] = {"k": {"learn": 1, "truth": 0.2}}
+    assert "exact" in names(found)
 
 
 def test_every_check_has_an_example():
@@ -59,7 +94,7 @@ def test_the_catalogue_is_clean_but_for_what_is_known():
     known = {"cavity_ghia": {"corners"}, "cahn_hilliard": {"scales"}}
     known["kuramoto_sivashinsky"] = {"scales"}  # a lid that jumps at its ends; u_xxxx on the whole domain
     for file in (configs() / "pde").glob("*.yaml"):
-        found = {"gauge", "trivial", "corners", "scales"} & set(names(yaml.safe_load(file.read_text())))
+        found = {"gauge", "trivial", "corners", "scales", "exact"} & set(names(yaml.safe_load(file.read_text())))
         assert found == known.get(file.stem, set()), file.stem
 
 
@@ -67,7 +102,7 @@ def test_a_run_prints_remarks_unless_they_are_silenced(capsys):
     problem = Problem.from_mapping(WRONG["trivial"][0])
     short = ("network.width=5", "sampling.points=20", "trainer.max_steps=1")
     solve(problem, *short)
-    assert "u = 0 satisfies every equation" in " ".join(capsys.readouterr().out.split())
+    assert "integral(u**2) = 1 (silence=[trivial])" in " ".join(capsys.readouterr().out.split())
     solve(problem, *short, "silence=[trivial]")
     assert "satisfies" not in capsys.readouterr().out
     with pytest.raises(ConfigError, match="silence=trival: no remark has this name. Did you mean 'trivial'?"):

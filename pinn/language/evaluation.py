@@ -77,7 +77,7 @@ def torch_function(arguments: Sequence[sympy.Symbol], expressions: Sequence[symp
     The code is made by sympy from expressions of the project's own making, with nothing but the table `TORCH` in reach.
     """
     plain = [sympy.Symbol(f"a{i}", real=True) for i in range(len(arguments))]
-    renamed = [e.subs(dict(zip(arguments, plain, strict=True)), simultaneous=True) for e in expressions]
+    renamed = [sympy.sympify(e).xreplace(dict(zip(arguments, plain, strict=True))) for e in expressions]
     printer = _Printer({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
     return sympy.lambdify(
         plain, renamed, modules=[{**TORCH, "where": _where, "atan2": _atan2}], printer=printer, cse=True

@@ -45,6 +45,15 @@ ARITHMETIC: dict[type, Callable] = {
     ast.Pow: lambda a, b: a**b,
 }
 COMPARISONS: dict[type, Callable] = {ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt, ast.GtE: sympy.Ge}
+SPOKEN = {
+    "laplacian": "lap",
+    "laplace": "lap",
+    "gradient": "grad",
+    "divergence": "div",
+    "diff": "d",
+    "ln": "log",
+    "rot": "curl",
+}
 ARGUMENTS = {"dot": 2, "cross": 2, "atan2": 2}  # of one by default
 At = str | tuple[tuple[str, float], ...]  # where: a name, or values of coordinates
 
@@ -173,7 +182,8 @@ class _Parser:
             return ast.parse(part.strip(), mode="eval").body
         except SyntaxError as error:
             column = self._offset + max(0, (error.offset or 1) - 1)
-            raise LanguageError(f"this is no expression ({error.msg})", self.text, column, column + 1) from None
+            why = "is a * missing before this?" if "comma" in error.msg else error.msg
+            raise LanguageError(f"this is no expression ({why})", self.text, column, column + 1) from None
         except (ValueError, RecursionError, MemoryError):
             raise LanguageError("this is no expression that can be read", self.text) from None
 
@@ -239,6 +249,8 @@ class _Parser:
                 return self.call(node, name)
             case ast.Call():
                 return self.at(node)
+            case ast.Constant(value=complex()):
+                raise self.error("numbers are real: write a complex field as two, its real and imaginary part", node)
             case ast.BinOp(op=ast.BitXor()):
                 raise self.error("'^' is not of the language: write a power as x**2", node)
         kind = type(node).__name__
@@ -421,9 +433,11 @@ class _Parser:
     def at(self, node: ast.Call) -> Value:
         """`e(x=0)`, `e(boundary)`: the expression `e` there."""
         if isinstance(node.func, ast.Name) and node.func.id not in self.scope.names and "_" not in node.func.id:
-            raise self.error(
-                f"unknown function {node.func.id!r}{did_you_mean(node.func.id, (*OPERATORS, *ELEMENTARY))}", node.func
-            )
+            known = (*OPERATORS, *ELEMENTARY)
+            hint = did_you_mean(node.func.id, {*known, *SPOKEN}) or f"; the functions are {', '.join(known)}"
+            for spoken, written in SPOKEN.items():
+                hint = hint.replace(repr(spoken), repr(written))
+            raise self.error(f"unknown function {node.func.id!r}{hint}", node.func)
         value = self.visit(node.func)
         place = self.read_place(node)
         if self.place not in (None, place):

@@ -17,9 +17,17 @@ def check_sections(**sections: Any) -> None:
     for name, section in sections.items():
         if section is not None and not isinstance(section, Mapping):
             raise LanguageError(f"{name}: {section!r} is no mapping; write {name}: {{name: value}}")
-        for key in section or ():
+        given = {} if section is None else section
+        for key, value in given.items():
+            if value is None:
+                raise LanguageError(
+                    f"{name}: nothing stands behind {key!r}; within {{ }} a comma begins the next entry, so a text "
+                    "with commas takes quotes there"
+                )
+        for key in given:
             if not isinstance(key, str):
-                raise LanguageError(f"{name}: {key!r} is no name: write a letter, then letters and digits")
+                hint = "; YAML reads on, off, yes and no as true or false" if isinstance(key, bool) else ""
+                raise LanguageError(f"{name}: {key!r} is no name: write a letter, then letters and digits{hint}")
 
 
 def read_fields(given: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:

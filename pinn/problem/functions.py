@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy
+from sympy.core.function import AppliedUndef
 from torch import Tensor
 
 from pinn.language import LanguageError, Scope, about, has_field, parameter, parse
@@ -81,6 +82,18 @@ def manufacture(
                 raise LanguageError("a manufactured source stands as a term of its own, times a known factor")
             replaced[q] = -rest.subs(_solution(users[0], exact, scope)).doit() / factor
     return replaced
+
+
+def solved_by(equation: Equation, exact: Mapping[str, sympy.Expr], scope: Scope) -> sympy.Expr:
+    """What is left of an equation with a solution put in: zero, if it is one."""
+    solution = _solution(equation, exact, scope)
+    atoms = equation.residual.atoms(sympy.Derivative) | equation.residual.atoms(AppliedUndef)
+    # derivative by derivative: to substitute first and differentiate then takes sympy ten times as long
+    known = {
+        atom: solution[atom.expr].diff(*atom.variables) if isinstance(atom, sympy.Derivative) else solution[atom]
+        for atom in atoms
+    }
+    return equation.residual.xreplace(known)
 
 
 def _solution(equation: Equation, exact: Mapping[str, sympy.Expr], scope: Scope) -> dict[sympy.Expr, sympy.Expr]:

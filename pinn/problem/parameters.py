@@ -79,7 +79,9 @@ def read_parameters(given: Mapping[str, Any]) -> Parameters:
         with about(f"parameters.{name}"):
             match value:
                 case {"range": ends} if len(value) == 1:
-                    result.ranges[name] = interval(ends, result.known)
+                    low, high = result.ranges[name] = interval(ends, result.known)
+                    if not low < high:
+                        raise LanguageError(f"a range goes from the smaller to the larger number; here is {ends!r}")
                 case {"field": guess} if len(value) == 1:
                     result.coefficients[name] = float(constant(guess, result.known))
                 case {"learn": guess, **options}:

@@ -6,6 +6,6 @@ A reference is a function ``problem, **options -> (x (N, D) -> fields (N, F))`` 
 """
 
 from pinn.references.observed import observe
-from pinn.references.truth import REFERENCES, truth
+from pinn.references.truth import REFERENCES, chosen, truth
 
-__all__ = ["REFERENCES", "observe", "truth"]
+__all__ = ["REFERENCES", "chosen", "observe", "truth"]

@@ -61,6 +61,16 @@ def truth(problem: Problem) -> Callable[[Tensor], Tensor] | None:
 
 def _reference(problem: Problem) -> Callable[[Tensor], Tensor]:
     """That which the problem names, of a problem whose parameters are numbers, or an eigenvalue to be learned."""
+    name, options = chosen(problem)
+    return REFERENCES[name](problem, **options)
+
+
+def chosen(problem: Problem) -> tuple[str, Mapping[str, Any]]:
+    """The reference that a problem names, and its options, before anything is computed.
+
+    Raises:
+        ValueError: There is none of this name, or it has no such option.
+    """
     name, options = _named(problem.reference)
     if name not in REFERENCES:
         raise ValueError(f"there is no reference {name!r}: {_nearest(name, REFERENCES, 'the known ones are')}")
@@ -68,7 +78,7 @@ def _reference(problem: Problem) -> Callable[[Tensor], Tensor]:
     for option in options:
         if option not in known:
             raise ValueError(f"reference {name} has no option {option!r}: {_nearest(option, known, 'its options are')}")
-    return REFERENCES[name](problem, **options)
+    return name, options
 
 
 def _named(reference: Any) -> tuple[str, Mapping[str, Any]]:

@@ -22,7 +22,7 @@ from pinn.networks import NETWORKS, Embedded, Features, Scaled, SideBySide
 from pinn.operators import Estimator
 from pinn.phases import Phase
 from pinn.problem import Problem
-from pinn.references import observe
+from pinn.references import chosen, observe
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, centres, points
 from pinn.schema import Config, ConfigError, Fourier, Periodic, check
@@ -52,9 +52,11 @@ def build(problem: Problem, config: Config) -> Residuals:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     try:
+        if problem.reference is not None:
+            chosen(problem)
         observe(problem)
     except ValueError as error:
-        raise ConfigError(str(error)) from None
+        raise ConfigError(f"pde={problem.name}: {error}") from None
     torch.manual_seed(config.seed)
     seen = _features(problem, config.network.features, problem.inputs)
     options = config.network.model_dump(exclude={"name", "features"})

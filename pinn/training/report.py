@@ -59,7 +59,7 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
     )
     for finding in findings(problem):
         if finding.name not in config.silence:
-            console.print(f"  look: {finding}", style="yellow")
+            console.print(f"  look: {finding}", style="yellow", markup=False)
     for planned in residuals.plans.values():
         if planned.directions:
             console.print(f"  {planned.directions}", style="yellow")
@@ -94,6 +94,7 @@ def result(
         "seconds": round(time.time() - started, 3),
         "peak_memory_megabytes": round(module.metrics.get("memory/peak", 0.0)),
         "error": solution.error,
+        **({"error_over": solution.error_over} if solution.error_over else {}),
         "residual": solution.residual,
         "loss": {name: module.metrics.get(f"loss/{name}") for name in problem.equations},
         "noise_floor": module.noise,
@@ -116,6 +117,8 @@ def finish(
     """
     console.print()
     console.print(_table(result))
+    for name, parts in result.get("error_over", {}).items():
+        console.print(_over(name, parts))
     loss = sum(value or 0.0 for value in result["loss"].values())
     console.print(
         f"{SAYS[result['status']]}: {_count(result['steps'], 'step')}, loss {loss:.1e}, "
@@ -161,6 +164,18 @@ def _table(result: dict[str, Any]) -> Table:
         table.add_column("held-out residual (rms)", justify="right")
         for name, value in result["residual"].items():
             table.add_row(name, f"{value:.2e}")
+    return table
+
+
+def _over(name: str, parts: list[dict[str, Any]]) -> Table:
+    """How the error depends on a parameter."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=True)
+    table.add_column(f"relative L2 error for {name}")
+    fields = [key for key in parts[0] if key not in ("from", "to")]
+    for field in fields:
+        table.add_column(field, justify="right")
+    for part in parts:
+        table.add_row(f"{part['from']:.4g} to {part['to']:.4g}", *(f"{part[field]:.2e}" for field in fields))
     return table
 
 

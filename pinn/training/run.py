@@ -99,7 +99,10 @@ def fit(
     """Train in place, and report nothing; the module, for its measurements, and how it ended."""
     from pinn.training.module import PINN
 
-    true = truth(problem)
+    try:
+        true = truth(problem)
+    except ValueError as error:
+        raise ConfigError(f"pde={problem.name}: reference: {error}") from None
     x = held_out(problem, MEASURED)
     module = PINN(residuals, problem, config, None if true is None else (x, true(x)))
     trainer = _trainer(config, directory, console)

@@ -119,3 +119,19 @@ def test_a_lift_cannot_hold_what_is_learned():
             coordinates={"x": [0, 1]}, fields=["u"], equations={"e": "u_xx = 0"}, conditions={"a": "u(x=0) = k"},
             parameters={"k": {"learn": 1}},
         )  # fmt: skip
+
+
+def test_the_error_of_a_family_is_told_over_its_range(capsys):
+    from pinn.app import solve
+
+    found = solve(Problem.from_mapping(HEAT), "network.width=20", "sampling.points=60", optimizer="least_squares")
+    parts = found.error_over["alpha"]
+    ends = [(round(part["from"], 12), round(part["to"], 12)) for part in parts]
+    assert ends == [(0.1, 0.18), (0.18, 0.26), (0.26, 0.34), (0.34, 0.42), (0.42, 0.5)]
+    alpha = torch.linspace(0.42, 0.5, 40, dtype=torch.float64)
+    t, x, alpha = torch.meshgrid(*[torch.linspace(0, 1, 40, dtype=torch.float64)] * 2, alpha, indexing="ij")
+    true = torch.exp(-alpha * torch.pi**2 * t) * torch.sin(torch.pi * x)
+    error = torch.as_tensor(found(t, x, alpha)) - true
+    assert float(error.norm() / true.norm()) == pytest.approx(parts[-1]["u"], rel=0.1)  # by another set of points
+    assert len({part["u"] for part in parts}) == 5
+    assert "relative L2 error for alpha" in capsys.readouterr().out
