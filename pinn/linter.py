@@ -149,8 +149,9 @@ def _meetings(one: Equation, two: Equation, problem: Problem) -> Iterator[tuple[
         part, other = (one, two) if one.place.boundary else (two, one)
         ends = dict(other.place.fixed)
         if ends and not set(ends) & set(domain.spatial):
-            for point in _points(part, problem).x.tolist():
-                yield tuple(ends[i] if i in ends else value for i, value in enumerate(point))
+            x = _points(part, problem).x.clone()
+            x[:, list(ends)] = torch.tensor(list(ends.values()), dtype=x.dtype)
+            yield from map(tuple, x.tolist())
         return
     for point in itertools.product(*zip(domain.lower, domain.upper, strict=True)):
         if all(_reaches(e, point, problem) for e in (one, two)):

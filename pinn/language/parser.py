@@ -45,14 +45,9 @@ ARITHMETIC: dict[type, Callable] = {
     ast.Pow: lambda a, b: a**b,
 }
 COMPARISONS: dict[type, Callable] = {ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt, ast.GtE: sympy.Ge}
-SPOKEN = {
-    "laplacian": "lap",
-    "laplace": "lap",
-    "gradient": "grad",
-    "divergence": "div",
-    "diff": "d",
-    "ln": "log",
-    "rot": "curl",
+SPOKEN = {  # what others call them
+    **{"laplacian": "lap", "laplace": "lap", "gradient": "grad", "divergence": "div"},
+    **{"rot": "curl", "diff": "d", "ln": "log"},
 }
 ARGUMENTS = {"dot": 2, "cross": 2, "atan2": 2}  # of one by default
 At = str | tuple[tuple[str, float], ...]  # where: a name, or values of coordinates
