@@ -8,14 +8,15 @@ of channels are formed: at the end of a network those are the operators asked fo
 Shape letters: C channels, C' channels of the wanted blocks, N points, W features, D coordinates.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from pinn.operators.activations import Table
-from pinn.operators.algebra import Algebra, Exponents, Polynomial
+from pinn.operators.algebra import Algebra
 from pinn.operators.blocks import Blocks, partition
+from pinn.operators.homogeneous import homogeneous_parts
 
 CHUNK = 2 * 1024 * 1024  # bytes of all channels of a chunk: some four such tensors are in use at a time
 Wanted = tuple[int, ...]
@@ -29,7 +30,7 @@ class Kernels:
         self.blocks = partition(algebra)
         self.seeds = algebra.seeds()
         self.homogeneous = [
-            _homogeneous(algebra.basis[start : start + n])
+            homogeneous_parts(algebra.basis[start : start + n])
             for start, n in zip(self.blocks.starts, self.blocks.lengths, strict=True)
         ]
 
@@ -278,54 +279,3 @@ def _chunks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     row = max(1, first.numel() // max(1, first.shape[1])) * first.element_size()
     size = max(1, CHUNK // row) if first.device.type == "cpu" else max(1, first.shape[1])
     yield from zip(*(tensor.split(size, dim=1) for tensor in tensors), strict=True)
-
-
-Evaluate = Callable[[Tensor], Tensor]
-
-
-def _homogeneous(polynomials: Sequence[Polynomial]) -> list[tuple[int, Evaluate]]:
-    """For each degree in a block of polynomials, how to evaluate its parts of that degree at slopes (D, ...)."""
-    result = []
-    for k in sorted({sum(exponents) for polynomial in polynomials for exponents in polynomial}):
-        parts = [{e: float(c) for e, c in polynomial.items() if sum(e) == k} for polynomial in polynomials]
-        result.append((k, _neighbours(parts) or _each(parts)))
-    return result
-
-
-def _each(polynomials: list[dict[Exponents, float]]) -> Evaluate:
-    evaluates = [_power_sum(polynomial) or _sum(polynomial) for polynomial in polynomials]
-    return lambda slopes: torch.stack([evaluate(slopes) for evaluate in evaluates])
-
-
-def _neighbours(polynomials: list[dict[Exponents, float]]) -> Evaluate | None:
-    """Neighbouring coordinates, as in a gradient: a slice."""
-    if any(len(p) != 1 or sum(next(iter(p))) != 1 or next(iter(p.values())) != 1 for p in polynomials):
-        return None
-    along = [next(iter(p)).index(1) for p in polynomials]
-    first, count = along[0], len(along)
-    return (lambda slopes: slopes[first : first + count]) if along == list(range(first, first + count)) else None
-
-
-def _power_sum(polynomial: dict[Exponents, float]) -> Evaluate | None:
-    """`c sum_m xi_m**n` over neighbouring coordinates, as in a Laplacian."""
-    coefficient, degree = next(iter(polynomial.values())), sum(next(iter(polynomial)))
-    along = sorted(exponents.index(degree) for exponents in polynomial if degree in exponents)
-    first, count = along[0] if along else 0, len(polynomial)
-    if set(polynomial.values()) != {coefficient} or count == 1 or along != list(range(first, first + count)):
-        return None
-    return lambda slopes: coefficient * (slopes[first : first + count] ** degree).sum(0)
-
-
-def _sum(polynomial: dict[Exponents, float]) -> Evaluate:
-    terms = [(c, [k for k, e in enumerate(exponents) for _ in range(e)]) for exponents, c in polynomial.items()]
-
-    def evaluate(slopes: Tensor) -> Tensor:
-        total = torch.zeros_like(slopes[0])
-        for coefficient, factors in terms:
-            term = torch.full_like(total, coefficient)
-            for k in factors:
-                term = term * slopes[k]
-            total = total + term
-        return total
-
-    return evaluate

@@ -34,7 +34,9 @@ def test_a_dry_run_prints_the_plan_and_trains_nothing(capsys, tmp_path, monkeypa
     assert [row[0] for row in rows.values()] == ["20", "500"]
     assert re.search(r"[\d.]+ (ms|s|min) if no phase ends earlier, \d+ MB", text)
     count = sum(parameter.numel() for parameter in untrained.residuals.parameters())
-    assert f"{count} parameters" in text and text.index("parameters") < text.index("plain steps") < text.index("points/s")
+    assert f"{count} parameters" in text and text.index("parameters") < text.index("plain steps") < text.index(
+        "points/s"
+    )
     assert not list(Path.cwd().iterdir())
 
 
