@@ -28,7 +28,7 @@ from torch.quasirandom import SobolEngine
 
 from pinn.embedding import LOWER, UPPER, Face, Flat
 from pinn.geometry import Domain, Place, Region
-from pinn.language import LanguageError, Scope, coordinate, has_field, normal, torch_function
+from pinn.language import Called, LanguageError, Scope, coordinate, has_field, normal, torch_function
 
 Data = dict[Face | Place, "dict[int, Fixed]"]  # per face, or part of a shape, and order of the normal derivative
 TOLERANCE = 1e-9  # of two conditions where they meet, relative to the size of the data
@@ -121,6 +121,8 @@ def _solved(here: sympy.Expr, u: sympy.Expr, slope: sympy.Expr) -> dict[int, Fix
 
 def _check_known(value: sympy.Expr, u: sympy.Expr) -> None:
     """A lift is a smooth expression of the coordinates."""
+    if value.has(Called):
+        raise LanguageError("its value is a Python function, and what is built in has to be an expression")
     if value.has(sympy.Piecewise):
         raise LanguageError("its value is piecewise, and what is built in has to be smooth")
     unknown = [s.name for s in value.free_symbols - set(u.args) if not s.name.startswith("normal_")]

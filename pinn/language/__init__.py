@@ -6,12 +6,13 @@ from pinn.language.evaluation import torch_function
 from pinn.language.linear import Decomposition, LinearOperator, decompose, has_field
 from pinn.language.parser import Statement, constant, parse, parse_equation
 from pinn.language.printer import equation_latex, to_latex, to_text
-from pinn.language.scope import RESERVED, TIME, Integral, Scope, coordinate, normal, opaque, parameter
+from pinn.language.scope import RESERVED, TIME, Called, Integral, Scope, called, coordinate, normal, opaque, parameter
 
 __all__ = [
     "CARTESIAN",
     "RESERVED",
     "TIME",
+    "Called",
     "Decomposition",
     "Integral",
     "LanguageError",
@@ -19,6 +20,7 @@ __all__ = [
     "Scope",
     "Statement",
     "about",
+    "called",
     "constant",
     "coordinate",
     "decompose",

@@ -9,6 +9,8 @@ import torch
 from sympy.printing.pycode import PythonCodePrinter
 from torch import Tensor
 
+from pinn.language.scope import Called
+
 
 def _elementary(on_tensors: Callable[[Any], Any], on_numbers: Callable[[float], float]) -> Callable[[Any], Any]:
     """A function of tensors that also takes the plain numbers left where all symbols have been substituted."""
@@ -74,11 +76,14 @@ class _Printer(PythonCodePrinter):
 def torch_function(arguments: Sequence[sympy.Symbol], expressions: Sequence[sympy.Expr]) -> Callable[..., list[Any]]:
     """A function of tensors, one an argument, that gives the value of each expression; common parts are shared.
 
-    The code is made by sympy from expressions of the project's own making, with nothing but the table `TORCH` in reach.
+    The code is made by sympy from expressions of the project's own making, with nothing but the table `TORCH` in reach,
+    and the Python functions that the expressions hold.
     """
     plain = [sympy.Symbol(f"a{i}", real=True) for i in range(len(arguments))]
     renamed = [sympy.sympify(e).xreplace(dict(zip(arguments, plain, strict=True))) for e in expressions]
+    python = {c for e in renamed for c in e.atoms(Called)}
+    named = {type(c).__name__: type(c).implementation for c in python}
     printer = _Printer({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
     return sympy.lambdify(
-        plain, renamed, modules=[{**TORCH, "where": _where, "atan2": _atan2}], printer=printer, cse=True
+        plain, renamed, modules=[{**TORCH, **named, "where": _where, "atan2": _atan2}], printer=printer, cse=True
     )

@@ -11,6 +11,7 @@ import ast
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +29,7 @@ from pinn.language.scope import (
     RESERVED,
     Integral,
     Scope,
+    called,
     coordinate,
     opaque,
     parameter,
@@ -427,6 +429,8 @@ class _Parser:
 
     def at(self, node: ast.Call) -> Value:
         """`e(x=0)`, `e(boundary)`: the expression `e` there."""
+        if isinstance(node.func, ast.Name) and self.takes_values(node):
+            return _unbound(node.func.id)(*[self.scalar(argument) for argument in node.args])
         if isinstance(node.func, ast.Name) and node.func.id not in self.scope.names and "_" not in node.func.id:
             known = (*OPERATORS, *ELEMENTARY)
             hint = did_you_mean(node.func.id, {*known, *SPOKEN}) or f"; the functions are {', '.join(known)}"
@@ -439,6 +443,16 @@ class _Parser:
             raise self.error("one side of a condition holds at one place, here are two", node)
         self.place = place
         return value
+
+    def takes_values(self, node: ast.Call) -> bool:
+        """Whether it is `law(u, u_x)`, a function known by its values of expressions, and not `law(boundary)`."""
+        known = isinstance(node.func, ast.Name) and node.func.id in self.scope.opaque
+        places = [a for a in node.args if isinstance(a, ast.Name) and not self.declares(a.id)]
+        return known and bool(node.args) and not node.keywords and (len(node.args) > 1 or not places)
+
+    def declares(self, name: str) -> bool:
+        """Whether a name is one of the scope's or the derivative of a field."""
+        return name in self.scope.names and name not in ("boundary", "interior") or "_" in name
 
     def read_place(self, node: ast.Call) -> At:
         usage = "say where: (boundary), (x=0) or (x=0, y=1)"
@@ -459,6 +473,9 @@ class _Parser:
         if isinstance(value, Array) or not value.is_number or not value.is_finite:
             raise self.error("a place has numbers, such as (x=0)", pair.value)
         return float(value)
+
+
+_unbound = cache(called)
 
 
 def _bits(number: sympy.Rational) -> int:

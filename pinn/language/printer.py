@@ -18,7 +18,7 @@ from sympy.printing.str import StrPrinter
 from pinn.language.calculus import Value
 from pinn.language.errors import LanguageError
 from pinn.language.parser import LARGEST_POWER, LONGEST, At, Statement, parse
-from pinn.language.scope import ELEMENTARY, Integral, Opaque, Scope, coordinate, normal
+from pinn.language.scope import ELEMENTARY, Called, Integral, Opaque, Scope, coordinate, normal
 
 NAMES = {function: name for name, function in ELEMENTARY.items()}
 SHORT_DECIMAL = 4  # significant digits of a rational that a report shows as a decimal
@@ -98,6 +98,8 @@ class _TextPrinter(StrPrinter):
         return super()._print(expr, **kwargs)
 
     def _print_opaque(self, expr: Opaque) -> str:
+        if isinstance(expr, Called) and expr.label in self.scope.opaque:
+            return f"{expr.label}({self.stringify(expr.args, ', ')})"
         name = type(expr).__name__
         if name not in self.scope.opaque or expr.args != self.scope.variables:
             raise self.refuse(expr)
@@ -223,6 +225,9 @@ class _LatexPrinter(LatexPrinter):
         return base if exp is None else f"{base}^{{{exp}}}"
 
     def _print(self, expr: Any, **kwargs: Any) -> str:
+        if isinstance(expr, Called):
+            arguments = ", ".join(self._print(argument) for argument in expr.args)
+            return self._power(self._name(expr.label), kwargs.get("exp")) + rf"\left({arguments}\right)"
         if isinstance(expr, Opaque):
             return self._power(self._name(type(expr).__name__), kwargs.get("exp"))
         return super()._print(expr, **kwargs)

@@ -1,9 +1,10 @@
 """The names that a text may use."""
 
 import keyword
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from typing import Any
 
 import sympy
 from sympy import ImmutableDenseMatrix as Array
@@ -149,6 +150,33 @@ def opaque(name: str, variables: Sequence[sympy.Symbol]) -> sympy.Expr:
 @cache
 def _opaque(name: str) -> type:
     return type(name, (Opaque,), {})
+
+
+class Called(Opaque):
+    """A Python function of expressions, such as `law(u, u_x)`: of values at a point, not to be differentiated by it.
+
+    Attributes:
+        label: Its name.
+        implementation: Tensors (N,), one an argument, to values (N,); None in a text that belongs to no problem.
+    """
+
+    label = ""
+    implementation: Callable[..., Any] | None = None
+
+    def _eval_derivative(self, s: sympy.Symbol) -> sympy.Expr:
+        if s not in self.free_symbols:
+            return sympy.Integer(0)
+        raise LanguageError(
+            f"{self.label} is a Python function and is not differentiated: keep it out of d, div and grad"
+        )
+
+
+def called(name: str, implementation: Callable[..., Any] | None = None) -> type[Called]:
+    """The function of this name, to be applied to expressions."""
+    # no name of sympy's own, by which its printers would choose a method
+    return type(
+        f"python_{name}", (Called,), {"label": name, "implementation": implementation and staticmethod(implementation)}
+    )
 
 
 class Integral(sympy.Function):

@@ -24,11 +24,13 @@ from pinn.embedding import Flat, Inputs, embed
 from pinn.geometry import Box, Place, read_domain
 from pinn.language import (
     CARTESIAN,
+    Called,
     Integral,
     LanguageError,
     Scope,
     Statement,
     about,
+    called,
     did_you_mean,
     opaque,
     parameter,
@@ -68,8 +70,9 @@ class Problem:
         parameters: Name to number; to `{"range": [a, b]}`, for all of which the network is trained; to
             `{"learn": guess}`, a number to be found, perhaps `between` bounds and with a known `truth`; or to
             `{"field": guess}`, a function of the coordinates to be found.
-        functions: Name to an expression; to `{"table": file}`; to a function of points (N, D) that gives (N,); or to
-            `manufactured`: the source that makes `exact` solve it.
+        functions: Name to an expression; to `{"table": file}`; to a Python function, which gives (N,) of points (N, D)
+            where its name stands alone, and of its arguments, (N,) each, where it is called, `law(u, u_x)`; or to
+            `manufactured`: the source that makes `exact` solve it. A file cannot name Python functions.
         observations: Name to data, see `Observations`.
         enforce: `hard` builds the conditions into the network, `soft` makes them losses; or one of them by condition.
         exact: Field to expression: the solution.
@@ -260,7 +263,13 @@ class Problem:
 
     def _of_values(self, residual: sympy.Expr) -> sympy.Expr:
         """With inputs in place of the functions of which only values are known."""
-        return residual.xreplace({opaque(name, self.scope.variables): parameter(name) for name in self.values})
+        inputs = residual.xreplace({opaque(name, self.scope.variables): parameter(name) for name in self.values})
+        return inputs.replace(lambda e: isinstance(e, Called), lambda e: self._python[e.label](*e.args))
+
+    @cached_property
+    def _python(self) -> dict[str, type[Called]]:
+        """Functions that stand in a text with arguments."""
+        return {name: called(name, values) for name, values in self.values.items()}
 
     def _observations(self, given: Mapping[str, Any], taken: Mapping[str, Equation]) -> dict[str, Observations]:
         found = {}

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from pinn import LanguageError, Problem
 from pinn.geometry import Points
+from pinn.language import Scope, parse, to_latex, to_text
 from pinn.networks import MLP, Scaled
 from pinn.problem.tables import table
 from pinn.residuals import Residuals
@@ -99,3 +101,56 @@ def test_nothing_is_unpickled(tmp_path):
     np.savez(tmp_path / "f.npz", f=np.array([{"a": 1}], dtype=object))
     with pytest.raises(LanguageError, match="cannot be read"):
         Problem(**POISSON, functions={"f": {"table": tmp_path / "f.npz"}})
+
+
+LAW = {
+    "coordinates": {"x": [0, 1], "y": [0, 2]},
+    "fields": ["u"],
+    "equations": {"e": "lap(u) + 2*law(u, u_x)*u = law(x, y)"},
+    "conditions": {"flux": "dn(u)(boundary) = law(u, y)(boundary)"},
+    "enforce": "soft",
+}
+
+
+@pytest.mark.parametrize("engine", ["jet", "autograd"])
+def test_a_python_function_of_the_solution(engine):
+    """The text with the function against the text with what it computes: residuals and Jacobians."""
+    text = yaml.safe_dump(LAW).replace("law(u, u_x)", "(max(u, 0)*u_x + exp(u_x) - 1)")
+    text = text.replace("law(x, y)", "(x*y + exp(y) - 1)").replace("law(u, y)", "(max(u, 0)*y + exp(y) - 1)")
+    python = {**LAW, "functions": {"law": lambda a, b: torch.relu(a) * b + torch.special.expm1(b)}}
+    found = []
+    for definition in (python, yaml.safe_load(text)):
+        problem = Problem.from_mapping(definition)
+        torch.manual_seed(0)
+        network = MLP(Scaled(problem.domain.lower, problem.domain.upper), 1, width=4).double()
+        residuals = Residuals(problem, network, engine)
+        generator = torch.Generator().manual_seed(1)
+        at = {
+            place: problem.domain.sample(
+                place, torch.rand(9, problem.domain.dimension(place), dtype=torch.float64, generator=generator)
+            )
+            for place in residuals.places
+        }
+        found.append(residuals.linearise(at, {}))
+    (r, jacobian), (r_plain, jacobian_plain) = found
+    torch.testing.assert_close(r, r_plain, rtol=1e-11, atol=1e-12)
+    torch.testing.assert_close(jacobian, jacobian_plain, rtol=1e-11, atol=1e-12)
+
+
+def test_a_python_function_is_not_differentiated_built_in_or_named_by_a_file():
+    law = {"functions": {"law": lambda *a: a[0]}}
+    with pytest.raises(LanguageError, match="law is a Python function and is not differentiated"):
+        Problem.from_mapping({**LAW, **law, "equations": {"e": "div(law(u)*grad(u)) = 1"}})
+    with pytest.raises(LanguageError, match="its value is a Python function"):
+        Problem.from_mapping({**LAW, **law, "conditions": {"b": "u(boundary) = law(x, y)"}, "enforce": "hard"})
+    with pytest.raises(LanguageError, match="functions.law: Attribute is not of the language"):
+        Problem.from_mapping({**LAW, "functions": {"law": "os.system"}})
+    place = Problem.from_mapping({**LAW, **law, "conditions": {"b": "law(boundary) + u(boundary) = 1"}})
+    assert place.equations["b"].place.boundary
+
+
+def test_a_python_function_is_printed():
+    scope = Scope(("x",), ("u",), opaque=("law",))
+    expression = parse("2*law(u, u_x) + law", scope)
+    assert parse(to_text(expression, scope), scope) == expression
+    assert to_latex(expression, scope).count("law") == 2
