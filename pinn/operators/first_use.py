@@ -1,4 +1,4 @@
-"""The first time that a network is met, its jet of first order is compared with what the network itself gives.
+"""The first time that a network is met, its value and a derivative by jets are compared with what it gives itself.
 
 Rules cover what a network does with its input by torch's functions. What it does otherwise, such as asking whether the
 input is a tensor, or changing its own weights on the way, would pass them by, and shows here.
@@ -25,22 +25,23 @@ _found: WeakKeyDictionary[nn.Module, dict[bool, bool]] = WeakKeyDictionary()  # 
 def refuse_other_functions(network: nn.Module, points: Tensor) -> None:
     """Raise `NoJetRule` where the jet is that of another function than the network's.
 
-    Looks once a network and training mode, at a few of the points; it does not look where there are no numbers, as on
-    the meta device and while `torch.compile` traces.
+    Looks once a network and training mode, at a few of the points, along one direction; it does not look where there
+    are no numbers, as on the meta device and while `torch.compile` traces.
     """
-    if torch.compiler.is_compiling() or points.is_meta:
+    if torch.compiler.is_compiling() or points.is_meta or not len(points):
         return
     modes = _found.setdefault(network, {})
     if network.training not in modes:
-        modes[network.training] = _is_itself(network, points[:SOME].detach())
+        modes[network.training] = _is_itself(network, points[:SOME].detach().clone())
     if not modes[network.training]:
         raise NoJetRule("its jet gives other values than the network itself")
 
 
 def _is_itself(network: nn.Module, points: Tensor) -> bool:
     d = points.shape[1]
-    gradient = [{tuple(int(i == k) for i in range(d)): Fraction(1)} for k in range(d)]
-    kernels = Kernels(minimal_algebra(gradient, d))
+    along = [1 + Fraction(k, d) for k in range(d)]  # the first is 1: channels are scaled by it
+    symbol = {tuple(int(i == k) for i in range(d)): c for k, c in enumerate(along)}
+    kernels = Kernels(minimal_algebra([symbol], d))
     with torch.autocast(points.device.type, enabled=False):
         jet = network_jet(network, points, kernels, kernels.blocks.every)
         with torch.enable_grad():
@@ -48,8 +49,8 @@ def _is_itself(network: nn.Module, points: Tensor) -> bool:
             output = network(x)
             if output.dim() != 2:  # for the caller to refuse
                 return True
-            slopes = [_gradient(column.sum(), x) for column in output.unbind(-1)]
-    expected = torch.cat([output.unsqueeze(0), torch.stack(slopes, dim=-1).movedim(1, 0)]).detach()
+            slopes = [_gradient(column.sum(), x) @ x.new_tensor([float(c) for c in along]) for column in output.mT]
+    expected = torch.stack([output, torch.stack(slopes, dim=1)]).detach()
     size = APART * float(expected.nan_to_num(0.0, 0.0, 0.0).abs().amax())
     return jet.shape == expected.shape and torch.allclose(jet, expected, rtol=APART, atol=size, equal_nan=True)
 

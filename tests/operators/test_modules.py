@@ -15,10 +15,12 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from pinn import operators
-from pinn.operators import jet_values, rules
+from pinn.operators import first_use, jet_values, rules
 
 pytestmark = pytest.mark.fallback
 PLANS = [operators.plan(e, ["x", "y"], ["u"]) for e in ({"r": "lap(u)", "s": "u_x"}, {"r": "lap(lap(u)) + u*u_x"})]
+
+SIX = operators.plan({"r": "a_x + f_yy"}, ["x", "y"], list("abcfgh"))
 
 
 class Own(nn.Module):
@@ -312,6 +314,13 @@ def test_every_elementary_function_has_jets(name):
     function = getattr(torch, name, None) or getattr(F, name)
     method = (lambda h: getattr(h, name)()) if hasattr(torch.Tensor, name) else function
     check(lambda m, x: m.last(function(0.3 * m.first(x) + 1) + method(0.2 * m.h(x) + 1)), jets=True)
+
+
+def test_the_first_look_is_quick_in_many_dimensions_and_along_no_points():
+    network = nn.Sequential(nn.Linear(500, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+    assert first_use._is_itself(network, torch.rand(2, 500, dtype=torch.float64))
+    value = operators.derivatives(Own(Own.h).double(), torch.rand(0, 2, dtype=torch.float64), SIX)["r"]
+    assert value.shape == (0,)
 
 
 def test_a_random_module_has_no_jets():
