@@ -76,7 +76,7 @@ class MLP(_Network):
 
     name: Literal["mlp"]
     activation: Activation
-    scale: PositiveFloat
+    scale: PositiveFloat | dict[str, PositiveFloat]
     adaptive: bool
     factorised: bool
 
@@ -130,7 +130,6 @@ class _Sampling(_Strict):
     points: PositiveInt
     boundary_points: PositiveInt
     resample_every: NonNegativeInt
-    crowd: dict[str, float]
 
 
 class StaticSampling(_Sampling):
@@ -247,6 +246,13 @@ UNIONS: Unions = {
 }
 
 
+class Layer(_Strict):
+    """One of the root key `layers`: `pinn.geometry.Layer`."""
+
+    at: float
+    width: PositiveFloat
+
+
 def _resume(resume: Any) -> Any:
     if resume is not False and not isinstance(resume, str):
         raise ValueError("should be auto, false, or the path of a run or of its checkpoint")
@@ -267,6 +273,7 @@ class Config(_Strict):
     logger: Logger
     seed: NonNegativeInt
     tolerance: NonNegativeFloat
+    layers: dict[str, tuple[Layer, ...]] = {}
     memory_budget: ByteSize | None = None
     dry_run: bool = False
     verify: bool = False

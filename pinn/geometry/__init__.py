@@ -8,6 +8,7 @@ from pinn.geometry.read import read_domain
 from pinn.geometry.region import Domain, Region
 from pinn.geometry.round import Annulus, Ball, Cylinder, Ellipse
 from pinn.geometry.shape import Primitive, Shape
+from pinn.geometry.stretch import Layer, Stretch
 from pinn.geometry.surface import Surface
 
 __all__ = [
@@ -20,12 +21,14 @@ __all__ = [
     "Domain",
     "Ellipse",
     "Intersection",
+    "Layer",
     "Place",
     "Points",
     "Polygon",
     "Primitive",
     "Region",
     "Shape",
+    "Stretch",
     "Surface",
     "Union",
     "read_domain",

@@ -20,7 +20,24 @@ def _elementary(on_tensors: Callable[[Any], Any], on_numbers: Callable[[float], 
 TORCH = {
     **{
         name: _elementary(getattr(torch, name), getattr(math, name))
-        for name in ("sin", "cos", "tan", "exp", "log", "sqrt", "sinh", "cosh", "tanh", "asin", "acos", "atan", "erf")
+        for name in (
+            *(
+                "sin",
+                "cos",
+                "tan",
+                "exp",
+                "log",
+                "sqrt",
+                "sinh",
+                "cosh",
+                "tanh",
+                "asin",
+                "acos",
+                "atan",
+                "asinh",
+                "erf",
+            ),
+        )
     },
     "DiracDelta": lambda *z: 0.0,  # what is left of a jump's derivative beside the jump
     "Abs": _elementary(torch.abs, abs),

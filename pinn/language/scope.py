@@ -28,6 +28,7 @@ ELEMENTARY = {
     "asin": sympy.asin,
     "acos": sympy.acos,
     "atan": sympy.atan,
+    "asinh": sympy.asinh,
     "erf": sympy.erf,
     "abs": sympy.Abs,
     "sign": sympy.sign,

@@ -3,6 +3,8 @@
 Shape letters: N points, F fields, W width, E features.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -13,9 +15,9 @@ from pinn.networks.layers import FactorisedLinear, elementwise
 class MLP(nn.Module):
     """`x -> W_L s(... s(W_1 z + b_1) ...) + b_L` with z the features of x: by default x scaled to [-1, 1] on the box.
 
-    The first layer's weights are uniform in ±scale and its biases in ±pi (±scale if smaller): with `sin`, one hidden
-    layer is a set of random Fourier features (Rahimi & Recht 2007) with frequencies up to `scale`. Later weights are
-    Glorot-uniform (Glorot & Bengio 2010).
+    The first layer's weights are uniform in ±scale and its biases in ±pi (±the largest scale if smaller): with
+    `sin`, one hidden layer is a set of random Fourier features (Rahimi & Recht 2007) with frequencies up to `scale`.
+    Later weights are Glorot-uniform (Glorot & Bengio 2010).
 
     Args:
         features: z, (N, D) to (N, E).
@@ -23,7 +25,8 @@ class MLP(nn.Module):
         width: W, of each hidden layer.
         depth: Number of hidden layers.
         activation: One of tanh, sin, gelu, silu, softplus.
-        scale: Largest first-layer weight: larger for what oscillates or is steep, below 1 behind many features.
+        scale: Largest first-layer weight, of all features or of each of the E: larger for what oscillates or is steep,
+            below 1 behind many features.
         adaptive: Whether the slope of the activation is learned.
         factorised: Whether the hidden layers' weights are factorised.
 
@@ -39,7 +42,7 @@ class MLP(nn.Module):
         width: int = 400,
         depth: int = 1,
         activation: str = "sin",
-        scale: float = 10.0,
+        scale: float | Sequence[float] = 10.0,
         adaptive: bool = False,
         factorised: bool = False,
     ):
@@ -59,10 +62,12 @@ class MLP(nn.Module):
 
 
 @torch.no_grad()
-def _initialise(layers: list[nn.Linear], scale: float) -> None:
+def _initialise(layers: list[nn.Linear], scale: float | Sequence[float]) -> None:
     first, *later = layers
-    nn.init.uniform_(first.weight, -scale, scale)
-    nn.init.uniform_(first.bias, -min(scale, torch.pi), min(scale, torch.pi))
+    scales = torch.as_tensor(scale, dtype=first.weight.dtype)
+    first.weight.copy_(scales * (2 * torch.rand_like(first.weight) - 1))
+    shift = min(float(scales.max()), torch.pi)
+    nn.init.uniform_(first.bias, -shift, shift)
     for layer in later:
         nn.init.xavier_uniform_(layer.weight)
         nn.init.uniform_(layer.bias, -0.5, 0.5)

@@ -122,6 +122,16 @@ def atan(z: Tensor, order: int) -> list[Tensor]:
     return table
 
 
+def asinh(z: Tensor, order: int) -> list[Tensor]:
+    """`y = asinh z` with `(1 + z**2) y^(n+2) = -(2 n + 1) z y^(n+1) - n**2 y^(n)`."""
+    square = 1 + z * z
+    table = [torch.asinh(z), torch.rsqrt(square)]
+    for n in range(order - 1):
+        lower = n**2 * table[n] if n else 0.0
+        table.append(-((2 * n + 1) * z * table[n + 1] + lower) / square)
+    return table[: order + 1]
+
+
 def tan(z: Tensor, order: int) -> list[Tensor]:
     """`t = tan z`, then polynomials of t: `P_(k+1) = (1 + t**2) P_k'`."""
     t, p = torch.tan(z), P([0.0, 1.0])

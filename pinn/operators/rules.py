@@ -266,7 +266,7 @@ ELEMENTARY: dict[str, activations.Table] = {
     name: getattr(activations, name)
     for name in (
         *("tanh", "sigmoid", "sin", "cos", "exp", "log", "sqrt", "reciprocal", "sinh", "cosh"),
-        *("softplus", "silu", "gelu", "erf", "atan", "tan"),
+        *("softplus", "silu", "gelu", "erf", "atan", "asinh", "tan"),
     )
 }
 # options that change the function, with the values that have a rule

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pinn.sampling.adaptive import R3, RAD, RARD, Adaptive
-from pinn.sampling.draw import centres, points
+from pinn.sampling.draw import points
 from pinn.sampling.low_discrepancy import Halton, Hammersley, LatinHypercube
 from pinn.sampling.sampler import Sampler
 from pinn.sampling.sobol import Sobol
@@ -36,6 +36,5 @@ __all__ = [
     "Sampler",
     "Sobol",
     "Uniform",
-    "centres",
     "points",
 ]

@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pinn.geometry import Box, Domain, Place, Points
+from pinn.geometry import Box, Domain, Place, Points, Stretch
 from pinn.sampling.sampler import Sampler
 from pinn.sampling.sobol import Sobol
 from pinn.sampling.tensor import Gauss
@@ -31,7 +31,7 @@ def points(
     step: int,
     dtype: torch.dtype,
     device: torch.device | str,
-    crowd: Mapping[str, float] | None = None,
+    stretched: Mapping[int, Stretch] | None = None,
 ) -> dict[Place, Points]:
     """Draw the points of one step: a pure function of seed, step and each place's name.
 
@@ -45,17 +45,13 @@ def points(
         step: Number of the step.
         dtype: Floating dtype of the points returned.
         device: Where they are to lie.
-        crowd: Values of coordinates around which the interior's points are to lie densely: an internal or a boundary
-            layer. The distance from there is the cube of a uniform number.
-
-    Raises:
-        ValueError: A coordinate to crowd is unknown, or the value lies outside its interval.
+        stretched: By index, the coordinates whose points are to be even in another one, which is wide where the
+            solution is steep: in the interior and on the faces of a box.
     """
-    crowded = centres(domain, crowd or {})
     drawn = {}
     for place, n in places.items():
         rule, n = _suited(sampler, domain, place, n)
-        found = _draw(domain, place, n, rule, _mix(seed, step, place.name), crowded)
+        found = _draw(domain, place, n, rule, _mix(seed, step, place.name), stretched or {})
         drawn[place] = found.to(device, dtype)
     return drawn
 
@@ -70,7 +66,9 @@ def _suited(sampler: Sampler, domain: Domain, place: Place, n: int) -> tuple[Sam
     return sampler, n
 
 
-def _draw(domain: Domain, place: Place, n: int, sampler: Sampler, seed: int, crowded: Mapping[int, float]) -> Points:
+def _draw(
+    domain: Domain, place: Place, n: int, sampler: Sampler, seed: int, stretched: Mapping[int, Stretch]
+) -> Points:
     """The first n points that the sampler's sequence has in a place, however long it must be for that."""
     if place.data is not None:
         return place.data.points
@@ -78,27 +76,22 @@ def _draw(domain: Domain, place: Place, n: int, sampler: Sampler, seed: int, cro
     if not d:
         return domain.sample(place, torch.empty(1, 0, dtype=torch.float64))
     if sampler.tensor:
-        return _on_grid(domain, place, n, sampler, crowded)
+        return _on_grid(domain, place, n, sampler, stretched)
     drawn = n
     while drawn <= MOST * n:
         unit = sampler.unit(drawn, d, seed)
-        found = (
-            _crowded_interior(domain, unit, crowded)
-            if crowded and place == domain.interior
-            else domain.sample(place, unit)
-        )
+        found = _sample(domain, place, unit, stretched)
         if len(found.x) >= n:
             return found[:n]
         drawn *= 2
     raise ValueError(f"{place.name} is too small for its bounds: not {n} of {MOST * n} points hit it")
 
 
-def _on_grid(domain: Domain, place: Place, n: int, sampler: Sampler, crowded: Mapping[int, float]) -> Points:
+def _on_grid(domain: Domain, place: Place, n: int, sampler: Sampler, stretched: Mapping[int, Stretch]) -> Points:
     """What of a tensor grid lies in the place."""
     d = domain.dimension(place)
     unit, weights = sampler.unit(n, d, 0), sampler.weights(n, d)
-    crowd = bool(crowded) and place == domain.interior
-    found = _crowded_interior(domain, unit, crowded) if crowd else domain.sample(place, unit)
+    found = _sample(domain, place, unit, stretched)
     if weights is not None and len(found.x) < len(unit):
         raise ValueError("sampling=gauss: its weights are for boxes, and the domain is none; take sobol")
     if not len(found.x):
@@ -106,38 +99,20 @@ def _on_grid(domain: Domain, place: Place, n: int, sampler: Sampler, crowded: Ma
     return replace(found, weights=weights)
 
 
-def _crowded_interior(domain: Domain, unit: Tensor, crowded: Mapping[int, float]) -> Points:
-    box = domain if isinstance(domain, Box) else domain.box
-    found = box.sample(box.interior, _crowded(unit, crowded))
+def _sample(domain: Domain, place: Place, unit: Tensor, stretched: Mapping[int, Stretch]) -> Points:
+    """Points of the unit cube in a place; those of the interior and of a box's faces even in stretched coordinates."""
+    if place.boundary or not (isinstance(domain, Box) or place == domain.interior):
+        return domain.sample(place, unit)
+    fixed = dict(place.fixed)
+    free = [k for k in range(len(domain.names)) if k not in fixed]
+    columns = [
+        stretched[k].even(column) if k in stretched else column for k, column in zip(free, unit.unbind(1), strict=True)
+    ]
+    unit = torch.stack(columns, dim=1)
+    if isinstance(domain, Box) or not any(k in stretched for k in free):
+        return domain.sample(place, unit)
+    found = domain.box.sample(domain.box.interior, unit)
     return found[domain.inside(found.x)]
-
-
-def centres(domain: Domain, crowd: Mapping[str, float]) -> dict[int, float]:
-    """Where the coordinates to crowd have their values, as parts of their intervals, by index.
-
-    Raises:
-        ValueError: A coordinate is unknown, or the value lies outside its interval.
-    """
-    result = {}
-    for name, value in crowd.items():
-        if name not in domain.names:
-            raise ValueError(f"sampling.crowd: {name!r} is no coordinate; they are {', '.join(domain.names)}")
-        k = domain.names.index(name)
-        low, high = domain.lower[k], domain.upper[k]
-        if not low <= value <= high:
-            raise ValueError(f"sampling.crowd: {name}={value:g} lies outside [{low:g}, {high:g}]")
-        result[k] = (value - low) / (high - low)
-    return result
-
-
-def _crowded(unit: Tensor, fractions: Mapping[int, float]) -> Tensor:
-    """Points of the unit cube drawn towards `u_k = c`: `u - c` is cubed on the scale of either side."""
-    columns = list(unit.unbind(1))
-    for k, c in fractions.items():
-        distance = columns[k] - c
-        side = torch.where(distance < 0, c, 1 - c)
-        columns[k] = c + distance * (distance / side) ** 2
-    return torch.stack(columns, dim=1)
 
 
 def _mix(seed: int, step: int, name: str) -> int:

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 import yaml
 from pydantic import ByteSize
 from torch import nn
 
-from pinn import networks
-from pinn.embedding import Inputs, periodic_coordinates
 from pinn.files import CHECKPOINT, CONFIG, RESULT
 from pinn.geometry import Place
 from pinn.linter import CHECKS
 from pinn.messages import did_you_mean
-from pinn.networks import NETWORKS, Embedded, Features, Scaled, SideBySide
 from pinn.operators import Estimator
 from pinn.phases import Phase
 from pinn.problem import Problem
 from pinn.references import chosen, observe
 from pinn.residuals import Residuals
-from pinn.sampling import Sobol, centres, points
-from pinn.schema import Config, ConfigError, Fourier, Periodic, check
+from pinn.sampling import Sobol, points
+from pinn.schema import Config, ConfigError, check
 from pinn.solution import Solution
+from pinn.training.network import network
 
 CHECKED = 4  # points of each place on which the engines are compared
 JACOBIANS = 4  # so many matrices of its size are in memory while it is decomposed
@@ -37,8 +33,8 @@ def build(problem: Problem, config: Config) -> Residuals:
     """The network with its hard conditions, the learned parameters and the residuals, in the configured precision.
 
     Raises:
-        ConfigError: A weight is given to an equation that is none, features are periodic in a coordinate that is none,
-            points crowd where there is nothing, or the derivative engines disagree.
+        ConfigError: A weight or a remark has a name that there is not, the network cannot be what it should, or the
+            derivative engines disagree.
     """
     for name in config.balancing.weights:
         if name not in problem.equations:
@@ -48,40 +44,19 @@ def build(problem: Problem, config: Config) -> Residuals:
         if name not in CHECKS:
             raise ConfigError(f"silence={name}: no remark has this name. {did_you_mean(name, CHECKS)}")
     try:
-        centres(problem.domain, config.sampling.crowd)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-    try:
         if problem.reference is not None:
             chosen(problem)
         observe(problem)
     except ValueError as error:
         raise ConfigError(f"pde={problem.name}: {error}") from None
     torch.manual_seed(config.seed)
-    seen = _features(problem, config.network.features, problem.inputs)
-    options = config.network.model_dump(exclude={"name", "features"})
-    network = NETWORKS[config.network.name](seen, len(problem.fields) - len(problem.coefficients), **options)
-    if problem.coefficients:
-        network = SideBySide(network, _coefficients(problem, config, options))
-    network = network.to(getattr(torch, config.precision.dtype))
+    fields = network(problem, config).to(getattr(torch, config.precision.dtype))
     estimator = Estimator(config.derivatives.estimate_above, config.derivatives.directions)
-    residuals = Residuals(problem, network, config.derivatives.engine, config.memory_budget, estimator)
+    residuals = Residuals(problem, fields, config.derivatives.engine, config.memory_budget, estimator)
     torch.set_float32_matmul_precision(config.precision.matmul)
     _check_memory(config, residuals)
     _check_engines(problem, config, residuals)
     return residuals
-
-
-def _coefficients(problem: Problem, config: Config, options: Mapping[str, Any]) -> nn.Module:
-    """A network like the solution's, that begins with the guesses."""
-    seen = _features(problem, config.network.features, None)
-    network = NETWORKS[config.network.name](seen, len(problem.coefficients), **options)
-    output = network.output
-    assert isinstance(output, nn.Linear)
-    with torch.no_grad():
-        output.weight.zero_()
-        output.bias.copy_(torch.tensor(list(problem.coefficients.values())))
-    return network
 
 
 def counts(config: Config, residuals: Residuals) -> dict[Place, int]:
@@ -126,36 +101,6 @@ def _check_memory(config: Config, residuals: Residuals) -> None:
                 f"{size.human_readable(decimal=True)} for the Jacobian of {rows} residuals by {columns} parameters; "
                 "take fewer points, a smaller network, or optimizer=adam."
             )
-
-
-def _features(problem: Problem, chosen: Fourier | Periodic | None, inputs: Inputs | None) -> Features:
-    """Features of the coordinates, or of what the network is to see in their place."""
-    if isinstance(chosen, Periodic):
-        return _periodic(problem, chosen, inputs)
-    box = problem.domain.lower, problem.domain.upper
-    if inputs is not None:
-        count = sum(map(len, inputs))
-        box = (-1.0,) * count, (1.0,) * count
-    features = Scaled(*box) if chosen is None else networks.Fourier(*box, **chosen.model_dump(exclude={"name"}))
-    return features if inputs is None else Embedded(problem.scope.variables, inputs, features)
-
-
-def _periodic(problem: Problem, chosen: Periodic, inputs: Inputs | None) -> Features:
-    names = problem.coordinate_names
-    for name in chosen.coordinates:
-        if name not in names:
-            raise ConfigError(
-                f"network.features.coordinates={name}: no coordinate has this name. {did_you_mean(name, names)}"
-            )
-    embedded = [] if inputs is None else [names[k] for k, seen in enumerate(inputs) if len(seen) > 1]
-    periodic = [] if inputs is None else periodic_coordinates(inputs, names)
-    if not set(embedded) <= set(periodic) & set(chosen.coordinates):
-        raise ConfigError(
-            "network.features=periodic: conditions are built into what the network sees of "
-            f"{', '.join(embedded)}; leave the features out, or make these conditions soft."
-        )
-    periodic_or_not = [name in chosen.coordinates for name in names]
-    return networks.Periodic(problem.domain.lower, problem.domain.upper, periodic=periodic_or_not, count=chosen.count)
 
 
 def _check_engines(problem: Problem, config: Config, residuals: Residuals) -> None:

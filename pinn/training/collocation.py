@@ -16,6 +16,7 @@ from pinn.residuals import Residuals
 from pinn.sampling import ADAPTIVE, SAMPLERS, Uniform, points
 from pinn.schema import R3, RAD, RARD, AdaptiveSampling, Config
 from pinn.training.build import counts
+from pinn.training.network import stretches
 from pinn.training.ranks import Ranks
 
 
@@ -42,7 +43,7 @@ class Collocation:
         residuals: Residuals,
         autocast: Callable[[], AbstractContextManager[Any]],
     ):
-        self.domain, self.config, self.residuals, self.autocast = problem.domain, config, residuals, autocast
+        self.problem, self.config, self.residuals, self.autocast = problem, config, residuals, autocast
         self.ranks = Ranks()
         self.adaptive: dict[str, Tensor] = {}
         self._drawn: tuple[int, dict[Place, Points]] = (-1, {})
@@ -54,9 +55,13 @@ class Collocation:
         if self._drawn[0] != draw:
             adaptive = isinstance(sampling, AdaptiveSampling)
             kind = {"dtype": getattr(torch, self.config.precision.dtype), "device": device}
-            kind |= {"seed": self.config.seed, "step": 0 if adaptive else draw, "crowd": sampling.crowd}
+            kind |= {
+                "seed": self.config.seed,
+                "step": 0 if adaptive else draw,
+                "stretched": stretches(self.problem, self.config),
+            }
             rule = SAMPLERS["sobol" if adaptive else sampling.name]()
-            drawn = points(self.domain, counts(self.config, self.residuals), rule, **kind)
+            drawn = points(self.problem.domain, counts(self.config, self.residuals), rule, **kind)
             if isinstance(sampling, (RAD, RARD, R3)):
                 drawn |= self._adapted(sampling, drawn, draw)
             self._drawn = (draw, self.ranks.share(drawn))
@@ -64,13 +69,13 @@ class Collocation:
 
     def _adapted(self, sampling: RAD | RARD | R3, drawn: dict[Place, Points], draw: int) -> dict[Place, Points]:
         """The interior's points, moved to where the residual is large; every process finds the same."""
-        interior = self.domain.interior
+        interior = self.problem.domain.interior
         if interior not in drawn:
             return {}
         present = self.adaptive.get("x", drawn[interior].x).to(drawn[interior].x)
         for step in range(int(self.adaptive.get("draw", 0)) + 1, draw + 1):
             kind = {"seed": self.config.seed, "step": step, "dtype": present.dtype, "device": present.device}
-            fresh = points(self.domain, {interior: sampling.candidates}, Uniform(), **kind)[interior].x
+            fresh = points(self.problem.domain, {interior: sampling.candidates}, Uniform(), **kind)[interior].x
             rule = ADAPTIVE[sampling.name](**sampling.model_dump(exclude={"name", *AdaptiveSampling.model_fields}))
             with self.autocast():
                 present = rule.update(present, fresh, partial(self._sizes, interior), self.config.seed + 2**32 * step)

@@ -23,6 +23,7 @@ TABLES = {
     "cosh": (a.cosh, torch.cosh),
     "erf": (a.erf, torch.erf),
     "atan": (a.atan, torch.atan),
+    "asinh": (a.asinh, torch.asinh),
     "tan": (a.tan, torch.tan),
     "cube": (partial(a.power, exponent=3.0), lambda z: z**3),
     "power": (partial(a.power, exponent=-1.5), lambda z: z**-1.5),

@@ -1,0 +1,131 @@
+"""From the configuration to the network: what it sees of the coordinates, and how it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from pinn import networks
+from pinn.embedding import Inputs, periodic_coordinates
+from pinn.geometry import Layer, Stretch
+from pinn.language import coordinate
+from pinn.messages import did_you_mean
+from pinn.networks import NETWORKS, Embedded, Features, Scaled, SideBySide
+from pinn.problem import Problem
+from pinn.schema import Config, ConfigError, Fourier, Periodic
+
+
+def network(problem: Problem, config: Config) -> nn.Module:
+    """The network of the fields, and one beside it for coefficients that are to be found; in float32.
+
+    Raises:
+        ConfigError: A coordinate that has a layer, a period or a scale is none, or cannot have it.
+    """
+    inputs = _inputs(problem, config)
+    fields = _network(problem, config, inputs, len(problem.fields) - len(problem.coefficients))
+    return SideBySide(fields, _coefficients(problem, config)) if problem.coefficients else fields
+
+
+def stretches(problem: Problem, config: Config) -> dict[int, Stretch]:
+    """The coordinates with layers, by index, and how they are stretched.
+
+    Raises:
+        ConfigError: There is no such coordinate, or a layer lies outside its interval.
+    """
+    found, domain = {}, problem.domain
+    for name, layers in config.layers.items():
+        if name not in domain.names:
+            raise ConfigError(f"layers.{name}: no coordinate has this name. {did_you_mean(name, domain.names)}")
+        k = domain.names.index(name)
+        try:
+            found[k] = Stretch((domain.lower[k], domain.upper[k]), [Layer(one.at, one.width) for one in layers])
+        except ValueError as error:
+            raise ConfigError(f"layers.{name}: {error}.") from None
+    return found
+
+
+def _network(problem: Problem, config: Config, inputs: Inputs | None, outputs: int) -> nn.Module:
+    chosen = config.network
+    seen = _features(problem, chosen.features, inputs)
+    options = chosen.model_dump(exclude={"name", "features"})
+    if isinstance(options.get("scale"), dict):
+        options["scale"] = _scales(problem, options["scale"], inputs, seen)
+    return NETWORKS[chosen.name](seen, outputs, **options)
+
+
+def _coefficients(problem: Problem, config: Config) -> nn.Module:
+    """A network like the solution's, that begins with the guesses."""
+    guessed = _network(problem, config, None, len(problem.coefficients))
+    output = guessed.output
+    assert isinstance(output, nn.Linear)
+    with torch.no_grad():
+        output.weight.zero_()
+        output.bias.copy_(torch.tensor(list(problem.coefficients.values())))
+    return guessed
+
+
+def _inputs(problem: Problem, config: Config) -> Inputs | None:
+    """What the network sees of each coordinate, where that is not the coordinate alone."""
+    stretched = stretches(problem, config)
+    if not stretched:
+        return problem.inputs
+    names, domain = problem.coordinate_names, problem.domain
+    scaled = zip(names, domain.lower, domain.upper, strict=True)
+    plain = [((2 * coordinate(name) - (low + high)) / (high - low),) for name, low, high in scaled]
+    inputs = list(problem.inputs or plain)
+    for k, stretch in stretched.items():
+        if inputs[k] != plain[k] and problem.inputs is not None:
+            raise ConfigError(
+                f"layers.{names[k]}: conditions are built into what the network sees of {names[k]}; "
+                "leave the layers out, or make these conditions soft."
+            )
+        inputs[k] = (stretch.expression(coordinate(names[k])),)
+    return tuple(inputs)
+
+
+def _features(problem: Problem, chosen: Fourier | Periodic | None, inputs: Inputs | None) -> Features:
+    """Features of the coordinates, or of what the network is to see in their place."""
+    if isinstance(chosen, Periodic):
+        return _periodic(problem, chosen, inputs)
+    box = problem.domain.lower, problem.domain.upper
+    if inputs is not None:
+        count = sum(map(len, inputs))
+        box = (-1.0,) * count, (1.0,) * count
+    features = Scaled(*box) if chosen is None else networks.Fourier(*box, **chosen.model_dump(exclude={"name"}))
+    return features if inputs is None else Embedded(problem.scope.variables, inputs, features)
+
+
+def _periodic(problem: Problem, chosen: Periodic, inputs: Inputs | None) -> Features:
+    names = problem.coordinate_names
+    for name in chosen.coordinates:
+        if name not in names:
+            raise ConfigError(
+                f"network.features.coordinates={name}: no coordinate has this name. {did_you_mean(name, names)}"
+            )
+    embedded = [] if inputs is None else [names[k] for k, seen in enumerate(inputs) if len(seen) > 1]
+    periodic = [] if inputs is None else periodic_coordinates(inputs, names)
+    if not set(embedded) <= set(periodic) & set(chosen.coordinates):
+        raise ConfigError(
+            "network.features=periodic: conditions are built into what the network sees of "
+            f"{', '.join(embedded)}; leave the features out, or make these conditions soft."
+        )
+    periodic_or_not = [name in chosen.coordinates for name in names]
+    return networks.Periodic(problem.domain.lower, problem.domain.upper, periodic=periodic_or_not, count=chosen.count)
+
+
+def _scales(problem: Problem, scale: Mapping[str, float], inputs: Inputs | None, seen: Features) -> list[float]:
+    """The scale of each input of the network, from those of the coordinates."""
+    names = problem.coordinate_names
+    for name in (*scale, *names):
+        if name not in names:
+            raise ConfigError(f"network.scale.{name}: no coordinate has this name. {did_you_mean(name, names)}")
+        if name not in scale:
+            raise ConfigError(
+                f"network.scale.{name}: this key is missing: each coordinate has a scale, or all have one."
+            )
+    counts = [1] * len(names) if inputs is None else list(map(len, inputs))
+    if seen.size != sum(counts):
+        raise ConfigError("network.scale: by coordinate it goes with the coordinates alone; leave the features out.")
+    return [scale[name] for name, count in zip(names, counts, strict=True) for _ in range(count)]
