@@ -321,7 +321,7 @@ class Problem:
         keys: dict[str, list[str]] = {}  # by field
         built = [key for key in bounds if how[key] == HARD]
         for key in built:
-            with about(f"conditions.{key}"), _or_soft([key], bounds[key].text):
+            with about(f"conditions.{key}"), _or_soft([self._whole(key)], bounds[key].text):
                 residual, place = bounds[key].residual, bounds[key].place
                 if place.partner:
                     field, k, order = periodicity(residual, place, self.scope, self.domain)
@@ -339,6 +339,10 @@ class Problem:
                 counts = {k: len(found) for k, found in orders.items()}
                 ansatz[field] = build_ansatz(self.domain, traces.get(field, []), counts)
         return built, ansatz
+
+    def _whole(self, key: str) -> str:
+        """The name under which a condition was written, of which a vector's have one for all components."""
+        return key if key in self.definition["conditions"] else key.rpartition("_")[0]
 
     def _inputs(self) -> Inputs | None:
         """What the network sees, where conditions are built in so."""
