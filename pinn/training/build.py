@@ -120,9 +120,12 @@ def _check_memory(config: Config, residuals: Residuals) -> None:
         for place, n in counts(config, residuals).items()
     )
     for phase in config.phases:
-        if phase.method.closure != "system":
+        if phase.method.closure == "system":
+            columns = sum(p.numel() for p in trained(residuals, phase))
+        elif phase.solve_output_every:
+            columns = sum(p.numel() for p in output_layer(residuals).parameters())
+        else:
             continue
-        columns = sum(p.numel() for p in trained(residuals, phase))
         size = ByteSize(JACOBIANS * rows * columns * residuals.bytes_a_number)
         if size > config.memory_budget:
             raise ConfigError(
