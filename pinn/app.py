@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -91,7 +92,36 @@ def _train(arguments: list[str]) -> int:
     return max(statuses, default=0)
 
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {"train": _train}  # what stands below `def` is the help's line
+def _evaluate(arguments: list[str]) -> int:
+    """Measure the error of a run in any norm: run=PATH."""
+    from pinn.commands import Evaluate, evaluate
+
+    return _with_options("evaluate", Evaluate, evaluate, arguments)
+
+
+def _predict(arguments: list[str]) -> int:
+    """Write a run's fields on a grid to files: run=PATH."""
+    from pinn.commands import Predict, predict
+
+    return _with_options("predict", Predict, predict, arguments)
+
+
+def _with_options(name: str, model: Any, command: Callable[[Any], int], arguments: list[str]) -> int:
+    """Run a command whose options are typed as `key=value`, as Hydra's are."""
+    from pinn.commands import read, usage
+
+    if not arguments or {"-h", "--help", "help"} & set(arguments):
+        print(usage(name, model), end="")
+        return 0
+    overrides = OverridesParser.create().parse_overrides(arguments)
+    return command(read(model, {override.key_or_group: override.value() for override in overrides}))
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {  # what stands below `def` is the help's line
+    "train": _train,
+    "evaluate": _evaluate,
+    "predict": _predict,
+}
 
 
 def solve(problem: Problem, *overrides: str, run_dir: str | Path | None = None, **groups: Any) -> Solution:
@@ -114,9 +144,15 @@ def solve(problem: Problem, *overrides: str, run_dir: str | Path | None = None, 
             config = _checked(hydra.compose("train", ["~pde", *lines]))
     except USER_ERRORS as error:
         raise ConfigError(explain(error)) from None
-    config = config.model_copy(update={"run_dir": run_dir and str(run_dir)})
+    config = config.model_copy(update={"run_dir": run_dir and str(run_dir), "pde": _kept(problem)})
     residuals = build(problem, config)
     return train(problem, config, residuals, _directory(config, problem.name) if run_dir else None).solution
+
+
+def _kept(problem: Problem) -> PDE | None:
+    """What a run keeps of a problem; nothing of one with Python functions, which no file holds."""
+    given = {key: value for key, value in problem.definition.items() if value is not None and key != "name"}
+    return None if any(map(callable, (given.get("functions") or {}).values())) else PDE(**given)
 
 
 def _run(composed: DictConfig, started: float) -> int:

@@ -25,11 +25,23 @@ STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class Phase(BaseModel):
-    """What every phase has."""
+    """What every phase has, whatever its optimizer.
+
+    Attributes:
+        name: Of the optimizer.
+        steps: How many, at most.
+        until: When it ends earlier: on a `stall`, or where the loss is that of rounding (`noise`).
+        patience: A stall is that the least loss of so many measurements is above 0.99 times the least one before them.
+        solve_output_every: After so many steps, each time, the output layer is solved by least squares, with the other
+            layers as they are (variable projection); 0: never.
+    """
 
     model_config = STRICT
     name: str
     steps: PositiveInt
+    until: Literal["steps", "stall", "noise"] = "steps"
+    patience: PositiveInt = 20
+    solve_output_every: NonNegativeInt = 0
 
     @property
     def method(self) -> Method:

@@ -218,7 +218,7 @@ class Residuals(nn.Module):
         return bytes_a_point(loss)
 
     def _at(self, place: Place, at: Points, evaluate: Callable[..., dict[str, Tensor]]) -> dict[str, Tensor]:
-        inputs = {**self.learned, **self._given(place, at)}
+        inputs = {**self.learned, **self.given(self.plans[place], at)}
         options = {"engine": self.engine, "inputs": inputs, "directions": self._directions.get(place)}
         values = evaluate(self.network_at(place), at.x, self.plans[place], **options)
         return {name: _weighted(value, place, at) for name, value in values.items()}
@@ -239,7 +239,7 @@ class Residuals(nn.Module):
                     rows = [torch.cat([g.flatten() for g in gradients(r, parameters)]) for r in residual]
                     yield name, residual.detach(), torch.stack(rows)
                 return
-            results = plan.results(values, at.x, {**inputs, **self._given(place, at)})
+            results = plan.results(values, at.x, {**inputs, **self.given(plan, at)})
             for name, jacobian in jacobians(results, tape, parameters):
                 yield name, _weighted(results[name].detach(), place, at), _weighted(jacobian, place, at)
 
@@ -254,10 +254,10 @@ class Residuals(nn.Module):
             self.engine = kept
         return max(float((a - b).norm() / b.norm().clamp_min(1e-30)) for a, b in zip(*found, strict=True))
 
-    def _given(self, place: Place, at: Points) -> dict[str, Tensor]:
-        """What is known at the points: data, functions known by their values, components of normals; (N,) each."""
+    def given(self, plan: Plan, at: Points) -> dict[str, Tensor]:
+        """What a plan may need to be given at points: data, functions known by values, components of normals; (N,)."""
         given = dict(at.values)
-        given |= {name: values(at.x) for name, values in self._values.items() if name in self.plans[place].inputs}
+        given |= {name: values(at.x) for name, values in self._values.items() if name in plan.inputs}
         if at.normals is not None:
             given |= {normal(name).name: at.normals[:, k] for k, name in enumerate(self.coordinate_names)}
         return given

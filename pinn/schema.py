@@ -278,6 +278,7 @@ class Config(_Strict):
     dry_run: bool = False
     verify: bool = False
     silence: tuple[str, ...] = ()
+    init: str | None = None
     run_dir: str | None = None
     resume: Annotated[Any, AfterValidator(_resume)] = "auto"
     checkpoint_every: NonNegativeFloat = 300.0

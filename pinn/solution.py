@@ -6,8 +6,9 @@ Shape letters: N points, D coordinates, F fields.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,18 +16,29 @@ from torch import Tensor, float64
 
 from pinn import metrics, operators
 from pinn.geometry import Points
+from pinn.language import LanguageError
+from pinn.operators.slices import points_in_cache
+from pinn.quadrature import integrate
 from pinn.references import truth
 from pinn.sampling import Sobol, points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from pinn.problem import Problem
+    from pinn.problem import Problem, Quantity
     from pinn.residuals import Residuals
 
 HELD_OUT = 2**14  # points of the final measurement
 PARTS = 5  # of the range of a parameter, in which the error is told
 UNSEEN = 2**62  # their seed: far from any that a run is given, so that no training point is among them
+NORMALS = "normal_"  # what the names of its components begin with
+
+
+class Integral(NamedTuple):
+    """What `Solution.integral` gives: the value and an estimate of its error."""
+
+    value: float
+    error: float
 
 
 class Solution:
@@ -65,18 +77,77 @@ class Solution:
         """An expression in the fields and their derivatives, such as `"u_xx"` or `"lap(u) + u**2"`.
 
         Args:
-            text: The expression, in the language of the equations.
+            text: The expression, in the language of the equations; the problem's parameters and functions included.
             points: Points (N, D); one column a coordinate.
 
         Returns:
-            Its values, (N,).
+            Its values, (N,); of a vector such as `"grad(u)"` a column a component.
+
+        Raises:
+            LanguageError: The text is no such expression.
         """
-        problem = self.problem
-        plan = operators.plan(
-            {"value": text}, problem.coordinate_names, problem.fields, parameters={**problem.parameters, **self.learned}
-        )
-        x = torch.as_tensor(points, dtype=self._dtype)
-        return operators.derivatives(self.residuals.solution, x, plan)["value"].detach().numpy()
+        asked = self.problem.quantity(text)
+        columns = list(self.values([asked], Points(torch.as_tensor(points, dtype=float64))).values())
+        return (columns[0] if len(columns) == 1 else torch.stack(columns, 1)).numpy()
+
+    def values(self, quantities: Sequence[Quantity], at: Points) -> dict[str, Tensor]:
+        """Quantities of the solution at points, all by one plan.
+
+        Args:
+            quantities: From `Problem.quantity`.
+            at: N points, with normals where a quantity has them.
+
+        Returns:
+            ``{name: (N,)}`` in float64, one name for each component.
+
+        Raises:
+            ValueError: A quantity has the outward normal, but the points lie on no boundary.
+        """
+        problem, network = self.problem, self.residuals.solution
+        components = {name: part for quantity in quantities for name, part in quantity.components.items()}
+        plan = operators.plan(components, problem.coordinate_names, problem.fields)
+        if at.normals is None and any(name.startswith(NORMALS) for name in plan.inputs):
+            texts = ", ".join(quantity.text for quantity in quantities)
+            raise ValueError(f"{texts}: the outward normal is on the boundary; say where, such as (boundary) or (x=0)")
+        size = points_in_cache(network, plan) or len(at.x)
+        parts = [self._values(plan, part.to(dtype=self._dtype)) for part in at.split(size)]
+        return {name: torch.cat([part[name] for part in parts]).to(float64) for name in components}
+
+    def _values(self, plan: operators.Plan, at: Points) -> dict[str, Tensor]:
+        residuals = self.residuals
+        inputs = {**residuals.learned, **residuals.given(plan, at)}
+        with torch.no_grad():
+            if not plan.operators:  # nothing is asked of the network
+                return plan.results({}, at.x, inputs)
+            found = operators.derivatives(residuals.solution, at.x, plan, engine=residuals.engine, inputs=inputs)
+        return {name: value.detach() for name, value in found.items()}
+
+    def integral(self, text: str) -> Integral:
+        """The integral of an expression, such as `"u**2"`, over the domain, time and parameters included.
+
+        Args:
+            text: The expression; over a part of the domain where it says so: `"dn(u)(boundary)"`, `"u(t=1)"`.
+
+        Returns:
+            The value and an estimate of its error; see `pinn.quadrature`. In polar, cylindrical and spherical
+            coordinates the element of volume, or of the face's area, is in it.
+
+        Raises:
+            LanguageError: The text is no such expression, or a vector, or there is no such place.
+
+        Examples:
+            >>> force, error = solution.integral("dn(u)(boundary)")  # doctest: +SKIP
+        """
+        asked = self.problem.quantity(text)
+        if len(asked.components) > 1:
+            raise LanguageError("a vector stands where a number is needed: take a component, dot or div", text)
+
+        def integrand(at: Points) -> Tensor:
+            (values,) = self.values([asked], at).values()
+            return values
+
+        value, error = integrate(self.problem.domain, asked.place, integrand, self.problem.scope.calculus)
+        return Integral(float(value), float(error))
 
     @property
     def learned(self) -> dict[str, float]:

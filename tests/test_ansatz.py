@@ -248,3 +248,32 @@ def test_what_a_shape_does_not_allow_is_refused_with_the_reason(shape, condition
 def test_conditions_that_contradict_each_other_in_time_are_seen():
     with pytest.raises(LanguageError, match="contradict each other at boundary"):
         on("disk", {"edge": "u(boundary) = 1", "start": "u(t=0) = x"}, {"t": [0, 2], **PLANE})
+
+
+SPACE = {"x": [-1, 1], "y": [-1, 1], "z": [-1, 1]}
+BALL = {"ball": {"center": [0.1, 0, 0], "radius": 0.5, "name": "part"}}
+TUBE = {"cylinder": {"axis": "z", "center": [0.1, 0], "radius": 0.3, "ends": [-0.8, 0.8]}}
+SOLIDS = {
+    "drilled ball": ({"difference": [BALL, TUBE]}, "boundary"),
+    "hole in a box": ({"difference": ["box", BALL]}, "part"),
+    "two bodies": ({"union": [BALL, TUBE]}, "boundary"),
+}
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+def test_hard_conditions_hold_on_solids_in_time(name):
+    """Against central differences along the normal, at points off the edges where bodies meet."""
+    domain, part = SOLIDS[name]
+    conditions = {"a": f"u({part}) = sin(x + 2*y*t)*z", "b": f"dn(u)({part}) = cos(x)*y + t**2"}
+    box = {"t": [0, 1], **SPACE}
+    built = Problem(
+        coordinates=box, domain=domain, fields=["u"], equations={"e": "u_t = lap(u)"}, conditions=conditions
+    )
+    assert list(built.equations) == ["e"]
+    place, network, h = built.domain.part(part), solution(built), 1e-5
+    found = built.domain.sample(place, torch.rand(2000, built.domain.dimension(place), dtype=torch.float64))
+    (t, x, y, z), normals = found.x.unbind(1), found.normals
+    torch.testing.assert_close(network(found.x)[:, 0], torch.sin(x + 2 * y * t) * z, rtol=0, atol=1e-9)
+    slope = (network(found.x + h * normals) - network(found.x - h * normals))[:, 0] / (2 * h)
+    apart = (slope - torch.cos(x) * y - t**2).abs()
+    assert apart.median() < 1e-5 and (apart < 1e-2).double().mean() > 0.95

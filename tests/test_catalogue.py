@@ -1,5 +1,7 @@
 """Every problem of the catalogue can be trained: a few steps of Adam bring its loss down."""
 
+import re
+
 import catalogue
 import hydra
 import pytest
@@ -88,3 +90,14 @@ def test_the_page_takes_whatever_is_in_the_folder(tmp_path, monkeypatch):
     assert catalogue.draw(catalogue.load("found")) is None
     assert catalogue.draw(catalogue.load("bent")) == tmp_path / "pictures" / "bent.png"
     assert (tmp_path / "pictures" / "bent.png").exists()
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_each_has_its_source_its_place_on_the_page_and_its_picture(name):
+    mapping = yaml.safe_load((catalogue.PROBLEMS / f"{name}.yaml").read_text())
+    head, page = catalogue._comment(name), catalogue.PAGE.read_text()
+    assert re.search(r"\b(1[5-9]|20)\d\d\b|\b(ch|eq|art|section)\.? ?\(?\d", head), head  # a year, or a place in a book
+    assert f"### {name}\n" in page and f"pde={name}`" in page
+    assert all(text in page for text in mapping["equations"].values())
+    if "exact" in mapping or "reference" in mapping:
+        assert (catalogue.PICTURES / f"{name}.png").exists() and f"(catalogue/{name}.png)" in page

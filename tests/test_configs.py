@@ -64,7 +64,7 @@ def test_each_choice_builds_with_the_defaults_of_the_other_groups(group, choice)
 def test_files_are_short_and_say_what_they_are(file):
     lines = file.read_text().splitlines()
     assert lines[0].startswith("#")
-    assert len(lines) <= 30
+    assert len(lines) <= (45 if file.stem == "train" else 30)  # the root keys stand in one file
     if file.parent.name not in ("pde", "configs"):
         assert len(lines) <= 10
 
@@ -89,9 +89,15 @@ def test_defaults_in_yaml_are_those_in_python(file):
     )
 
 
+def test_what_every_phase_has_stands_in_one_file():
+    typed = yaml.safe_load((CONFIGS / "phase.yaml").read_text())
+    assert typed == {key: f.default for key, f in Phase.model_fields.items() if not f.is_required()}
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_phase_has_the_arguments_of_its_optimizer_and_the_yaml_has_their_defaults(name):
     typed = yaml.safe_load((CONFIGS / "optimizer" / f"{name}.yaml").read_text())
+    assert typed.pop("defaults") == ["/phase@_here_"]
     fields = PHASES[name].model_fields.keys() - Phase.model_fields.keys()
     assert typed.keys() == {"name", "steps", *fields}
     assert arguments(OPTIMIZERS[name].make).keys() <= fields

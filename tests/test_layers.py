@@ -16,8 +16,11 @@ ROWS = [
     {"problem"},
     {"residuals", "linter", "verification", "phases"},
     {"sampling", "balancing", "references", "plots"},
+    {"quadrature"},
     {"solution", "schema"},
+    {"postprocessing"},
     {"training"},
+    {"commands"},
     {"app"},
 ]
 ONLY_THERE = {"lightning": {"training"}, "wandb": {"training"}, "hydra": {"app"}, "omegaconf": {"app"}}

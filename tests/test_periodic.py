@@ -91,3 +91,15 @@ def test_a_periodic_problem_is_solved():
     short = ("network.width=40", "network.scale=8", "sampling.points=100")
     error = solve(Problem.from_mapping(wave), *short, optimizer="least_squares").error
     assert error is not None and error["u"]["relative_l2"] < 1e-8
+
+
+def test_a_vector_is_made_soft_by_its_whole_name():
+    maxwell = {
+        "coordinates": {"x": [0, 1], "y": [0, 1], "z": [0, 1]},
+        "fields": [{"E": ["ex", "ey", "ez"]}],
+        "equations": {"curl": "curl(curl(E)) - E = 0"},
+        "conditions": {"wall": "cross(normal, E)(boundary) = 0"},
+    }
+    with pytest.raises(LanguageError, match="enforce: {wall: soft}"):
+        Problem.from_mapping(maxwell)
+    assert len(Problem.from_mapping({**maxwell, "enforce": {"wall": "soft"}}).equations) == 6

@@ -126,6 +126,10 @@ class Difference(Combination):
         first, *others = (part.inside(x) for part in self.parts)
         return first & ~torch.stack(others).any(dim=0)
 
+    @property
+    def covered(self) -> float:  # noqa: D102
+        return self.parts[0].covered
+
     def sample(self, unit: Tensor) -> tuple[Tensor, Tensor]:
         """The points of the first shape that lie in no other."""
         x, kept = self.parts[0].sample(unit)

@@ -111,24 +111,41 @@ class Region:
         Returns:
             N points or fewer, in their order: those of a longer sequence begin with these.
         """
+        points, kept, _ = self.cover(place, unit)
+        return points[kept]
+
+    def cover(self, place: Place, unit: Tensor) -> tuple[Points, Tensor, float]:
+        """Map points of the unit cube evenly to a set that holds the place.
+
+        Args:
+            place: Where the points are wanted.
+            unit: Points of the unit cube, (N, dimension(place)), float64 on the CPU.
+
+        Returns:
+            N points, which of them lie in the place, (N,), and the measure of the set.
+        """
         assert unit.shape[1:] == (self.dimension(place),), "one unit-cube coordinate for each dimension of the place"
         space, time = list(self.spatial), [i for i, _ in place.fixed]
         if set(space) & set(time):
-            return self._on_face(place, unit)
+            at = self.box.sample(place, unit)
+            return at, self._behind(place, at.x), self.box.measure(place)
         free = [i for i in range(len(self.names)) if i not in time]
+        length = math.prod(self.upper[i] - self.lower[i] for i in free if i not in space)
         in_space = unit[:, [free.index(i) for i in space]]
         if place.boundary:
-            found, kept = self.shape.sample_boundary(in_space, self._part_name(place))
+            part = self._part_name(place)
+            found, kept = self.shape.sample_boundary(in_space, part)
+            size = sum(p.boundary_measure for p in self.shape.primitives if part in (None, p.name))
         else:
             x, kept = self.shape.sample(in_space)
-            found = Points(x)
+            found, size = Points(x), self.shape.covered
         at = self.box.sample(Place("", place.fixed), unit)
         at.x[:, space] = found.x
         if found.normals is None:
-            return at[kept]
+            return at, kept, length * size
         normals = torch.zeros_like(at.x)
         normals[:, space] = found.normals
-        return Points(at.x, normals)[kept]
+        return Points(at.x, normals), kept, length * size
 
     def level_functions(self, place: Place) -> tuple[sympy.Expr, sympy.Expr]:
         """Two functions of space that are zero on the boundary, or on a named part, and positive inside.
@@ -159,21 +176,14 @@ class Region:
 
     def measure(self, place: Place) -> float:
         """The volume, area or length of a place in the coordinates, parameters and time among them; see `Shape`."""
-        space = set(self.spatial)
-        if space & {i for i, _ in place.fixed}:
-            unit = SobolEngine(self.dimension(place), scramble=True, seed=0).draw(LOOKED_AT, dtype=torch.float64)
-            return self.box.measure(place) * len(self.sample(place, unit).x) / LOOKED_AT
-        others = set(range(len(self.names))) - space - {i for i, _ in place.fixed}
-        length = math.prod(self.upper[i] - self.lower[i] for i in others)
-        if not place.boundary:
-            return length * self.shape.measure
-        part = self._part_name(place)
-        if part is None:
-            return length * self.shape.boundary_measure
-        unit = SobolEngine(len(space), scramble=True, seed=0).draw(LOOKED_AT, dtype=torch.float64)
-        _, kept = self.shape.sample_boundary(unit, part)
-        whole = sum(p.boundary_measure for p in self.shape.primitives if p.name == part)
-        return length * whole * float(kept.double().mean())
+        fixed, part = {i for i, _ in place.fixed}, self._part_name(place)
+        if not fixed & set(self.spatial) and not (place.boundary and part):
+            others = set(range(len(self.names))) - set(self.spatial) - fixed
+            length = math.prod(self.upper[i] - self.lower[i] for i in others)
+            return length * (self.shape.boundary_measure if place.boundary else self.shape.measure)
+        unit = SobolEngine(self.dimension(place), scramble=True, seed=0).draw(LOOKED_AT, dtype=torch.float64)
+        _, kept, size = self.cover(place, unit)
+        return size * float(kept.double().mean())
 
     def _part_name(self, place: Place) -> str | None:
         """Of the boundary; None for all of it."""
@@ -202,14 +212,13 @@ class Region:
         sides = [self.shape.inside(points.x + sign * step * points.normals) for sign in (-1, 1)]
         return points.x[~kept & sides[0] & sides[1]]
 
-    def _on_face(self, place: Place, unit: Tensor) -> Points:
-        """Points of the box's face behind which the shape is."""
-        at, space = self.box.sample(place, unit), list(self.spatial)
-        behind = at.x.clone()
+    def _behind(self, place: Place, x: Tensor) -> Tensor:
+        """At which points (N, D) of the box's face the shape is behind it, (N,)."""
+        behind = x.clone()
         for i, value in place.fixed:
             size = self.upper[i] - self.lower[i]
             behind[:, i] += STEP * size * (1 if value == self.lower[i] else -1)
-        return at[self.shape.inside(behind[:, space])]
+        return self.shape.inside(behind[:, list(self.spatial)])
 
     def _check_bounds(self) -> None:
         for k, i in enumerate(self.spatial):

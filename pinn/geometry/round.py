@@ -43,6 +43,10 @@ class Ball(Primitive):
         return self.boundary_measure * self.radius / len(self.center)
 
     @property
+    def covered(self) -> float:  # noqa: D102
+        return self.measure
+
+    @property
     def boundary_measure(self) -> float:  # noqa: D102
         return 2 * math.pi * self.radius if len(self.center) == 2 else 4 * math.pi * self.radius**2
 
@@ -88,6 +92,10 @@ class Annulus(Primitive):
     @property
     def measure(self) -> float:  # noqa: D102
         return math.pi * (self.outer**2 - self.inner**2)
+
+    @property
+    def covered(self) -> float:  # noqa: D102
+        return self.measure
 
     @property
     def boundary_measure(self) -> float:  # noqa: D102
@@ -136,6 +144,10 @@ class Ellipse(Primitive):
     @property
     def measure(self) -> float:  # noqa: D102
         return math.pi * math.prod(self.radii)
+
+    @property
+    def covered(self) -> float:  # noqa: D102
+        return self.measure
 
     @property
     def _eccentricity(self) -> float:
@@ -217,6 +229,10 @@ class Cylinder(Primitive):
     @property
     def measure(self) -> float:  # noqa: D102
         return self._disk.measure * self._height
+
+    @property
+    def covered(self) -> float:  # noqa: D102
+        return self.measure
 
     @property
     def boundary_measure(self) -> float:  # noqa: D102

@@ -70,6 +70,11 @@ class Shape(ABC):
             ValueError: The shape has no such functions.
         """
 
+    @property
+    def covered(self) -> float:
+        """Length, area or volume of what `sample` maps the unit cube to, refused rows included."""
+        return math.prod(high - low for low, high in zip(self.lower, self.upper, strict=True))
+
     def sample(self, unit: Tensor) -> tuple[Tensor, Tensor]:
         """Uniform points of the interior from those of the unit cube (N, d): (N, d), and which to keep, (N,)."""
         x = self.stretch(unit)

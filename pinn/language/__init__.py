@@ -1,10 +1,10 @@
 """Equations as text: parsed by a whitelist, kept as sympy expressions."""
 
-from pinn.language.calculus import CARTESIAN
+from pinn.language.calculus import CARTESIAN, Calculus
 from pinn.language.errors import LanguageError, about, did_you_mean
 from pinn.language.evaluation import torch_function
 from pinn.language.linear import Decomposition, LinearOperator, decompose, has_field
-from pinn.language.parser import Statement, constant, parse, parse_equation
+from pinn.language.parser import Statement, constant, parse, parse_equation, parse_quantity
 from pinn.language.printer import equation_latex, to_latex, to_text
 from pinn.language.scope import RESERVED, TIME, Called, Integral, Scope, called, coordinate, normal, opaque, parameter
 
@@ -12,6 +12,7 @@ __all__ = [
     "CARTESIAN",
     "RESERVED",
     "TIME",
+    "Calculus",
     "Called",
     "Decomposition",
     "Integral",
@@ -32,6 +33,7 @@ __all__ = [
     "parameter",
     "parse",
     "parse_equation",
+    "parse_quantity",
     "to_latex",
     "to_text",
     "torch_function",

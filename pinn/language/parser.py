@@ -95,6 +95,18 @@ def parse(text: str, scope: Scope) -> sympy.Expr:
     return parser.scalar(parser.tree(0, len(parser.text)))
 
 
+def parse_quantity(text: str, scope: Scope) -> tuple[dict[str, sympy.Expr], At | None]:
+    """The number, named "", or the components by coordinate that `text` says, and where: `u`, `grad(u)(boundary)`.
+
+    Raises:
+        LanguageError: The text is no expression of the language.
+    """
+    parser = _Parser(text, scope)
+    value = parser.side(parser.tree(0, len(parser.text)))
+    names = [x.name for x in scope.space]
+    return dict(zip(names, value, strict=True)) if isinstance(value, Array) else {"": value}, parser.place
+
+
 def parse_equation(text: str, scope: Scope) -> Statement:
     """The equation `left = right` that `text` says, with exactly one `=`.
 

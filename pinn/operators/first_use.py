@@ -6,6 +6,7 @@ input is a tensor, or changing its own weights on the way, would pass them by, a
 Shape letters: N points, D coordinates, F fields.
 """
 
+import copy
 from fractions import Fraction
 from weakref import WeakKeyDictionary
 
@@ -32,7 +33,11 @@ def refuse_other_functions(network: nn.Module, points: Tensor) -> None:
         return
     modes = _found.setdefault(network, {})
     if network.training not in modes:
-        modes[network.training] = _is_itself(network, points[:SOME].detach().clone())
+        some = points[:SOME].detach().clone()
+        # in low precision great coefficients of nearly dependent features leave no digit: then doubles decide
+        modes[network.training] = _is_itself(network, some) or (
+            some.dtype != torch.float64 and _is_itself(copy.deepcopy(network).double(), some.double())
+        )
     if not modes[network.training]:
         raise NoJetRule("its jet gives other values than the network itself")
 

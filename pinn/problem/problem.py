@@ -35,6 +35,7 @@ from pinn.language import (
     opaque,
     parameter,
     parse_equation,
+    parse_quantity,
     torch_function,
 )
 from pinn.problem.conditions import (
@@ -52,6 +53,7 @@ from pinn.problem.equation import Equation
 from pinn.problem.functions import manufacture, read_exact, read_functions, with_truths
 from pinn.problem.observations import WEIGHT, Observations
 from pinn.problem.parameters import read_parameters
+from pinn.problem.quantity import Quantity
 
 Number = str | int | float
 
@@ -87,6 +89,7 @@ class Problem:
         observations: The data, by name.
         definition: The arguments.
         stated: The equations, as they hold inside the domain.
+        sources: What was derived from the exact solution, by symbol.
         conditions: All conditions, built in or not: what a reference solution starts from.
         equations: What has a loss: the equations, conditions that are not built in, misfits.
         built_in: The texts of those that are.
@@ -151,12 +154,12 @@ class Problem:
         for key in bounds:
             if key in interior:
                 raise LanguageError(f"conditions: the name {key!r} is taken by an equation")
-        replaced = {
+        self.sources = {
             source: with_truths(f"functions.{source}", value, self.learned)
             for source, value in manufacture(given.sources, {**interior, **bounds}, self.exact, self.scope).items()
         }
         stated, bounds = (
-            {key: replace(e, residual=e.residual.subs(replaced)) for key, e in statements.items()}
+            {key: replace(e, residual=e.residual.subs(self.sources)) for key, e in statements.items()}
             for statements in (interior, bounds)
         )
         self.stated, self.conditions = stated, bounds
@@ -208,6 +211,20 @@ class Problem:
         """The problem with numbers for some of the parameters, without its observations."""
         parameters = {**(self.definition["parameters"] or {}), **values}
         return Problem(**{**self.definition, "parameters": parameters, "observations": None})
+
+    def quantity(self, text: str) -> Quantity:
+        """What a text says of the solution: `u_xx`, `grad(u)`, `q`, `dn(u)(boundary)`.
+
+        Raises:
+            LanguageError: The text is no expression of the language, or there is no such place.
+        """
+        parts, at = parse_quantity(text, self.scope)
+        place = self.domain.interior if at is None else self._place(at, text)
+        if any(part.has(Integral) for part in parts.values()):
+            raise LanguageError("an integral is a number, no function: ask for solution.integral(...)", text)
+        known = {name: part.subs(self.sources) for name, part in parts.items()}
+        named = {f"{text}_{name}".rstrip("_"): self._of_values(part) for name, part in known.items()}
+        return Quantity(text, named, place)
 
     @cached_property
     def _exact_function(self) -> Callable[..., list[Any]]:
@@ -304,7 +321,7 @@ class Problem:
         keys: dict[str, list[str]] = {}  # by field
         built = [key for key in bounds if how[key] == HARD]
         for key in built:
-            with about(f"conditions.{key}"), _or_soft([key], bounds[key].text):
+            with about(f"conditions.{key}"), _or_soft([self._whole(key)], bounds[key].text):
                 residual, place = bounds[key].residual, bounds[key].place
                 if place.partner:
                     field, k, order = periodicity(residual, place, self.scope, self.domain)
@@ -322,6 +339,10 @@ class Problem:
                 counts = {k: len(found) for k, found in orders.items()}
                 ansatz[field] = build_ansatz(self.domain, traces.get(field, []), counts)
         return built, ansatz
+
+    def _whole(self, key: str) -> str:
+        """The name under which a condition was written, of which a vector's have one for all components."""
+        return key if key in self.definition["conditions"] else key.rpartition("_")[0]
 
     def _inputs(self) -> Inputs | None:
         """What the network sees, where conditions are built in so."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 import yaml
 from pydantic import ByteSize
-from torch import nn
+from torch import Tensor, nn
 
 from pinn.files import CHECKPOINT, CONFIG, RESULT
 from pinn.geometry import Place
@@ -26,6 +26,7 @@ from pinn.training.network import network
 
 CHECKED = 4  # points of each place on which the engines are compared
 JACOBIANS = 4  # so many matrices of its size are in memory while it is decomposed
+OF_THE_BOX = (".center", ".radius")  # buffers that scale the coordinates: each problem has its own
 TOLERATED = {"float64": 1e-7, "float32": 1e-2}  # relative difference; rounding is a thousand times less
 
 
@@ -33,8 +34,8 @@ def build(problem: Problem, config: Config) -> Residuals:
     """The network with its hard conditions, the learned parameters and the residuals, in the configured precision.
 
     Raises:
-        ConfigError: A weight or a remark has a name that there is not, the network cannot be what it should, or the
-            derivative engines disagree.
+        ConfigError: A weight or a remark has a name that there is not, the network cannot be what it should, the
+            derivative engines disagree, or the run to begin with is none or has another network.
     """
     for name in config.balancing.weights:
         if name not in problem.equations:
@@ -56,6 +57,8 @@ def build(problem: Problem, config: Config) -> Residuals:
     torch.set_float32_matmul_precision(config.precision.matmul)
     _check_memory(config, residuals)
     _check_engines(problem, config, residuals)
+    if config.init is not None:
+        _begin_with(residuals, Path(config.init))
     return residuals
 
 
@@ -91,9 +94,12 @@ def _check_memory(config: Config, residuals: Residuals) -> None:
         for place, n in counts(config, residuals).items()
     )
     for phase in config.phases:
-        if phase.method.closure != "system":
+        if phase.method.closure == "system":
+            columns = sum(p.numel() for p in trained(residuals, phase))
+        elif phase.solve_output_every:
+            columns = sum(p.numel() for p in output_layer(residuals).parameters())
+        else:
             continue
-        columns = sum(p.numel() for p in trained(residuals, phase))
         size = ByteSize(JACOBIANS * rows * columns * residuals.bytes_a_number)
         if size > config.memory_budget:
             raise ConfigError(
@@ -116,22 +122,53 @@ def _check_engines(problem: Problem, config: Config, residuals: Residuals) -> No
         )
 
 
-def load(directory: str | Path) -> Solution:
+def load(directory: str | Path, problem: Problem | None = None) -> Solution:
     """The solution that a run has left in its directory.
 
+    Args:
+        directory: Of the run.
+        problem: What it solved, where that has Python functions, which no file holds.
+
     Raises:
-        ConfigError: There is no run.
+        ConfigError: There is no run, or the problem is not in it.
     """
     folder = Path(directory)
+    config = _kept(folder).model_copy(update={"init": None})
+    if problem is None:
+        if config.pde is None:
+            raise ConfigError(f"{folder}: its problem has Python functions; give it too: pinn.load(directory, problem)")
+        result = folder / RESULT
+        name = json.loads(result.read_text())["pde"] if result.exists() else folder.name
+        problem = Problem(name=name, **config.pde.model_dump(exclude_unset=True))
+    residuals = build(problem, config)
+    residuals.load_state_dict(_state(folder))
+    return Solution(problem, residuals)
+
+
+def _begin_with(residuals: Residuals, folder: Path) -> None:
+    """Parameters from another run: all of the network's, and those of the PDE that both learn."""
+    _kept(folder, "init=")
+    saved, own = _state(folder), residuals.state_dict()
+    for name in sorted({key for key in (*own, *saved) if key.startswith("network.")}):
+        there, here = (tuple(state[name].shape) if name in state else "missing" for state in (saved, own))
+        if there != here:
+            raise ConfigError(
+                f"init={folder}: the network there is another: {name} is {there}, here {here}. "
+                f"Take the fields, the coordinates and the network of {folder / CONFIG}."
+            )
+    taken = {key: value for key, value in saved.items() if key in own and not key.endswith(OF_THE_BOX)}
+    residuals.load_state_dict({**own, **taken})
+
+
+def _kept(folder: Path, key: str = "") -> Config:
+    """The configuration of the run in a directory, which has a checkpoint too."""
     for name in (CONFIG, CHECKPOINT):
         if not (folder / name).exists():
-            raise ConfigError(f"{folder}: no run is here: {name} is missing.")
-    config = check(yaml.safe_load((folder / CONFIG).read_text()))
-    assert config.pde is not None
-    result = folder / RESULT
-    name = json.loads(result.read_text())["pde"] if result.exists() else folder.name
-    problem = Problem(name=name, **config.pde.model_dump(exclude_unset=True))
-    residuals = build(problem, config)
+            raise ConfigError(f"{key}{folder}: no run is here: {name} is missing.")
+    return check(yaml.safe_load((folder / CONFIG).read_text()))
+
+
+def _state(folder: Path) -> dict[str, Tensor]:
+    """The residuals' part of a checkpoint."""
     state = torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu")["state_dict"]
-    residuals.load_state_dict({key.removeprefix("residuals."): value for key, value in state.items()})
-    return Solution(problem, residuals)
+    return {key.removeprefix("residuals."): value for key, value in state.items() if key.startswith("residuals.")}

@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from pinn import metrics
 from pinn.geometry import Place, Points
+from pinn.optimizers import LeastSquares
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.schema import Config
@@ -59,6 +60,7 @@ class PINN(LightningModule):
         self._noise = NoiseFloor(residuals, self._autocast)
         self.noise: dict[str, float] = {}  # the loss that rounding alone makes, by equation
         self._noise_measured, self._noise_said = 0, False
+        self._noisy = False  # whether the loss is that of rounding
 
     def configure_optimizers(self) -> list[Optimizer]:
         """One optimizer a phase."""
@@ -90,18 +92,29 @@ class PINN(LightningModule):
                 group["lr"] = group.setdefault("initial_lr", group["lr"]) * phase.factor(self.turns.step)
         try:
             optimizer.step(self._closure(optimizer.optimizer))
+            self.turns.step += 1
+            if phase.solve_output_every and self.turns.step % phase.solve_output_every == 0:
+                layer: list[Tensor] = list(output_layer(self.residuals).parameters())
+                LeastSquares(layer).step(self._system(layer))
         except FloatingPointError:  # second-order methods notice at once
             self.diverged = self.trainer.should_stop = True
             return
-        self.turns.step += 1
-        last = self.turns.step == phase.steps or getattr(optimizer.optimizer, "converged", False)
+        converged = getattr(optimizer.optimizer, "converged", False)
         # a step of the other methods is long: measuring it costs little, and waiting for the tenth much
         every = self.config.trainer.log_every_n_steps if phase.method.scheduled else 1
-        if last or self.global_step % every == 0:
+        if converged or self.turns.step == phase.steps or self.global_step % every == 0:
             self._measure()
-        if last:
-            self.turns.next()
+            self.turns.measured(self.loss)
+            if why := self.turns.end(converged, self._noisy):
+                self._end_phase(why)
         self.trainer.should_stop = self.finished or self.diverged
+
+    def _end_phase(self, why: str) -> None:
+        """Go on to the next one; one line about a phase that ends early."""
+        phase, steps = self.turns.present, self.turns.step
+        if steps < phase.steps and not self.ranks.rank:
+            log.warning("%s ends after %d of %d steps: %s", phase.name, steps, phase.steps, why)
+        self.turns.next()
 
     def on_train_end(self) -> None:
         """Measure once more, unless the last step was measured."""
@@ -159,10 +172,7 @@ class PINN(LightningModule):
 
     def _closure(self, optimizer: Optimizer) -> Callable[[], Any]:
         if self.turns.present.method.closure == "system":
-            parameters = optimizer.param_groups[0]["params"]
-            system = System(self.residuals, self.points(), self.weights, parameters, self._autocast)
-            together = system if self.ranks.size == 1 else Together(system, parameters, self.ranks)
-            return lambda: together
+            return self._system(optimizer.param_groups[0]["params"])
         parameters = list(self.residuals.parameters())
 
         def closure() -> Tensor:
@@ -172,6 +182,12 @@ class PINN(LightningModule):
             return torch.stack([self.weights[name] * loss for name, loss in losses.items()]).sum()
 
         return closure
+
+    def _system(self, parameters: list[Tensor]) -> Callable[[], System | Together]:
+        """A closure that gives the least-squares system in these parameters."""
+        system = System(self.residuals, self.points(), self.weights, parameters, self._autocast)
+        together = system if self.ranks.size == 1 else Together(system, parameters, self.ranks)
+        return lambda: together
 
     def _compile_if_worthwhile(self) -> None:
         """Compile for the first-order phases; where that fails, as without a compiler, go on as before and say so."""
@@ -244,7 +260,8 @@ class PINN(LightningModule):
             worst = self.ranks.largest([found.get(name, 0.0) for name in self.weights], self.device)
             self.noise, self._noise_measured = dict(zip(self.weights, worst, strict=True)), self.global_step
         floor = sum(self.weights[name] * value for name, value in self.noise.items())
-        if self.loss <= NOISY * floor and not self._noise_said:
+        self._noisy = self.loss <= NOISY * floor
+        if self._noisy and not self._noise_said:
             self._noise_said = True
             remedy = "nothing is left to gain" if self._noise.double else "precision=fp64 goes further"
             log.warning(

@@ -7,6 +7,8 @@ from typing import Any
 
 from pinn.phases import Phase
 
+FALL = 0.01
+
 
 class Turns:
     """Whose turn it is, and when it ends.
@@ -15,10 +17,12 @@ class Turns:
         phases: All of them.
         index: The number of the present one.
         step: How many steps of it are done.
+        losses: Its last measurements, and before them the least of the earlier ones.
     """
 
     def __init__(self, phases: Sequence[Phase]):
         self.phases, self.index, self.step = phases, 0, 0
+        self.losses: list[float] = []
 
     @property
     def finished(self) -> bool:
@@ -37,12 +41,40 @@ class Turns:
 
     def next(self) -> None:
         """End the present phase."""
-        self.index, self.step = self.index + 1, 0
+        self.index, self.step, self.losses = self.index + 1, 0, []
+
+    def measured(self, loss: float) -> None:
+        """Remember a measurement of the loss."""
+        self.losses.append(loss)
+        if len(self.losses) > self.present.patience + 1:
+            self.losses[:2] = [min(self.losses[:2])]
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the last measurements are hardly below the least one before them."""
+        recent = self.losses[1:]
+        return len(recent) == self.present.patience and min(recent) > (1 - FALL) * self.losses[0]
+
+    def end(self, converged: bool, noisy: bool) -> str:
+        """Why the present phase is over, in words, or nothing.
+
+        Args:
+            converged: Whether its optimizer says that nothing is left to do.
+            noisy: Whether the loss is that of rounding.
+        """
+        phase = self.present
+        if self.step >= phase.steps:
+            return "all steps are done"
+        if converged:
+            return "nothing is left to gain"
+        if phase.until == "stall" and self.stalled:
+            return f"the loss has fallen by less than {FALL:.0%} in {phase.patience} measurements"
+        return "the loss is that of rounding" if phase.until == "noise" and noisy else ""
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"phase": self.index, "phase_step": self.step}
+        return {"phase": self.index, "phase_step": self.step, "losses": self.losses}
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from what a checkpoint kept."""
-        self.index, self.step = state["phase"], state["phase_step"]
+        self.index, self.step, self.losses = state["phase"], state["phase_step"], state["losses"]

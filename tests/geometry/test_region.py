@@ -5,7 +5,19 @@ import pytest
 import torch
 
 from pinn import LanguageError
-from pinn.geometry import Ball, Box, Cuboid, Cylinder, Difference, Ellipse, Region, Union, read_domain
+from pinn.geometry import (
+    Ball,
+    Box,
+    Cuboid,
+    Cylinder,
+    Difference,
+    Ellipse,
+    Layer,
+    Region,
+    Stretch,
+    Union,
+    read_domain,
+)
 from pinn.sampling import Sobol, Uniform, points
 
 BOX = Box({"t": (0, 2), "x": (0, 2.2), "y": (0, 0.41)})
@@ -115,8 +127,9 @@ def test_a_place_that_is_too_small_for_its_bounds_is_told():
         draw(hollow, hollow.interior, 3, Corner())
 
 
-def test_crowded_points_stay_inside():
-    x = draw(CHANNEL, CHANNEL.interior, 2000, crowd={"x": 0.2}).x
+def test_points_even_in_a_stretched_coordinate_stay_inside():
+    along = Stretch((CHANNEL.lower[1], CHANNEL.upper[1]), [Layer(0.2, 0.01)])
+    x = draw(CHANNEL, CHANNEL.interior, 2000, stretched={1: along}).x
     assert CHANNEL.inside(x).all() and len(x) == 2000
     near = [((found[:, 1] - 0.2).abs() < 0.02).double().mean() for found in (x, draw(CHANNEL, CHANNEL.interior).x)]
     assert near[0] > 5 * near[1]

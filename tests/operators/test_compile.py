@@ -1,5 +1,9 @@
 """`torch.compile(fullgraph=True)` of a function that calls `derivatives`: the same values and gradients."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -54,3 +58,29 @@ def test_one_graph_and_the_same_numbers(case):
 @pytest.mark.parametrize("case", CASES)
 def test_compiled_code_gives_the_same_numbers(case):
     compare(case, "inductor")
+
+
+SCRIPT = """
+import torch
+from torch import nn
+from pinn import operators
+plan = operators.plan({"r": "u_x + u*u_y"}, ["x", "y"], ["u"])
+torch.manual_seed(0)
+network, x = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)), torch.rand(8, 2)
+loss = torch.compile(lambda x: operators.derivatives(network, x, plan)["r"].square().mean(), fullgraph=True)
+torch.autograd.grad(loss(x), list(network.parameters()), allow_unused=True)
+counters = torch._dynamo.utils.counters
+print(sum(counters[place][name] for place, name in
+    (("inductor", "fxgraph_cache_hit"), ("aot_autograd", "autograd_cache_hit"))))
+"""
+
+
+@pytest.mark.slow
+def test_another_process_finds_the_compiled_code(tmp_path):
+    environment = os.environ | {"TORCHINDUCTOR_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", SCRIPT]
+    hits = [
+        int(subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=True).stdout)
+        for _ in range(2)
+    ]
+    assert hits[0] == 0 < hits[1]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import qmc
 
-from pinn.geometry import Ball, Box, Cuboid, Difference, Region
+from pinn.geometry import Ball, Box, Cuboid, Difference, Layer, Region, Stretch
 from pinn.sampling import Gauss, Grid, Halton, Hammersley, LatinHypercube, Sampler, Sobol, Uniform, points
 
 SAMPLERS = [Uniform(), Sobol(), LatinHypercube(), Halton(), Hammersley()]
@@ -150,21 +150,16 @@ def test_a_sampler_of_ones_own_needs_one_method():
         Sampler()
 
 
-def test_crowded_points_lie_where_they_are_asked_for():
-    box, place = Box({"t": (0, 1), "x": (-1, 3)}), Box({"t": (0, 1), "x": (-1, 3)}).interior
+def test_points_are_even_in_a_stretched_coordinate():
+    box = Box({"t": (0, 1), "x": (-1, 3)})
+    layer = {1: Stretch((-1, 3), [Layer(0, 0.01)])}
     kind = {"seed": 1, "step": 0, "dtype": torch.float64, "device": "cpu"}
-    even = points(box, {place: 4096}, Sobol(), **kind)[place].x
-    crowded = points(box, {place: 4096}, Sobol(), crowd={"x": 0}, **kind)[place].x
-    assert torch.equal(crowded[:, 0], even[:, 0])  # the other coordinate stays
-    near = {
-        name: (x[:, 1].abs() < 0.03).double().mean().item() for name, x in {"even": even, "crowded": crowded}.items()
-    }
-    assert near["even"] < 0.02 and near["crowded"] > 0.15
-    # the distance is the cube of a uniform number on either side, and no point leaves its side
-    distance = crowded[:, 1]
-    back = torch.where(distance < 0, -(distance.abs() ** (1 / 3)), (distance / 3) ** (1 / 3) * 3)
-    assert (back - even[:, 1]).abs().max() < 1e-6
-    with pytest.raises(ValueError, match="'y' is no coordinate"):
-        points(box, {place: 4}, Sobol(), crowd={"y": 0}, **kind)
-    with pytest.raises(ValueError, match="outside"):
-        points(box, {place: 4}, Sobol(), crowd={"x": 5}, **kind)
+    for place in (box.interior, box.face({"t": 0}), box.face({"x": 3})):
+        even, found = (points(box, {place: 4096}, Sobol(), stretched=s, **kind)[place].x for s in (None, layer))
+        assert torch.equal(found[:, 0], even[:, 0])  # the other coordinate stays
+        if place == box.face({"x": 3}):
+            assert torch.equal(found, even)
+            continue
+        near = [(x[:, 1].abs() < 0.03).double().mean().item() for x in (even, found)]
+        assert near[0] < 0.02 and near[1] > 0.15
+        torch.testing.assert_close(layer[1](found[:, 1]), even[:, 1] / 2 - 0.5, rtol=0, atol=1e-9)

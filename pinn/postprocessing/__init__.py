@@ -1,0 +1,7 @@
+"""What is done with a solution: errors in any norm, values on grids and their files, exported networks."""
+
+from pinn.postprocessing.evaluation import NORMS, Measured, evaluate
+from pinn.postprocessing.grid import Grid, read_grid
+from pinn.postprocessing.write import WRITERS, write
+
+__all__ = ["NORMS", "WRITERS", "Grid", "Measured", "evaluate", "read_grid", "write"]
