@@ -117,10 +117,26 @@ def _with_options(name: str, model: Any, command: Callable[[Any], int], argument
     return command(read(model, {override.key_or_group: override.value() for override in overrides}))
 
 
+def _report(arguments: list[str]) -> int:
+    """Write the page of a run, or an index of a folder of runs: PATH."""
+    from pinn.pages import report
+
+    return report(arguments)
+
+
+def _watch(arguments: list[str]) -> int:
+    """Show a run in the browser while it trains: PATH."""
+    from pinn.pages import watch
+
+    return watch(arguments)
+
+
 COMMANDS: dict[str, Callable[[list[str]], int]] = {  # what stands below `def` is the help's line
     "train": _train,
     "evaluate": _evaluate,
     "predict": _predict,
+    "report": _report,
+    "watch": _watch,
 }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 CHECKPOINT = "last.ckpt"
 CONFIG = "config.yaml"
@@ -29,3 +31,8 @@ def read_history(path: Path) -> list[dict[str, float]]:
         return []
     whole = path.read_text().rpartition("\n")[0]
     return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(whole.splitlines())]
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """What result.json holds; nothing while the run goes on."""
+    return json.loads(path.read_text()) if path.exists() else {}

@@ -109,15 +109,15 @@ def views(domain: Domain, parts: Sequence[float] = TIMES, resolution: int = RESO
     """
     time_first = sorted(range(len(domain.names)), key=lambda i: (domain.names[i] != "t", i not in domain.spatial))
     if len(domain.names) < 3:
-        return [_view(domain, tuple(time_first), {}, resolution)]
+        return [view(domain, tuple(time_first), {}, resolution)]
     plane = domain.spatial[:2] if len(domain.spatial) > 1 else tuple(time_first[:2])
     middle = {i: (low + high) / 2 for i, (low, high) in enumerate(zip(domain.lower, domain.upper, strict=True))}
     others = [i for i in time_first if i not in plane and i not in domain.spatial]
     if not others:
-        return [_view(domain, plane, middle, resolution)]
+        return [view(domain, plane, middle, resolution)]
     low, high = domain.lower[others[0]], domain.upper[others[0]]
     held = [{**middle, others[0]: low + part * (high - low)} for part in parts]
-    return [_view(domain, plane, values, resolution) for values in held]
+    return [view(domain, plane, values, resolution) for values in held]
 
 
 def pictures(
@@ -188,7 +188,7 @@ def portrait(domain: Domain, fields: Sequence[str], values: Callable[[Tensor], T
     shown = views(domain, SNAPSHOTS, FINE)
     found = _evaluate(lambda x: dict(zip(fields, values(x).unbind(1), strict=True)), shown)
     rows = [
-        [Panel(v, name, part, _range(parts), False, SEQUENTIAL) for v, part in zip(shown, parts, strict=True)]
+        [Panel(v, name, part, value_range(parts), False, SEQUENTIAL) for v, part in zip(shown, parts, strict=True)]
         for name, parts in found.items()
     ]
     drawn = io.BytesIO()
@@ -264,7 +264,8 @@ def _curve(rows: Sequence[Mapping[str, float]], name: str) -> list[tuple[float, 
     return [(row["step"], row[name]) for row in rows if row.get(name) is not None and 0 < row[name] < math.inf]
 
 
-def _view(domain: Domain, axes: tuple[int, ...], held: Mapping[int, float], resolution: int) -> View:
+def view(domain: Domain, axes: tuple[int, ...], held: Mapping[int, float], resolution: int) -> View:
+    """The line or plane of some coordinates, by index, through the values of the others."""
     extent = tuple((domain.lower[i], domain.upper[i]) for i in axes)
     lines = [torch.linspace(low, high, resolution, dtype=torch.float64) for low, high in extent]
     grid = torch.meshgrid(*lines, indexing="ij")
@@ -322,13 +323,13 @@ def _magnitudes(shown: list[View], values: dict[str, np.ndarray], prefix: str) -
 
 def _span(values: np.ndarray) -> tuple[float, float]:
     """Span the values; symmetrically if they take both signs to a like degree, so that white means zero."""
-    low, high = _range(values)
+    low, high = value_range(values)
     if low < 0 < high and min(-low, high) > 0.2 * max(-low, high):
         return -max(-low, high), max(-low, high)
     return low, high
 
 
-def _range(values: np.ndarray) -> tuple[float, float]:
+def value_range(values: np.ndarray) -> tuple[float, float]:
     """Least and largest value, without those near a singularity."""
     finite = values[np.isfinite(values)]
     low, high = finite.min(initial=np.inf), finite.max(initial=-np.inf)

@@ -12,6 +12,7 @@ import torch
 import pinn
 from pinn.app import main, process_start, solve
 from pinn.problem import Problem
+from pinn.report.html import plotly_name
 from pinn.schema import ConfigError
 
 OWN = """\
@@ -74,15 +75,27 @@ def test_a_run_of_ones_own_problem_and_what_it_leaves(command, capsys):
     files = {file.name for file in Path("out").iterdir()}
     assert files == {
         *("config.yaml", "metrics.csv", "result.json", "last.ckpt"),
-        *("field.png", "residual.png", "history.png"),
+        *("field.png", "residual.png", "history.png", "report.html", plotly_name()),
     }
     rows = list(csv.DictReader(Path("out/metrics.csv").read_text().splitlines()))
     assert [row["step"] for row in rows] == ["1", "2", "3"]
-    losses = {f"{kind}/{name}" for kind in ("loss", "weight") for name in ("first", "second", "v_ends")}
+    losses = {
+        f"{kind}/{name}"
+        for kind in ("loss", "weight", "residual_max", "grad_norm")
+        for name in ("first", "second", "v_ends")
+    }
     assert set(rows[0]) == {"step", "time/step", "memory/peak", "parameter/k", *losses}
     result = json.loads(Path("out/result.json").read_text())
     keys = "status pde seed precision engine compiled channels steps seconds error residual loss parameters"
-    assert set(result) == {*keys.split(), "peak_memory_megabytes", "noise_floor", "versions", "command"}
+    assert set(result) == {
+        *keys.split(),
+        "peak_memory_megabytes",
+        "noise_floor",
+        "versions",
+        "command",
+        "hardware",
+        "diagnosis",
+    }
     assert (result["status"], result["pde"], result["seed"], result["steps"]) == ("finished", "own", 4, 3)
     assert (result["precision"], result["engine"], result["error"]) == ("fp64", "jet", None)
     assert set(result["loss"]) == {"first", "second", "v_ends"}

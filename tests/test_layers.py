@@ -18,9 +18,9 @@ ROWS = [
     {"sampling", "balancing", "references", "plots"},
     {"quadrature"},
     {"solution", "schema"},
-    {"postprocessing"},
+    {"postprocessing", "report", "doctor"},
     {"training"},
-    {"commands"},
+    {"commands", "pages"},
     {"app"},
 ]
 ONLY_THERE = {"lightning": {"training"}, "wandb": {"training"}, "hydra": {"app"}, "omegaconf": {"app"}}

@@ -143,10 +143,10 @@ def test_portraits_are_small_files_in_even_colours(domain, tmp_path):
 
 def test_a_singularity_does_not_swallow_the_colours():
     x = torch.linspace(-1, 1, 1001, dtype=torch.float64).numpy()
-    assert plots._range(x) == (-1, 1)
-    low, high = plots._range(np.where(abs(x - 0.5) < 1e-3, 1e10, x))
+    assert plots.value_range(x) == (-1, 1)
+    low, high = plots.value_range(np.where(abs(x - 0.5) < 1e-3, 1e10, x))
     assert -1 <= low < -0.98 and 0.98 < high <= 1
-    assert plots._range(np.where(abs(x) < 1e-3, 1.0, 0.0)) == (0, 1)  # a peak is all there is
+    assert plots.value_range(np.where(abs(x) < 1e-3, 1.0, 0.0)) == (0, 1)  # a peak is all there is
 
 
 @pytest.mark.parametrize(

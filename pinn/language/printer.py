@@ -214,7 +214,9 @@ class _LatexPrinter(LatexPrinter):
         self.normal_derivatives = {_normal_derivative(field): field for field in scope.fields}
 
     def _name(self, name: str) -> str:
-        return self._deal_with_super_sub(name)
+        """A letter in italics, a word upright."""
+        text = self._deal_with_super_sub(name)
+        return rf"\mathrm{{{text}}}" if len(text) > 1 and text.isalpha() else text
 
     def _subscript(self, name: str, below: str) -> str:
         """A name that has a subscript of its own takes another after a comma."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
@@ -10,7 +9,7 @@ import yaml
 from pydantic import ByteSize
 from torch import Tensor, nn
 
-from pinn.files import CHECKPOINT, CONFIG, RESULT
+from pinn.files import CHECKPOINT, CONFIG, RESULT, read_result
 from pinn.geometry import Place
 from pinn.linter import CHECKS
 from pinn.messages import did_you_mean
@@ -133,21 +132,27 @@ def load(directory: str | Path, problem: Problem | None = None) -> Solution:
         ConfigError: There is no run, or the problem is not in it.
     """
     folder = Path(directory)
+    _check_there(folder, (CONFIG, CHECKPOINT))
+    return restore(folder, problem)
+
+
+def restore(folder: Path, problem: Problem | None = None) -> Solution:
+    """The same of a run that may still go on: untrained before its first checkpoint."""
     config = _kept(folder).model_copy(update={"init": None})
     if problem is None:
         if config.pde is None:
             raise ConfigError(f"{folder}: its problem has Python functions; give it too: pinn.load(directory, problem)")
-        result = folder / RESULT
-        name = json.loads(result.read_text())["pde"] if result.exists() else folder.name
+        name = read_result(folder / RESULT).get("pde", folder.absolute().parent.name)
         problem = Problem(name=name, **config.pde.model_dump(exclude_unset=True))
     residuals = build(problem, config)
-    residuals.load_state_dict(_state(folder))
+    if (folder / CHECKPOINT).exists():
+        residuals.load_state_dict(_state(folder))
     return Solution(problem, residuals)
 
 
 def _begin_with(residuals: Residuals, folder: Path) -> None:
     """Parameters from another run: all of the network's, and those of the PDE that both learn."""
-    _kept(folder, "init=")
+    _check_there(folder, (CONFIG, CHECKPOINT), "init=")
     saved, own = _state(folder), residuals.state_dict()
     for name in sorted({key for key in (*own, *saved) if key.startswith("network.")}):
         there, here = (tuple(state[name].shape) if name in state else "missing" for state in (saved, own))
@@ -160,11 +165,15 @@ def _begin_with(residuals: Residuals, folder: Path) -> None:
     residuals.load_state_dict({**own, **taken})
 
 
-def _kept(folder: Path, key: str = "") -> Config:
-    """The configuration of the run in a directory, which has a checkpoint too."""
-    for name in (CONFIG, CHECKPOINT):
+def _check_there(folder: Path, names: tuple[str, ...], key: str = "") -> None:
+    for name in names:
         if not (folder / name).exists():
             raise ConfigError(f"{key}{folder}: no run is here: {name} is missing.")
+
+
+def _kept(folder: Path) -> Config:
+    """The configuration of the run in a directory."""
+    _check_there(folder, (CONFIG,))
     return check(yaml.safe_load((folder / CONFIG).read_text()))
 
 

@@ -12,21 +12,18 @@ from rich.table import Table
 
 from pinn.phases import Phase
 from pinn.problem import Problem
+from pinn.report.words import channels, duration
 from pinn.residuals import Residuals
 from pinn.schema import Config
 from pinn.training.module import PINN
 
 TRIED = 3  # steps of each phase, of which the last counts
-UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3))
-LONGEST = 60  # characters of an operator, where there are a hundred terms
 
 
 def print_plan(console: Console, problem: Problem, config: Config, residuals: Residuals) -> None:
     """Print operators, channels, memory and the expected time, from a few steps of each phase on a copy."""
-    for place, plan in residuals.plans.items():
-        operators = [_short(operator.text(plan.coordinates)) for operator in plan.operators.values()]
-        count = "1 channel" if plan.channels == 1 else f"{plan.channels} channels"
-        console.print(f"  {place.name}: {count} for {', '.join(operators)}")
+    for place, said in channels(residuals).items():
+        console.print(f"  {place}: {said}")
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=True)
     for title in ("phase", "steps", "a step", "plain steps", "points/s", "time"):
         table.add_column(title, justify="left" if title == "phase" else "right")
@@ -38,14 +35,14 @@ def print_plan(console: Console, problem: Problem, config: Config, residuals: Re
         total, peak = total + steps * seconds, max(peak, module.metrics["memory/peak"])
         plain, count = plain_seconds(module), sum(len(at.x) for at in module.points().values())
         table.add_row(
-            phase.name, f"{steps}", _time(seconds), f"{seconds / plain:.1f}", f"{count / seconds:.0f}",
-            _time(steps * seconds),
+            phase.name, f"{steps}", duration(seconds), f"{seconds / plain:.1f}", f"{count / seconds:.0f}",
+            duration(steps * seconds),
         )  # fmt: skip
         compiled = phase.method.closure == "gradient" and config.derivatives.compile == "auto"
         if compiled and module.worth_compiling(steps):
             console.print(f"  {phase.name} will be compiled, and then be faster than this")
     console.print(table)
-    console.print(f"{_time(total)} if no phase ends earlier, {peak:.0f} MB")
+    console.print(f"{duration(total)} if no phase ends earlier, {peak:.0f} MB")
 
 
 def plain_seconds(module: PINN) -> float:
@@ -69,19 +66,3 @@ def _try(problem: Problem, config: Config, residuals: Residuals, phase: Phase) -
     trial = {"optimizer": phase.model_copy(update={"steps": TRIED}), "tolerance": 0.0, "derivatives": derivatives}
     trial["trainer"] = config.trainer.model_copy(update=quiet)
     return fit(problem, config.model_copy(update=trial), copy.deepcopy(residuals), None, Console(quiet=True))[0]
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
-def _time(seconds: float) -> str:
-    if seconds < 1:
-        return f"{1e3 * seconds:.1f} ms"
-    return (
-        f"{seconds:.1f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )

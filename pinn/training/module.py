@@ -23,6 +23,7 @@ from pinn.residuals import Residuals
 from pinn.schema import Config
 from pinn.training.build import output_layer, trained
 from pinn.training.checkpoint import about
+from pinn.training.closer import closer, due
 from pinn.training.collocation import Collocation
 from pinn.training.memory import peak_bytes
 from pinn.training.noise import NoiseFloor
@@ -55,6 +56,7 @@ class PINN(LightningModule):
         self.ranks = Ranks()
         self.diverged, self.interrupted = False, 0  # by which signal
         self.metrics: dict[str, float] = {}  # of the last measurement
+        self.history: list[dict[str, float]] = []  # of all of this process
         self.loss_of_zero = 0.0  # not measured yet
         self._clock = (0, time.perf_counter())
         self._noise = NoiseFloor(residuals, self._autocast)
@@ -103,7 +105,7 @@ class PINN(LightningModule):
         # a step of the other methods is long: measuring it costs little, and waiting for the tenth much
         every = self.config.trainer.log_every_n_steps if phase.method.scheduled else 1
         if converged or self.turns.step == phase.steps or self.global_step % every == 0:
-            self._measure()
+            self._measure(closely=due(self.global_step, every))
             self.turns.measured(self.loss)
             if why := self.turns.end(converged, self._noisy):
                 self._end_phase(why)
@@ -236,7 +238,7 @@ class PINN(LightningModule):
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision.autocast)
 
-    def _measure(self) -> None:
+    def _measure(self, *, closely: bool = False) -> None:
         """Log losses, weights, errors and the time of a step: the only place that waits for the device."""
         losses = {name: loss.detach() for name, loss in self.losses().items()}
         values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
@@ -247,6 +249,10 @@ class PINN(LightningModule):
         self.metrics |= {f"parameter/{name}": value.item() for name, value in self.residuals.learned.items()}
         measured = [peak_bytes(self.device) / 1e6, (now - self._clock[1]) / max(steps, 1)]
         self.metrics["memory/peak"], self.metrics["time/step"] = self.ranks.largest(measured, self.device)
+        if closely:
+            with self._autocast():
+                self.metrics |= closer(self.residuals, self.points(), self.weights, self.ranks)
+        self.history.append({"step": self.global_step, **self.metrics})
         self.diverged = not all(map(math.isfinite, values.values()))
         self._look_for_the_noise_floor()
         for logger in self.loggers:

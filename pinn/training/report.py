@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
+import shlex
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from pinn.doctor import diagnose
 from pinn.files import HISTORY, RESULT, read_history, write
 from pinn.linter import findings
 from pinn.problem import Problem
 from pinn.references import truth
+from pinn.report import words
 from pinn.residuals import Residuals
 from pinn.schema import Config
 from pinn.solution import Solution
@@ -26,6 +32,7 @@ from pinn.solution import Solution
 if TYPE_CHECKING:
     from pinn.training.module import PINN
 
+ADVICE = 3  # pieces of it in the terminal; the page has all
 SAYS = {
     "finished": "finished",
     "diverged": "DIVERGED: the loss is no longer a number; a smaller step, float64 or another optimizer may help",
@@ -43,17 +50,15 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
         lines.add_row(f"  {name}", equation.text)
     for name, text in problem.built_in.items():
         lines.add_row(f"  {name}", text, "[dim]built into the network[/]")
-    size, network = sum(p.numel() for p in residuals.parameters()), config.network
+    size = sum(p.numel() for p in residuals.parameters())
     console.print(
         f"[bold]{problem.name}[/]  {', '.join(problem.fields)}({', '.join(problem.coordinate_names)}),  {box}"
     )
     console.print(lines)
     sampling = config.sampling
-    shape = f" {getattr(network, 'activation', '')}".rstrip()
-    shape += f" on {network.features.name} features" if network.features else ""
-    console.print(f"  {network.name} {network.depth} x {network.width}{shape}, {size} parameters", style="dim")
+    console.print(f"  {words.network(config)}, {size} parameters", style="dim")
     console.print(
-        f"  {precision(config)}, {config.derivatives.engine} derivatives, {residuals.channels} channels, "
+        f"  {words.precision(config)}, {config.derivatives.engine} derivatives, {residuals.channels} channels, "
         f"{sampling.points} {sampling.name} points",
         style="dim",
     )
@@ -70,19 +75,11 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
         )
 
 
-def precision(config: Config) -> str:
-    """What the arithmetic is, in words."""
-    names = {"float64": "float64", "float32": "true float32 (no TF32)"}
-    if config.precision.autocast:
-        return "float32 with bfloat16 products"
-    return "float32 with TF32 products" if config.precision.matmul != "highest" else names[config.precision.dtype]
-
-
 def result(
     problem: Problem, config: Config, solution: Solution, module: PINN, status: str, started: float
 ) -> dict[str, Any]:
     """All that result.json says."""
-    return {
+    found: dict[str, Any] = {
         "status": status,
         "pde": problem.name,
         "seed": config.seed,
@@ -103,14 +100,27 @@ def result(
             "python": platform.python_version(),
             **{name: _version(name) for name in ("torch", "lightning", "pinn")},
         },
-        "command": " ".join(sys.argv),
+        "hardware": hardware(),
+        "command": shlex.join(sys.argv),
     }
+    if status != "terminated":  # there is no time
+        found["diagnosis"] = diagnose(solution, config, found, module.history)
+    return found
+
+
+def hardware() -> dict[str, str]:
+    """On what the run ran."""
+    found = {"system": f"{platform.system()} {platform.machine()}", "processor": _processor()}
+    found["threads"] = f"{torch.get_num_threads()} of {os.cpu_count()} cores"
+    if torch.cuda.is_available():
+        found["accelerator"] = torch.cuda.get_device_name()
+    return found
 
 
 def finish(
-    console: Console, result: dict[str, Any], solution: Solution, directory: Path | None, started: float
+    console: Console, result: dict[str, Any], solution: Solution, config: Config, directory: Path | None, started: float
 ) -> list[Path]:
-    """Print the table; with a directory, write result.json and the pictures and say where they are.
+    """Print the table; with a directory, write result.json, pictures and the page, and say where they are.
 
     Returns:
         The pictures.
@@ -124,18 +134,31 @@ def finish(
         f"{SAYS[result['status']]}: {_count(result['steps'], 'step')}, loss {loss:.1e}, "
         f"{result['peak_memory_megabytes']} MB at most"
     )
+    _print_diagnosis(console, result)
     if directory is None:
         return []
     if result["status"] in ("interrupted", "terminated"):
         console.print(f"the same command with run_dir={directory} goes on", soft_wrap=True)
     write(directory / RESULT, json.dumps(_finite(result), indent=2) + "\n")
     pictures = [] if result["status"] in ("diverged", "terminated") else _pictures(solution, directory)
+    pages = [] if result["status"] == "terminated" else [_page(solution, config, directory)]  # there is no time
     seconds = round(time.time() - started, 3)  # pictures included
     write(directory / RESULT, json.dumps(_finite({**result, "seconds": seconds}), indent=2) + "\n")
     console.print(
-        f"{directory}/  {' '.join([*(picture.name for picture in pictures), HISTORY, RESULT])}", soft_wrap=True
+        f"{directory}/  {' '.join([*(file.name for file in (*pages, *pictures)), HISTORY, RESULT])}", soft_wrap=True
     )
     return pictures
+
+
+def _print_diagnosis(console: Console, result: dict[str, Any]) -> None:
+    """What limits the run, and the best that can be tried."""
+    found = result.get("diagnosis")
+    if not found:
+        return
+    console.print(found["summary"], soft_wrap=True)
+    for advice in found["advice"][:ADVICE]:
+        console.print(f"  {advice['finding']}", soft_wrap=True)
+        console.print(f"    [bold]{escape(' '.join(map(shlex.quote, advice['try'][0])))}[/]", soft_wrap=True)
 
 
 def _pictures(solution: Solution, directory: Path) -> list[Path]:
@@ -149,6 +172,12 @@ def _pictures(solution: Solution, directory: Path) -> list[Path]:
     if len(rows) > 1:
         files.append(plots.history(rows, directory / "history.png"))
     return files
+
+
+def _page(solution: Solution, config: Config, directory: Path) -> Path:
+    from pinn.report.page import write_report
+
+    return write_report(directory, solution, config)
 
 
 def _table(result: dict[str, Any]) -> Table:
@@ -187,7 +216,18 @@ def _finite(value: Any) -> Any:
     """The same with null for what is not a number: JSON has no NaN."""
     if isinstance(value, dict):
         return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _processor() -> str:
+    """Its name, as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def _version(name: str) -> str | None:

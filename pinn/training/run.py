@@ -86,7 +86,7 @@ def train(
     from pinn.training.loggers import close
 
     result = report.result(problem, config, solution, module, status, started)
-    pictures = report.finish(console, result, solution, directory, started)
+    pictures = report.finish(console, result, solution, config, directory, started)
     close(module.loggers, pictures)
     if status == "terminated" and here.job:
         console.print(requeue(here.job))

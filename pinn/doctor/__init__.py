@@ -1,0 +1,5 @@
+"""The doctor: what limits a run, in plain words, and what to try, in the order of expected gain."""
+
+from pinn.doctor.diagnose import diagnose
+
+__all__ = ["diagnose"]

@@ -1,0 +1,69 @@
+"""From what was measured to words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pinn.doctor.measure import Measured, measure
+from pinn.doctor.rules import RULES, SMALL, Advice, Case
+from pinn.schema import Config
+
+if TYPE_CHECKING:
+    from pinn.solution import Solution
+
+OPPOSED = -0.5  # a cosine of two gradients that work against each other
+
+
+def diagnose(
+    solution: Solution, config: Config, result: Mapping[str, Any], rows: Sequence[Mapping[str, float]]
+) -> dict[str, Any]:
+    """What limits a run and what to try.
+
+    Args:
+        solution: Of the run.
+        config: How it was trained.
+        result: What result.json will hold: `status`, `steps`, `loss`, `residual`, `noise_floor`.
+        rows: The history.
+
+    Returns:
+        `summary`, a sentence; `advice`, a list of `finding`, `try` (lists of overrides) and `gain`, the largest gain
+        first; `misfit`, `gradients`, `cosines`, `regions` and `spectrum`: see `Measured`.
+    """
+    last = {key: value for row in rows for key, value in row.items()}
+    weights = {name: last.get(f"weight/{name}", 1.0) for name in solution.problem.equations}
+    finite = all(math.isfinite(value) for value in solution.residual.values())
+    measured = measure(solution, weights) if finite else Measured(dict.fromkeys(weights, math.inf))
+    size = sum(p.numel() for p in solution.residuals.parameters())
+    if all(phase.method.trains == "output" for phase in config.phases):
+        size = sum(p.numel() for p in _output(solution))
+    case = Case(solution.problem, config, result, rows, measured, size)
+    rules = RULES if finite else RULES[:1]
+    advice = sorted((one for rule in rules for one in rule(case)), key=lambda one: -one.gain)
+    return {
+        "summary": _summary(case, advice),
+        "advice": [{"finding": one.finding, "try": [list(t) for t in one.tries], "gain": one.gain} for one in advice],
+        "misfit": measured.misfit,
+        "gradients": measured.gradients,
+        "cosines": measured.cosines,
+        "regions": measured.regions,
+        "spectrum": measured.spectrum,
+    }
+
+
+def _output(solution: Solution) -> Any:
+    return solution.residuals.network.output.parameters()  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+
+
+def _summary(case: Case, advice: Sequence[Advice]) -> str:
+    if not case.measured.gradients:
+        return "The run has no solution to look at."
+    misfit = case.measured.misfit
+    if misfit[case.worst] < SMALL:
+        return f"Every equation is met to {misfit[case.worst]:.0e} of its size: nothing is left that is worth the time."
+    text = f"{case.worst} is met worst: to {misfit[case.worst]:.0e} of what a random function of that size would leave."
+    opposed = [(a, b) for a, of in case.measured.cosines.items() for b, c in of.items() if a < b and c < OPPOSED]
+    if opposed and case.first_order:
+        text += f" The gradients of {opposed[0][0]} and {opposed[0][1]} work against each other."
+    return text if advice else f"{text} No rule knows what limits it."

@@ -1,0 +1,149 @@
+"""What the doctor measures: misfits in units of their own, gradients, the residual by region and by frequency.
+
+Shape letters: N points, D coordinates, E equations, P parameters, L lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pinn.geometry import Domain, Place, Points
+from pinn.residuals import Residuals
+from pinn.sampling import Sobol, points
+
+if TYPE_CHECKING:
+    from pinn.solution import Solution
+
+SEED = 2**61  # of points that neither training nor the final errors see
+SOME, REGIONAL = 512, 2**13  # points of each place for gradients; of the interior for its regions
+BINS = 16  # along each coordinate
+LINES, ALONG = 24, 64  # through the domain, and points of each, for the spectrum
+MOST = 6  # coordinates that are looked at one by one
+DRAWS = 3  # of random functions
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is known of a run when it has ended.
+
+    Attributes:
+        misfit: Of each equation the residual (rms, at points that training never saw) over what a random function of
+            the solution's size leaves: a number without a unit.
+        gradients: Norm of the gradient of each weighted loss.
+        cosines: Between these gradients, {equation: {equation: cosine}}.
+        regions: Of each interior equation and coordinate the shares of the square of the residual in even bins.
+        spectrum: Of each interior equation and coordinate the amplitude of the residual by the number of waves.
+    """
+
+    misfit: dict[str, float] = field(default_factory=dict)
+    gradients: dict[str, float] = field(default_factory=dict)
+    cosines: dict[str, dict[str, float]] = field(default_factory=dict)
+    regions: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    spectrum: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+
+
+def measure(solution: Solution, weights: Mapping[str, float]) -> Measured:
+    """Measure all of it; a few seconds at most.
+
+    Args:
+        solution: Of the run.
+        weights: Of the losses.
+    """
+    residuals, problem = solution.residuals, solution.problem
+    drawn = _points(problem.domain, residuals, dict.fromkeys(residuals.places, SOME))
+    gradients = _gradients(residuals, drawn, weights)
+    norms = {name: float(g.norm()) for name, g in gradients.items()}
+    cosines = {a: {b: _cosine(g, h) for b, h in gradients.items()} for a, g in gradients.items()}
+    interior = problem.domain.interior
+    regions: dict[str, dict[str, list[float]]] = {}
+    spectrum: dict[str, dict[str, list[float]]] = {}
+    if interior in residuals.places:
+        x = _points(problem.domain, residuals, {interior: REGIONAL})[interior].x.double()
+        for name, r in solution.interior_residuals(x).items():
+            regions[name] = _regions(problem.domain, x, r.double())
+        spectrum = _spectra(solution)
+    return Measured(_misfits(solution, drawn), norms, cosines, regions, spectrum)
+
+
+def _points(domain: Domain, residuals: Residuals, counts: Mapping[Place, int]) -> dict[Place, Points]:
+    kind = {"dtype": next(residuals.parameters()).dtype, "device": "cpu"}
+    return points(domain, counts, Sobol(), seed=SEED, step=0, **kind)
+
+
+def _gradients(residuals: Residuals, drawn: Mapping[Place, Points], weights: Mapping[str, float]) -> dict[str, Tensor]:
+    """Of each weighted loss, (P,) each."""
+    found = {}
+    for place, at in drawn.items():
+        names = residuals.plans[place].names
+        for name in names:
+            alone = {other: weights.get(name, 1.0) * (other == name) for other in names}
+            _, parts = residuals.gradient({place: at}, alone)
+            found[name] = torch.cat([part.flatten() for part in parts]).double()
+    return found
+
+
+def _cosine(a: Tensor, b: Tensor) -> float:
+    return float(a @ b / (a.norm() * b.norm()).clamp_min(1e-300))
+
+
+def _misfits(solution: Solution, drawn: Mapping[Place, Points]) -> dict[str, float]:
+    """Residuals over those of random functions of the same size: the network with random signs in its output layer."""
+    interior = solution.problem.domain.interior
+    x = _points(solution.problem.domain, solution.residuals, {interior: SOME})[interior].x
+    size = float(solution.predict(x).square().mean().sqrt())
+    residual, output = solution.residual, solution.residuals.network.output
+    assert isinstance(output, nn.Linear)
+    generator, kept = torch.Generator().manual_seed(0), output.weight.detach().clone()
+    units: dict[str, float] = {}
+    with torch.no_grad():
+        for _ in range(DRAWS):
+            signs = torch.randint(0, 2, kept.shape, generator=generator).to(kept) * 2 - 1
+            output.weight.copy_(kept * signs)
+            found = float(solution.predict(x).square().mean().sqrt())
+            output.weight.mul_(size / found if found > 0 else 1.0)
+            for name, loss in solution.residuals.losses(drawn).items():
+                units[name] = units.get(name, 0.0) + float(loss) / DRAWS
+        output.weight.copy_(kept)
+    return {name: r / max(units.get(name, 0.0) ** 0.5, 1e-300) for name, r in residual.items()}
+
+
+def _regions(domain: Domain, x: Tensor, r: Tensor) -> dict[str, list[float]]:
+    square = r.square() / r.square().sum().clamp_min(1e-300)
+    found = {}
+    for i, name in enumerate(domain.names[:MOST]):
+        share, _ = np.histogram(x[:, i], BINS, (domain.lower[i], domain.upper[i]), weights=square)
+        found[name] = [float(value) for value in share]
+    return found
+
+
+def _spectra(solution: Solution) -> dict[str, dict[str, list[float]]]:
+    """Along lines through the domain, with a window that lets no edge be seen as a high frequency."""
+    domain = solution.problem.domain
+    found: dict[str, dict[str, list[float]]] = {}
+    window = torch.hann_window(ALONG, periodic=False, dtype=torch.float64)
+    for i, coordinate in enumerate(domain.names[:MOST]):
+        lines = _lines(domain, i)
+        if not len(lines):
+            continue
+        for name, r in solution.interior_residuals(lines.reshape(-1, lines.shape[-1])).items():
+            values = window * r.double().reshape(len(lines), ALONG)
+            power = torch.fft.rfft(values).abs().square().mean(0).sqrt() / window.sum()
+            found.setdefault(name, {})[coordinate] = [float(value) for value in power[: ALONG // 2]]
+    return found
+
+
+def _lines(domain: Domain, i: int) -> Tensor:
+    """Random lines along a coordinate that lie in the domain, (L, ALONG, D)."""
+    generator = torch.Generator().manual_seed(SEED)
+    lower, upper = (torch.tensor(bounds, dtype=torch.float64) for bounds in (domain.lower, domain.upper))
+    starts = lower + (upper - lower) * torch.rand(4 * LINES, len(lower), dtype=torch.float64, generator=generator)
+    lines = starts[:, None, :].repeat(1, ALONG, 1)
+    lines[..., i] = torch.linspace(float(lower[i]), float(upper[i]), ALONG, dtype=torch.float64)
+    inside = domain.inside(lines.reshape(-1, len(lower))).reshape(-1, ALONG).all(1)
+    return lines[inside][:LINES]

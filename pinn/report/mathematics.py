@@ -1,0 +1,94 @@
+"""A problem as mathematics that a browser shows by itself: MathML, made of the language's own LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from html import escape
+
+import sympy
+from latex2mathml.converter import convert
+
+from pinn.language import LanguageError, Scope, constant, equation_latex, parse, parse_equation, to_latex
+from pinn.problem import Problem
+
+NAMESPACE = "http://www.w3.org/1998/Math/MathML"  # HTML knows it
+Lines = dict[str, str]  # by name
+
+
+def latex(problem: Problem) -> dict[str, Lines]:
+    """Equations, conditions, what stands for a known number or function in them, and the exact solution, in LaTeX.
+
+    Parameters and functions stay the letters that they are called by.
+    """
+    scope = _letters(problem.scope)
+    definition = problem.definition
+    found = {
+        "equations": _statements(definition["equations"], scope, problem.scope),
+        "conditions": _statements(definition["conditions"] or {}, scope, problem.scope),
+        "where": {name: text for name in scope.symbols if (text := _meaning(name, problem, scope))},
+        "exact": _exact(definition["exact"] or {}, scope, problem.scope),
+    }
+    return {section: lines for section, lines in found.items() if lines}
+
+
+def mathml(text: str) -> str:
+    """LaTeX as MathML; what the converter does not know stays LaTeX."""
+    try:
+        return convert(text, display="block").replace(f' xmlns="{NAMESPACE}"', "")
+    except Exception:  # its errors have nothing in common
+        return f"<code>{escape(text)}</code>"
+
+
+def domain_latex(problem: Problem) -> str:
+    """The intervals of the coordinates."""
+    domain = problem.domain
+    lines = zip(domain.names, domain.lower, domain.upper, strict=True)
+    parts = [rf"{_name(name)} \in [{low:g}, {high:g}]" for name, low, high in lines]
+    if len(parts) > 6:
+        parts = [*parts[:2], r"\ldots", parts[-1]]
+    return r", \quad ".join(parts)
+
+
+def _letters(scope: Scope) -> Scope:
+    """With known numbers and functions as symbols."""
+    return replace(scope, constants={}, symbols=(*scope.symbols, *scope.constants))
+
+
+def _name(name: str) -> str:
+    return to_latex(sympy.Symbol(name), Scope((), ()))
+
+
+def _statements(texts: Mapping[str, str], scope: Scope, exact: Scope) -> Lines:
+    return {name: _statement(text, scope, exact) for name, text in texts.items()}
+
+
+def _statement(text: str, scope: Scope, exact: Scope) -> str:
+    try:
+        return equation_latex(parse_equation(text, scope), scope)
+    except LanguageError:  # a number that must be known, as in u(x=a)
+        return equation_latex(parse_equation(text, exact), exact)
+
+
+def _meaning(name: str, problem: Problem, scope: Scope) -> str:
+    """What a letter stands for: a number, an expression; nothing where neither is known."""
+    given = {**(problem.definition["parameters"] or {}), **(problem.definition["functions"] or {})}.get(name)
+    if isinstance(given, str | int | float):
+        try:
+            if name in problem.parameters:
+                return f"{_name(name)} = {to_latex(constant(given, problem.scope.constants), scope)}"
+            if given != "manufactured":
+                return f"{_name(name)} = {to_latex(parse(str(given), scope), scope)}"
+        except LanguageError:
+            return rf"{_name(name)} = {problem.parameters[name]:.6g}" if name in problem.parameters else ""
+    return ""
+
+
+def _exact(texts: Mapping[str, str], scope: Scope, exact: Scope) -> Lines:
+    found = {}
+    for name, text in texts.items():
+        try:
+            found[name] = f"{_name(name)} = {to_latex(parse(str(text), scope), scope)}"
+        except LanguageError:
+            found[name] = f"{_name(name)} = {to_latex(parse(str(text), exact), exact)}"
+    return found

@@ -1,0 +1,46 @@
+"""A configuration and a plan in words, for the terminal and for pages."""
+
+from __future__ import annotations
+
+from pinn.residuals import Residuals
+from pinn.schema import Config
+
+LONGEST = 60  # characters of an operator, where there are a hundred terms
+
+
+def network(config: Config) -> str:
+    """Kind, shape and activation."""
+    chosen = config.network
+    text = f"{chosen.name} {chosen.depth} x {chosen.width} {getattr(chosen, 'activation', '')}".rstrip()
+    return text + (f" on {chosen.features.name} features" if chosen.features else "")
+
+
+def precision(config: Config) -> str:
+    """What the arithmetic is."""
+    names = {"float64": "float64", "float32": "true float32 (no TF32)"}
+    if config.precision.autocast:
+        return "float32 with bfloat16 products"
+    return "float32 with TF32 products" if config.precision.matmul != "highest" else names[config.precision.dtype]
+
+
+def channels(residuals: Residuals) -> dict[str, str]:
+    """Of each place how many channels its operators take, and which operators those are."""
+    found = {}
+    for place, plan in residuals.plans.items():
+        operators = [_short(operator.text(plan.coordinates)) for operator in plan.operators.values()]
+        count = "1 channel" if plan.channels == 1 else f"{plan.channels} channels"
+        found[place.name] = f"{count} for {', '.join(operators)}"
+    return found
+
+
+def duration(seconds: float) -> str:
+    """With the unit that suits it."""
+    if seconds < 1:
+        return f"{1e3 * seconds:.1f} ms"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

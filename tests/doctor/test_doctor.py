@@ -1,0 +1,126 @@
+"""The doctor on runs that fail in a known way: what it says first is right, and following it reduces the error."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pinn.app import solve
+from pinn.doctor.measure import measure
+from pinn.doctor.rules import RULES
+from pinn.problem import Problem
+
+
+def problem(waves=1, enforce="hard"):
+    return Problem(
+        coordinates={"x": [0, 1]},
+        fields=["u"],
+        functions={"q": "manufactured"},
+        equations={"bend": "u_xx = q"},
+        conditions={"ends": "u(boundary) = 0"},
+        exact={"u": f"sin({waves}*pi*x)*exp(x)"},
+        enforce=enforce,
+        name="line",
+    )
+
+
+LEAST_SQUARES = ("optimizer=least_squares", "optimizer.steps=2")
+CASES = {
+    "too few points": (problem(3), (*LEAST_SQUARES, "network.width=60", "sampling.points=12"), "sampling.points="),
+    "too slow features": (
+        problem(20), (*LEAST_SQUARES, "network.width=80", "network.scale=12", "sampling.points=400"), "network.scale=",
+    ),
+    "float32": (
+        problem(3), (*LEAST_SQUARES, "network.width=40", "sampling.points=200", "precision=fp32"), "precision=fp64",
+    ),
+    "a weight that is too small": (
+        problem(3, "soft"),
+        (*LEAST_SQUARES, "network.width=14", "network.scale=8", "sampling.points=200", "+balancing.weights.ends=1e-6"),
+        "++balancing.weights.ends=",
+    ),
+    "adam": (
+        problem(), ("optimizer=adam", "optimizer.steps=150", "network.width=40", "sampling.points=100"),
+        "optimizer=least_squares_then_gauss_newton",
+    ),
+}  # fmt: skip
+
+
+def followed(lines, tries):
+    """The command with what was advised: a key's later value counts, and another optimizer has other keys."""
+    if any(one.startswith("optimizer=") for one in tries):
+        lines = [line for line in lines if not line.startswith("optimizer")]
+    keys = [one.lstrip("+").partition("=")[0] for one in tries]
+    return [*(line for line in lines if line.lstrip("+").partition("=")[0] not in keys), *tries]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_first_advice_is_right_and_helps(name, tmp_path):
+    given, lines, expected = CASES[name]
+    run = solve(given, *lines, run_dir=tmp_path / "before")
+    found = json.loads((tmp_path / "before" / "result.json").read_text())["diagnosis"]
+    first = found["advice"][0]
+    assert first["try"][0][0].startswith(expected), found["advice"]
+    assert [one["gain"] for one in found["advice"]] == sorted((one["gain"] for one in found["advice"]), reverse=True)
+    more = ("trainer.max_steps=60",) if "optimizer" in expected else ()
+    better = solve(given, *followed(lines, first["try"][0]), *more)
+    assert better.error["u"]["relative_l2"] < 0.5 * run.error["u"]["relative_l2"]
+
+
+def test_a_run_that_is_done_gets_no_advice(tmp_path, capsys):
+    solve(problem(), *LEAST_SQUARES, "network.width=60", "network.scale=8", "sampling.points=300", run_dir=tmp_path)
+    found = json.loads((tmp_path / "result.json").read_text())["diagnosis"]
+    assert found["advice"] == [] and "nothing is left that is worth the time" in found["summary"]
+    assert "nothing is left" in " ".join(capsys.readouterr().out.split())
+
+
+def test_what_diverged_is_told_to_take_smaller_steps(tmp_path):
+    lines = ("optimizer=adam", "optimizer.lr=1e200", "network.width=5", "sampling.points=30", "optimizer.steps=50")
+    solve(problem(), *lines, run_dir=tmp_path)
+    (advice,) = json.loads((tmp_path / "result.json").read_text())["diagnosis"]["advice"]
+    assert advice["try"] == [["optimizer=least_squares_then_gauss_newton"], ["optimizer.lr=1e+199"]]
+
+
+class Known:
+    """A solution with a known residual."""
+
+    def __init__(self, solution, residual):
+        self._solution, self._residual = solution, residual
+
+    def __getattr__(self, name):
+        return getattr(self._solution, name)
+
+    def interior_residuals(self, x):
+        return {"bend": self._residual(x)}
+
+
+@pytest.fixture(scope="module")
+def solution():
+    return solve(problem(3, "soft"), *LEAST_SQUARES, "network.width=9", "sampling.points=60")
+
+
+def test_the_spectrum_counts_waves_and_the_regions_find_them(solution):
+    five = measure(Known(solution, lambda x: (2 * np.pi * 5 * x[:, 0]).sin()), {})
+    assert int(np.argmax(five.spectrum["bend"]["x"])) == 5
+    even = measure(Known(solution, lambda x: torch.ones(len(x))), {})
+    assert np.allclose(even.regions["bend"]["x"], 1 / 16, atol=0.001)
+    peak = measure(Known(solution, lambda x: (-(((x[:, 0] - 0.5) / 0.02) ** 2)).exp()), {})
+    assert sum(peak.regions["bend"]["x"][7:9]) > 0.99
+
+
+def test_gradients_are_those_of_the_losses(solution):
+    measured = measure(solution, {"bend": 1.0, "ends": 4.0})
+    again = measure(solution, {"bend": 1.0, "ends": 1.0})
+    assert measured.gradients["ends"] == pytest.approx(4 * again.gradients["ends"])
+    assert measured.cosines["bend"]["bend"] == pytest.approx(1)
+    assert measured.cosines["bend"]["ends"] == pytest.approx(measured.cosines["ends"]["bend"])
+
+
+def test_misfits_have_no_unit(solution):
+    scaled = Problem(**{**solution.problem.definition, "equations": {"bend": "1000*u_xx = 1000*q"}})
+    again = solve(scaled, *LEAST_SQUARES, "network.width=9", "sampling.points=60", "+balancing.weights.bend=1e-6")
+    assert measure(again, {}).misfit["bend"] == pytest.approx(measure(solution, {}).misfit["bend"], rel=0.05)
+
+
+def test_rules_are_told_apart():
+    assert len({rule.__name__ for rule in RULES}) == len(RULES)

@@ -1,0 +1,254 @@
+"""The pages in a browser: nothing complains, everything is there, what moves moves, at any width, light and dark."""
+
+import re
+import shutil
+import threading
+import urllib.error
+import urllib.request
+
+import chromium
+import pytest
+
+from pinn.app import main
+from pinn.files import read_history
+from pinn.report.curves import MOST, curves
+from pinn.report.html import number, plotly_name
+from pinn.report.index import write_index
+from pinn.report.watch import Live, server
+from pinn.schema import ConfigError
+from pinn.training.build import restore
+
+SECTIONS = ["The problem", "The solution", "Where the equations are not met", "Errors", "Training"]
+
+
+@pytest.fixture(scope="module")
+def driver():
+    chromium.needs_chromium()
+    with chromium.browser() as driver:
+        yield driver
+
+
+def opened(driver, url):
+    driver.get(url if "://" in str(url) else f"file://{url}")
+    assert chromium.errors(driver) == []
+    return driver
+
+
+def script(driver, text, *arguments):
+    return driver.execute_script(f"return {text}", *arguments)
+
+
+def drawn(driver, box):
+    """The traces of the pictures in a box."""
+    return script(driver, f"[...document.querySelectorAll('#{box} .plot')].map(d => d.data.map(t => t.type))")
+
+
+def first_row(driver):
+    return script(driver, "Array.from(document.querySelector('#solution .plot').data[0].z[20]).slice(0, 5)")
+
+
+def test_every_curve_and_picture_is_there(driver, runs):
+    opened(driver, runs / "stokes_hole" / "first" / "report.html")
+    titles = script(driver, "[...document.querySelectorAll('h2')].map(h => h.textContent)")
+    assert [title for title in titles if title in SECTIONS] == SECTIONS
+    assert drawn(driver, "solution") == [["heatmap"]] * 3  # u, v, p
+    assert drawn(driver, "residuals") == [["heatmap"]] * 3
+    names = {row.removeprefix("loss/") for row in read_history(runs / "stokes_hole/first/metrics.csv")[0]}
+    shown = script(driver, "document.querySelector('#curve-loss .plot').data.map(t => t.name)")
+    assert len(shown) == 15 and set(shown) <= names
+    assert script(driver, "document.querySelectorAll('math').length") > 8
+    assert script(driver, "document.querySelector('#solution .plot').layout.shapes.length") == 1  # the hole
+    text = script(driver, "document.body.innerText")
+    for word in ("momentum_x", "float64", "torch", "least_squares", "channels for", "processor"):
+        assert word in text
+
+
+def test_the_truth_and_what_was_learned(driver, runs):
+    opened(driver, runs / "line" / "more" / "report.html")
+    assert drawn(driver, "solution") == [["scatter", "scatter"], ["scatter"]]  # predicted and exact, error
+    assert script(driver, "document.querySelector('#curve-parameter .plot').data.map(t => t.name)") == ["k", "k, true"]
+    assert script(driver, "document.querySelector('#curve-error .plot').layout.yaxis.type") == "log"
+    text = script(driver, "document.body.innerText")
+    assert "What was learned" in text and "5 observations of u" in text and "Exact solution" in text
+
+
+def test_the_slider_moves_and_the_pictures_change_their_kind(driver, runs):
+    opened(driver, runs / "stokes_hole" / "first" / "report.html")
+    end = first_row(driver)
+    move = "(s => {s.value = 0; s.dispatchEvent(new Event('input')); return s.nextSibling.textContent})"
+    assert script(driver, f"{move}(document.getElementById('slider'))") == "t = 0"
+    assert first_row(driver) != end
+    press = "[...document.querySelectorAll('#controls button')].find(b => b.textContent === arguments[0]).click()"
+    driver.execute_script(press, "surface")
+    assert drawn(driver, "solution") == [["surface"]] * 3
+    driver.execute_script(press, "profile")
+    assert drawn(driver, "solution") == [["scatter"]] * 3
+    before = script(driver, "Array.from(document.querySelector('#solution .plot').data[0].y)")
+    driver.execute_script("(s => {s.value = 3; s.dispatchEvent(new Event('input'))})(document.getElementById('cut'))")
+    assert script(driver, "Array.from(document.querySelector('#solution .plot').data[0].y)") != before
+    said = [line for line in chromium.errors(driver) if "GPU stall" not in line and "willReadFrequently" not in line]
+    assert said == []
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("dark", [False, True])
+def test_readable_at_any_width_in_light_and_dark(runs, width, dark):
+    chromium.needs_chromium()
+    write_index(runs)
+    with chromium.browser(width, dark=dark) as driver:
+        for page in (runs / "stokes_hole/first/report.html", runs / "line/more/report.html", runs / "index.html"):
+            opened(driver, page)
+            assert script(driver, "document.documentElement.scrollWidth") == width
+            paper, ink = (
+                sum(map(int, re.findall(r"\d+", script(driver, f"getComputedStyle(document.body).{key}"))[:3])) / 3
+                for key in ("backgroundColor", "color")
+            )
+            assert (paper < 60 and ink > 180) if dark else (paper > 240 and ink < 60)
+            wide = "[...document.querySelectorAll('.plot .main-svg')].map(d => d.getBoundingClientRect().right)"
+            assert max(script(driver, wide), default=0) <= width
+            assert float(script(driver, "getComputedStyle(document.body).fontSize").removesuffix("px")) >= 14
+
+
+def test_the_comparison_sorts_filters_and_overlays(driver, runs):
+    write_index(runs)
+    opened(driver, runs / "index.html")
+    names = lambda: script(driver, "[...document.querySelectorAll('tbody tr')].map(r => r.cells[0].innerText.trim())")  # noqa: E731
+    assert names()[:2] == ["line/more", "line/few"]  # by error; what has none stands last
+    head = "[...document.querySelectorAll('th')].find(h => h.dataset.key === arguments[0]).click()"
+    driver.execute_script(head, "steps")
+    assert names() == ["stokes_hole/first", "line/few", "line/more"]
+    driver.execute_script(head, "steps")
+    assert names() == ["line/more", "line/few", "stokes_hole/first"]
+    driver.execute_script(
+        "(f => {f.value = 'line finished'; f.dispatchEvent(new Event('input'))})(document.getElementById('filter'))"
+    )
+    assert names() == ["line/more", "line/few"]
+    overlaid = lambda: script(driver, "document.getElementById('overlay').data.map(t => t.name)")  # noqa: E731
+    assert overlaid() == ["line/few", "line/more"]
+    driver.execute_script("document.querySelector('tbody input').click()")
+    assert overlaid() == ["line/few"]
+    assert script(driver, "document.querySelector('tbody a').getAttribute('href')") == "line/more/report.html"
+    assert chromium.errors(driver) == []
+
+
+def test_a_run_that_is_moved_stays_readable(driver, runs, tmp_path):
+    shutil.copytree(runs / "line" / "few", tmp_path / "elsewhere")
+    opened(driver, tmp_path / "elsewhere" / "report.html")
+    assert drawn(driver, "solution") == [["scatter", "scatter"], ["scatter"]]
+    (tmp_path / "elsewhere" / plotly_name()).unlink()  # the check sees what is missing
+    driver.get(f"file://{tmp_path}/elsewhere/report.html")
+    assert chromium.errors(driver) != []
+
+
+@pytest.fixture
+def live(runs, tmp_path):
+    """A run that is at its second step, watched."""
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("config.yaml", "last.ckpt"):
+        shutil.copy(runs / "line" / "more" / name, run / name)
+    lines = (runs / "line" / "more" / "metrics.csv").read_text().splitlines(keepends=True)
+    (run / "metrics.csv").write_text("".join(lines[:3]))
+    with server(Live(run, restore)) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{serving.server_port}/", run, lines
+        serving.shutdown()
+
+
+def test_the_live_page_follows_the_run(driver, live):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    url, run, lines = live
+    opened(driver, url)
+    steps = "document.querySelector('#curve-loss .plot').data[0].x"
+    assert script(driver, steps) == [1, 2]
+    assert "2 steps so far" in script(driver, "document.body.innerText")
+    driver.execute_script("[...document.querySelectorAll('#clock button')][1].click()")
+    (run / "metrics.csv").write_text("".join(lines))
+    WebDriverWait(driver, 30).until(lambda d: len(script(d, steps)) == 12)
+    assert "12 steps so far" in script(driver, "document.body.innerText")
+    assert script(driver, "document.querySelector('#clock [aria-pressed=true]').textContent") == "seconds"  # kept
+    assert chromium.errors(driver) == []
+
+
+def test_the_server_answers_with_the_page_and_nothing_else(live):
+    url, _, _ = live
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        tag = answer.headers["ETag"]
+    for path, headers, status in (
+        ("", {"If-None-Match": tag}, 304), ("config.yaml", {}, 404), ("../run/last.ckpt", {}, 404),
+        ("", {"Host": "elsewhere.example"}, 403),
+    ):  # fmt: skip
+        with pytest.raises(urllib.error.HTTPError) as found:
+            urllib.request.urlopen(urllib.request.Request(url + path, headers=headers), timeout=20)
+        assert found.value.code == status
+
+
+def test_before_the_first_checkpoint_there_are_curves_alone(runs, tmp_path):
+    for name in ("config.yaml", "metrics.csv"):
+        shutil.copy(runs / "line" / "few" / name, tmp_path / name)
+    text, tag = Live(tmp_path, restore).page()
+    assert "The solution" not in text and "3 steps so far" in text and tag.startswith('"')
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (["report"], "open them in a browser"),
+        (["watch", "--help"], "Only this machine"),
+        (["report", "nowhere"], "there is no such folder"),
+        (["report", "."], "no run is below"),
+        (["report", "a", "b"], "takes one path; got a b"),
+        (["watch", "."], "no run has begun here: config.yaml is missing"),
+        (["watch", ".", "port=many"], "port=many: should be a number"),
+    ],
+)
+def test_commands_say_what_they_take(typed, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["pinn", *typed])
+    with pytest.raises(SystemExit):
+        main()
+    printed = capsys.readouterr()
+    assert words in printed.out + printed.err
+
+
+def test_the_command_writes_the_page_again_and_the_index(runs, monkeypatch, capsys):
+    (runs / "line" / "few" / "report.html").unlink()
+    for folder, page in ((runs / "line" / "few", "report.html"), (runs, "index.html")):
+        monkeypatch.setattr("sys.argv", ["pinn", "report", str(folder)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code == 0
+        assert capsys.readouterr().out.strip() == str(folder / page)
+        assert (folder / page).exists()
+
+
+def test_the_watched_run_may_have_no_file_for_its_problem(tmp_path):
+    with pytest.raises(ConfigError, match="no run is here"):
+        restore(tmp_path)
+
+
+def test_curves_are_thinned_but_keep_their_ends():
+    rows = [
+        {"step": k + 1, "time/step": 0.5, "loss/a": 1 / (k + 1), **({"grad_norm/a": 1.0} if k % 1000 == 500 else {})}
+        for k in range(5000)
+    ]
+    found = curves(rows)
+    assert len(found["step"]) <= 2 * MOST and found["step"][-1] == 5000 and found["seconds"][-1] == 2500
+    assert sum(value is not None for value in found["groups"]["grad_norm"]["a"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (0.0, "0"),
+        (3.21e-9, "3.21×10⁻⁹"),
+        (0.03125, "0.0312"),
+        (-41.72, "−41.7"),
+        (52321.0, "52321"),
+        (1.5e7, "1.50×10⁷"),
+    ],
+)
+def test_numbers_as_they_are_read(value, text):
+    assert number(value) == text
