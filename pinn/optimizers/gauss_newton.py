@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from pinn.optimizers.ranges import Inside, Positive, check
+from pinn.optimizers.ranges import Inside, Positive, Range, check
+from pinn.optimizers.sketch import Sketch
 from pinn.optimizers.system import System, finite_linearisation, loss_at, read, singular_values, write
 
 WINDOW = (9.0, 5.0, 3.0, 1.7, 1.0, 0.6, 0.3, 0.1, 0.03)
@@ -23,6 +25,7 @@ PROBE = 0.1
 BEND = 0.75
 """The largest |curvature correction| / |step| at which the second-order term is trusted."""
 
+Columns = Annotated[int | None, Range("be a positive integer", lambda n: n is None or n > 0)]
 BISECTIONS = 60
 """A range of 60 decades of damping, halved this often, is known to rounding."""
 
@@ -53,14 +56,16 @@ class GaussNewton(torch.optim.Optimizer):
         params: all trained parameters, learned scalars included, a single group. Accuracy wants float64.
         radius: the first radius. The parameters of a fresh network have a norm of some units.
         target: the least ratio of the true to the predicted reduction.
+        sketch: how many columns of a random projection of J take its place, others in each step, where P is too large
+            to decompose J itself: see `Sketch`. J is formed all the same.
     """
 
-    def __init__(self, params, radius: Positive = 1.0, target: Inside = 0.075):
-        check(GaussNewton, radius=radius, target=target)
-        super().__init__(params, {"target": target})
+    def __init__(self, params, radius: Positive = 1.0, target: Inside = 0.075, sketch: Columns = None):
+        check(GaussNewton, radius=radius, target=target, sketch=sketch)
+        super().__init__(params, {"target": target, "sketch": sketch})
         if len(self.param_groups) != 1:
             raise ValueError("GaussNewton has one radius for all its parameters: give it one group")
-        self._memory.update(radius=float(radius), precise=False, converged=False)
+        self._memory.update(radius=float(radius), precise=False, converged=False, count=0)
 
     @property
     def _memory(self) -> dict:
@@ -82,31 +87,41 @@ class GaussNewton(torch.optim.Optimizer):
         parameters, memory = self.param_groups[0]["params"], self._memory
         system = closure()
         r, jacobian = finite_linearisation(system)
-        start, eps = read(parameters), torch.finfo(r.dtype).eps
+        start, eps, loss, sketch = read(parameters), torch.finfo(r.dtype).eps, r @ r, None
+        columns = self.param_groups[0]["sketch"]
+        if columns is not None and columns < len(start):
+            sketch = Sketch.draw(jacobian, columns, seed=memory["count"])
+            r, jacobian = sketch.rows(r), sketch.rows(sketch.columns(jacobian))
+        memory["count"] += 1
         model = decompose(jacobian, r, precise=memory["precise"])
-        lam = self._search(system, start, (r, jacobian), model)
+        lam = self._search(system, start, float(loss), (r, jacobian), model, sketch)
         if lam is None:
             write(parameters, start)
             memory["radius"] *= RETREAT
         else:
             memory["radius"] = model.length(lam)
         memory["precise"] = (model.floor if lam is None else lam) < 1e3 * eps * model.largest
-        hopeless = model.reduction(model.floor) <= eps * float(r @ r)
+        hopeless = sketch is None and model.reduction(model.floor) <= eps * float(loss)
         memory["converged"] = hopeless or memory["radius"] <= eps * float(start.norm())
-        return r @ r
+        return loss
 
     def _search(
-        self, system: System, start: Tensor, linearisation: tuple[Tensor, Tensor], model: Model
+        self,
+        system: System,
+        start: Tensor,
+        loss: float,
+        linearisation: tuple[Tensor, Tensor],
+        model: Model,
+        sketch: Sketch | None,
     ) -> float | None:
         """Write the longest acceptable step into the parameters and return its damping; None if there is none."""
         parameters, target = self.param_groups[0]["params"], self.param_groups[0]["target"]
-        loss = float(linearisation[0] @ linearisation[0])
         previous = None
         for lam in model.dampings([self.radius * factor for factor in WINDOW]):
             if lam == previous:  # both radii reach beyond the full step
                 continue
             previous = lam
-            step = bent(system, parameters, start, linearisation, model, lam)
+            step = bent(system, parameters, start, linearisation, model, lam, sketch)
             gain = loss - loss_at(system, parameters, start + step)
             if gain > 0 and gain >= target * model.reduction(lam):  # False for NaN
                 return lam
@@ -120,18 +135,21 @@ def bent(
     linearisation: tuple[Tensor, Tensor],
     model: Model,
     lam: float,
+    sketch: Sketch | None = None,
 ) -> Tensor:
     """``d + a/2`` (P,), where ``a = -(JᵀJ + lam)⁻¹ Jᵀ r''`` and ``r'' = (2/h) ((r(theta + h d) - r)/h - J d)``; or d.
 
-    Transtrum, Sethna 2012, with their h = 0.1.
+    Transtrum, Sethna 2012, with their h = 0.1. With a sketch, r, J and d are those of the small system.
     """
     r, jacobian = linearisation
     step = model.step(lam)
-    write(parameters, start + PROBE * step)
-    curvature = 2 / PROBE * ((system.residual().detach() - r) / PROBE - jacobian @ step)
+    write(parameters, start + PROBE * (sketch.lift(step) if sketch else step))
+    beyond = system.residual().detach()
+    curvature = 2 / PROBE * (((sketch.rows(beyond) if sketch else beyond) - r) / PROBE - jacobian @ step)
     bend = model.solve(jacobian.T @ curvature, lam)
-    trusted = 2 * bend.norm() <= BEND * step.norm()  # False for NaN
-    return step + bend / 2 if trusted else step
+    if 2 * bend.norm() <= BEND * step.norm():  # False for NaN
+        step = step + bend / 2
+    return sketch.lift(step) if sketch else step
 
 
 @dataclass(frozen=True)
