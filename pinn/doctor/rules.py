@@ -211,6 +211,7 @@ def network(case: Case) -> Iterator[Advice]:
         return
     waves = max((_mean(amplitudes) for amplitudes in case.measured.spectrum[key].values()), default=0.0)
     scale = getattr(chosen, "scale", None)
+    scale = max(scale.values()) if isinstance(scale, dict) else scale
     wider = (f"network.width={_round(2 * chosen.width)}", f"sampling.points={_round(2 * case.config.sampling.points)}")
     if scale is not None and chosen.features is None and waves > 0.6 * scale / math.pi:
         faster = f"network.scale={_round(max(2 * scale, 2 * math.pi * waves))}"
@@ -237,7 +238,7 @@ def region(case: Case) -> Iterator[Advice]:
         for coordinate, shares in of_name.items():
             window = np.convolve(shares, np.ones(CROWDED), "valid")
             k = int(window.argmax())
-            if window[k] < 0.5 or coordinate in case.config.sampling.crowd:
+            if window[k] < 0.5 or coordinate in case.config.layers:
                 continue
             i = case.problem.domain.names.index(coordinate)
             low, high = case.problem.domain.lower[i], case.problem.domain.upper[i]
@@ -245,8 +246,11 @@ def region(case: Case) -> Iterator[Advice]:
             at = low if k == 0 else high if k == BINS - CROWDED else sum(ends) / 2
             yield Advice(
                 f"{100 * window[k]:.0f} % of {name} (squared) lies at {coordinate} between {ends[0]:.3g} and "
-                f"{ends[1]:.3g}: points should lie densely there.",
-                ((f"++sampling.crowd.{coordinate}={at:.4g}",), ("sampling=rad",)),
+                f"{ends[1]:.3g}: a layer, to be stretched.",
+                (
+                    (f"'+layers.{coordinate}=[{{at: {at:.4g}, width: {(high - low) / BINS / 2:.2g}}}]'",),
+                    ("sampling=rad",),
+                ),
                 0.7 * float(window[k]),
             )
 
