@@ -14,7 +14,7 @@ ROWS = [
     {"networks", "embedding"},
     {"ansatz"},
     {"problem"},
-    {"residuals", "linter", "verification", "phases"},
+    {"residuals", "linter", "slabs", "verification", "phases"},
     {"sampling", "balancing", "references", "plots"},
     {"quadrature"},
     {"solution", "schema"},

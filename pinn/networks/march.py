@@ -1,0 +1,110 @@
+"""A network for each slab of time.
+
+Shape letters: N points, D coordinates, F fields.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class March(nn.Module):
+    r"""``u(t, x) = q_k(z) + tau^m N_k(z)`` on slab k of time, which is h long and begins at t_k.
+
+    ``tau = (t - t_k)/h``, and z are the coordinates with the slab stretched over the whole time, so that all networks
+    are alike. Whatever N_k gives, the fields and their first m - 1 derivatives by time begin as those of q_k: fitted to
+    the end of slab k - 1, they make the solution continuous (extrapolation in time by slabs: Krishnapriyan et al. 2021,
+    NeurIPS 34; initial values by construction: Lagaris, Likas & Fotiadis 1998, IEEE Trans. Neural Netw. 9, eq. 12).
+
+    Args:
+        networks: N_k, each (N, D) to (N, F) with a linear layer `output`.
+        starts: q_k, likewise.
+        time: Index of the coordinate that is time.
+        interval: The whole time.
+        powers: m of each field; 0 where no derivative by time determines it, and the field is N_k alone.
+
+    Attributes:
+        present: The slab to which all points belong; None: each point's own is looked up.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[nn.Module],
+        starts: Sequence[nn.Module],
+        *,
+        time: int,
+        interval: tuple[float, float],
+        powers: Sequence[int],
+    ):
+        super().__init__()
+        self.networks, self.starts = nn.ModuleList(networks), nn.ModuleList(starts)
+        self.time, self.interval, self.powers = time, interval, tuple(powers)
+        self.present: int | None = None
+
+    @property
+    def count(self) -> int:
+        """How many slabs there are."""
+        return len(self.networks)
+
+    @property
+    def length(self) -> float:
+        """h."""
+        return (self.interval[1] - self.interval[0]) / self.count
+
+    def begins(self, k: int) -> float:
+        """t_k."""
+        return self.interval[0] + k * self.length
+
+    @property
+    def output(self) -> nn.Module:
+        """The last layer of the present slab's network, or of the last one's."""
+        layer = self.networks[self.count - 1 if self.present is None else self.present].output
+        assert isinstance(layer, nn.Module)
+        return layer
+
+    @contextmanager
+    def at(self, k: int) -> Iterator[None]:
+        """Within it all points belong to slab k."""
+        self.present, kept = k, self.present
+        try:
+            yield
+        finally:
+            self.present = kept
+
+    def slabs(self, x: Tensor) -> Tensor:
+        """The slab of each point, (N,); its end belongs to the next one."""
+        tau = (x[:, self.time] - self.interval[0]) / self.length
+        return tau.detach().floor().long().clamp(0, self.count - 1)
+
+    def squeezed(self, x: Tensor, k: int) -> Tensor:
+        """Points (N, D) of the whole time, moved into slab k."""
+        t = self.begins(k) + (x[:, self.time] - self.interval[0]) / self.count
+        return torch.cat([x[:, : self.time], t[:, None], x[:, self.time + 1 :]], dim=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, D) to (N, F)."""
+        if self.present is not None:
+            return self._within(self.present, x)
+        slabs = self.slabs(x)
+        values = x.new_zeros(len(x), len(self.powers))
+        for k in slabs.unique().tolist():
+            rows = (slabs == k).nonzero()[:, 0]
+            values = values.index_copy(0, rows, self._within(k, x[rows]))
+        return values
+
+    def _within(self, k: int, x: Tensor) -> Tensor:
+        stretched = [float(self.count) if i == self.time else 1.0 for i in range(x.shape[1])]
+        shift = [self.interval[0] - self.count * self.begins(k) if i == self.time else 0.0 for i in range(x.shape[1])]
+        like = next(self.parameters())
+        z = x * like.new_tensor(stretched) + like.new_tensor(shift)
+        start, further = self.starts[k](z), self.networks[k](z)
+        tau = (x[:, self.time] - self.begins(k)) / self.length
+        fields = []
+        for f, m in enumerate(self.powers):
+            u = further[:, f]
+            for _ in range(m):
+                u = tau * u
+            fields.append(start[:, f] + u if m else u)
+        return torch.stack(fields, dim=1)

@@ -1,0 +1,113 @@
+"""A problem in time, solved slab by slab: where each slab begins."""
+
+# sympy's own annotations are too narrow
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
+import copy
+from functools import lru_cache
+
+import sympy
+from sympy.core.function import AppliedUndef
+
+from pinn.geometry import Place
+from pinn.language import LanguageError, parameter
+from pinn.language.scope import TIME
+from pinn.problem import Equation, Problem
+
+
+@lru_cache(maxsize=4)
+def without_start(problem: Problem) -> Problem:
+    """The problem without its initial conditions, which each slab has anew.
+
+    Raises:
+        LanguageError: It cannot be cut into slabs, and why.
+    """
+    time = problem.coordinate_names.index(TIME) if TIME in problem.coordinate_names else None
+    for key, equation in problem.conditions.items():
+        place = equation.place
+        if place.integral or time in dict(place.fixed) and (place != start(problem) or place.partner):
+            raise LanguageError(f"conditions.{key}: it holds over the whole time, or at its end")
+    if problem.observations or problem.learned or problem.coefficients:
+        raise LanguageError("what is to be found from data needs the whole time at once")
+    powers(problem)
+    at_start = {key for key, equation in problem.conditions.items() if equation.place == start(problem)}
+    given = problem.definition["conditions"] or {}
+    conditions = {
+        key: text
+        for key, text in given.items()
+        if key not in at_start and not any(f"{key}_{x.name}" in at_start for x in problem.scope.space)
+    }
+    enforce = problem.definition["enforce"]
+    if not isinstance(enforce, str) and enforce is not None:
+        enforce = {key: how for key, how in enforce.items() if key in conditions}
+    return Problem(**{**problem.definition, "conditions": conditions, "enforce": enforce})
+
+
+def powers(problem: Problem) -> tuple[int, ...]:
+    """Of each field, how many derivatives by time it begins with: 0, 1 with a value, 2 with a velocity as well.
+
+    Raises:
+        LanguageError: An initial condition is about something else.
+    """
+    found: dict[str, set[int]] = {field: set() for field in problem.fields}
+    for key, equation in problem.conditions.items():
+        if equation.place == start(problem):
+            field, order = _value(problem, key, equation)
+            found[field].add(order)
+    for field, orders in found.items():
+        if orders != set(range(len(orders))):
+            raise LanguageError(f"{field} begins with a derivative by time, but not with those of lower order")
+    return tuple(len(orders) for orders in found.values())
+
+
+def start(problem: Problem) -> Place:
+    """Where time begins.
+
+    Raises:
+        LanguageError: There is no time.
+    """
+    if TIME not in problem.coordinate_names:
+        raise LanguageError("the problem has no time t")
+    k = problem.coordinate_names.index(TIME)
+    return problem.domain.face({TIME: problem.domain.lower[k]})
+
+
+def beginning(problem: Problem, k: int, length: float) -> Problem:
+    """What the start of slab k has to meet, at points of the start: `equations`, all linear.
+
+    At the first slab they are the initial conditions; at the others each field, and its derivatives by time up to the
+    order that it begins with, equals an input, named as in `inherited`. The highest order is not needed, but tells where
+    the field goes; it counts less.
+    """
+    fitted = copy.copy(without_start(problem))
+    place = start(problem)
+    if not k:
+        fitted.equations = {key: e for key, e in problem.conditions.items() if e.place == place}
+        return fitted
+    fitted.equations = {}
+    for name, (field, order) in inherited(problem).items():
+        u = problem.scope.unknown(field)
+        t = problem.scope.variables[problem.coordinate_names.index(TIME)]
+        apart = sympy.Float(length) ** order * (u.diff(t, order) - parameter(name) if order else u - parameter(name))
+        fitted.equations[name] = Equation(name, name, apart, place)
+    return fitted
+
+
+def inherited(problem: Problem) -> dict[str, tuple[str, int]]:
+    """What a slab takes from the one before it: names, and of which field which derivative by time."""
+    return {
+        f"start_{field}_{order}": (field, order)
+        for field, m in zip(problem.fields, powers(problem), strict=True)
+        if m
+        for order in range(m + 1)
+    }
+
+
+def _value(problem: Problem, key: str, equation: Equation) -> tuple[str, int]:
+    """The field and the order of its derivative by time that an initial condition gives."""
+    t = problem.scope.variables[problem.coordinate_names.index(TIME)]
+    unknown = [a for a in equation.residual.atoms(AppliedUndef) if a.func.__name__ in problem.fields]
+    derivatives = equation.residual.atoms(sympy.Derivative)
+    if len(unknown) == 1 and all(d.variables == (t,) * d.derivative_count for d in derivatives) and len(derivatives) <= 1:
+        return unknown[0].func.__name__, int(max((d.derivative_count for d in derivatives), default=0))
+    raise LanguageError(f"conditions.{key}: a slab begins with values of single fields, or of derivatives by time")

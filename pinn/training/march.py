@@ -1,0 +1,80 @@
+"""Training slab by slab of time: each begins with the end of the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import sympy
+import torch
+from torch import Tensor, nn
+
+from pinn.geometry import Place, Points
+from pinn.language import coordinate
+from pinn.language.scope import TIME
+from pinn.networks import March
+from pinn.operators import derivatives, plan
+from pinn.optimizers import LeastSquares
+from pinn.problem import Problem
+from pinn.residuals import Residuals
+from pinn.sampling import Sobol, points
+from pinn.schema import Config
+from pinn.slabs import beginning, inherited, start
+from pinn.training.network import stretches
+from pinn.training.system import System
+
+
+def begin(problem: Problem, config: Config, residuals: Residuals, k: int) -> None:
+    """Make slab k the present one: its solution stands still, or goes on as the one before it ended.
+
+    Args:
+        problem: With its initial conditions.
+        config: Says how many points the start gets.
+        residuals: Of the problem without them, on a `March`.
+        k: Number of the slab.
+    """
+    march = residuals.network
+    assert isinstance(march, March)
+    march.present = k
+    output = march.output
+    assert isinstance(output, nn.Linear)
+    device = output.weight.device
+    with torch.no_grad():
+        for parameter in output.parameters():
+            parameter.zero_()
+    fitted = beginning(problem, k, march.length)
+    if k:
+        fitted.values = {**fitted.values, **_ends(problem, residuals, march, k)}
+    at_start = Residuals(fitted, march, residuals.engine, residuals.memory_budget)
+    kind = {"dtype": output.weight.dtype, "device": device, "stretched": stretches(problem, config)}
+    place = start(problem)
+    drawn = points(problem.domain, {place: config.sampling.points}, Sobol(), seed=config.seed, step=k, **kind)
+    drawn = {place: Points(march.squeezed(drawn[place].x, k))}
+    layer = march.starts[k].output
+    assert isinstance(layer, nn.Linear)
+    parameters: list[Tensor] = list(layer.parameters())
+    system = System(at_start, drawn, {}, parameters, nullcontext)
+    LeastSquares(parameters).step(lambda: system)
+
+
+def _ends(
+    problem: Problem, residuals: Residuals, march: March, k: int
+) -> dict[str, Callable[[Tensor], Tensor]]:
+    """The values that slab k - 1 leaves to the next one, by name, as functions of points (N, D)."""
+    names = inherited(problem)
+    t = coordinate(TIME)
+    texts = {
+        name: sympy.Derivative(problem.scope.unknown(field), (t, order)) if order else problem.scope.unknown(field)
+        for name, (field, order) in names.items()
+    }
+    ends = plan(texts, problem.coordinate_names, problem.fields)
+
+    def value(name: str) -> Callable[[Tensor], Tensor]:
+        def at(x: Tensor) -> Tensor:
+            with march.at(k - 1), torch.no_grad():
+                return derivatives(residuals.solution, x, ends, engine=residuals.engine)[name].detach()
+
+        return at
+
+    return {name: value(name) for name in names}
