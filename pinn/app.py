@@ -106,6 +106,13 @@ def _predict(arguments: list[str]) -> int:
     return _with_options("predict", Predict, predict, arguments)
 
 
+def _export(arguments: list[str]) -> int:
+    """Write a run's network to ONNX or torch.export: run=PATH."""
+    from pinn.commands import Export, export
+
+    return _with_options("export", Export, export, arguments)
+
+
 def _with_options(name: str, model: Any, command: Callable[[Any], int], arguments: list[str]) -> int:
     """Run a command whose options are typed as `key=value`, as Hydra's are."""
     from pinn.commands import read, usage
@@ -135,6 +142,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {  # what stands below `def` i
     "train": _train,
     "evaluate": _evaluate,
     "predict": _predict,
+    "export": _export,
     "report": _report,
     "watch": _watch,
 }

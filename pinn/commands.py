@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from pinn.messages import explain
-from pinn.postprocessing import NORMS, WRITERS, Measured, read_grid, write
+from pinn.postprocessing import EXPORTERS, NORMS, WRITERS, Measured, read_grid, write
 from pinn.postprocessing import evaluate as measure
+from pinn.postprocessing import export as write_network
 from pinn.schema import ConfigError
 from pinn.training.build import load
 
@@ -46,6 +47,14 @@ class Predict(_Options):
     grid: Any = Field(None, description="points: 50, [50,100], {x:50,t:[0,0.5,1]}")
     out: list[str] | str | None = Field(
         None, description=f"files, by their suffix {' '.join(WRITERS)}; by default <run>/prediction.npz"
+    )
+
+
+class Export(_Options):
+    """Write the network of a run, with its conditions, to a file for other programs, and compare their values."""
+
+    out: list[str] | str | None = Field(
+        None, description=f"files, by their suffix {' '.join(EXPORTERS)}; by default <run>/network.pt2"
     )
 
 
@@ -86,17 +95,32 @@ def predict(options: Predict) -> int:
     """Write the files and say what is in them."""
     solution = load(options.run)
     domain = solution.problem.domain
-    paths = [options.out] if isinstance(options.out, str) else options.out or [f"{options.run}/prediction.npz"]
     console = Console(highlight=False, soft_wrap=True)
     with _told():
         grid = read_grid(options.grid, domain)
         values = grid.evaluate(solution, options.quantities or solution.problem.fields)
-        for path in paths:
-            files = write(Path(path), grid, values, domain.parameters)
+        for path in _paths(options, "prediction.npz"):
+            files = write(path, grid, values, domain.parameters)
             console.print(f"{files[-1]}: {', '.join(values)}", markup=False)
     outside = int((~grid.inside).sum())
     console.print(" x ".join(map(str, grid.inside.shape)) + " points" + f", {outside} outside" * bool(outside))
     return 0
+
+
+def export(options: Export) -> int:
+    """Write the files and say how far their values are from the network's."""
+    solution = load(options.run)
+    for path in _paths(options, "network.pt2"):
+        with _told():
+            apart = write_network(solution, path)
+        print(f"{path}: largest difference {apart:.1e}")
+    return 0
+
+
+def _paths(options: Predict | Export, usual: str) -> list[Path]:
+    """What stands under `out`, or a file in the run's directory."""
+    out = options.out or f"{options.run}/{usual}"
+    return [Path(path) for path in ([out] if isinstance(out, str) else out)]
 
 
 @contextmanager

@@ -232,10 +232,11 @@ def _exact(problem: Problem) -> Iterator[str]:
         return
     names = problem.domain.names
     normals = [normal(name) for name in names]
+    known_truths = {name: value for name, value in problem.learned.items() if value.truth is not None}
     for key, equation in {**problem.stated, **problem.conditions}.items():
         if equation.place.integral:
             continue
-        left = with_truths(key, solved_by(equation, problem.exact, problem.scope), problem.learned)
+        left = with_truths(key, solved_by(equation, problem.exact, problem.scope), known_truths)
         if left == 0 or left.free_symbols - {*problem.scope.variables, *normals}:
             continue
         at = _points(equation, problem)

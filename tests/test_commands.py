@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
+import torch
 
 import pinn
 from pinn.app import main
+from pinn.postprocessing import export
 from pinn.schema import ConfigError
 
 SMALL = ("network.width=40", "sampling.points=200", "optimizer=least_squares", "trainer.enable_progress_bar=false")
@@ -61,7 +64,32 @@ def test_predict(command, capsys):
         np.testing.assert_allclose(file["f"][inside], solution.derivative("f", points))
 
 
-@pytest.mark.parametrize("name", ["evaluate", "predict"])
+def test_export(command, capsys):
+    assert command("export", "run=out", "out=[n.pt2,n.onnx]") == 0
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == ["n.pt2", "n.onnx"]
+    points = np.array([[0.1, 0.2], [0.9, 0.9], [0.5, 0.75], [0.0, 0.3]])  # the last two where u = 0 is built in
+    expected = pinn.load("out")(*points.T)
+    exported = torch.export.load("n.pt2").module()(torch.tensor(points)).detach().numpy()[:, 0]
+    np.testing.assert_allclose(exported, expected, rtol=1e-14)
+    (graph,) = onnxruntime.InferenceSession("n.onnx").run(None, {"points": points})
+    np.testing.assert_allclose(graph[:, 0], expected, rtol=1e-6, atol=1e-12)
+    assert np.abs(expected[2:]).max() < 1e-15
+
+
+def test_an_export_that_gives_other_values_is_refused(folder, monkeypatch, tmp_path):
+    wrong = {".pt2": lambda network, x, path: network(x) * (1 + 1e-5)}
+    monkeypatch.setattr(sys.modules["pinn.postprocessing.export"], "EXPORTERS", wrong)
+    with pytest.raises(ValueError, match="its values differ from the network's by"):
+        export(pinn.load(folder / "out"), tmp_path / "n.pt2")
+
+
+def test_onnx_that_is_not_installed(folder, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(ValueError, match=r"ONNX needs onnxscript: pip install 'pinn\[export\]'"):
+        export(pinn.load(folder / "out"), tmp_path / "n.onnx")
+
+
+@pytest.mark.parametrize("name", ["evaluate", "predict", "export"])
 def test_help(name, command, capsys):
     assert command(name, "--help") == 0
     assert "run=PATH" in capsys.readouterr().out
@@ -79,6 +107,7 @@ def test_help(name, command, capsys):
         ("evaluate run=out by=z", "by=z: no coordinate has this name. There are: x, y."),
         ("evaluate run=out where=x<", "cannot read 'where=x<' as key=value."),
         ("predict run=out out=p.vtk", "out=p.vtk: files end in .npz, .csv, .vtu, .nc"),
+        ("export run=out out=n.h5", "out=n.h5: files end in .pt2, .onnx"),
         ("predict run=out quantities=[u_zz]", "'u_zz'"),
     ],
 )

@@ -1,7 +1,8 @@
 """What is done with a solution: errors in any norm, values on grids and their files, exported networks."""
 
 from pinn.postprocessing.evaluation import NORMS, Measured, evaluate
+from pinn.postprocessing.export import EXPORTERS, export
 from pinn.postprocessing.grid import Grid, read_grid
 from pinn.postprocessing.write import WRITERS, write
 
-__all__ = ["NORMS", "WRITERS", "Grid", "Measured", "evaluate", "read_grid", "write"]
+__all__ = ["EXPORTERS", "NORMS", "WRITERS", "Grid", "Measured", "evaluate", "export", "read_grid", "write"]
