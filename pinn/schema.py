@@ -274,6 +274,7 @@ class Config(_Strict):
     seed: NonNegativeInt
     tolerance: NonNegativeFloat
     layers: dict[str, tuple[Layer, ...]] = {}
+    slabs: PositiveInt = 1
     memory_budget: ByteSize | None = None
     dry_run: bool = False
     verify: bool = False

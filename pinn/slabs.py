@@ -72,35 +72,31 @@ def start(problem: Problem) -> Place:
     return problem.domain.face({TIME: problem.domain.lower[k]})
 
 
-def beginning(problem: Problem, k: int, length: float) -> Problem:
-    """What the start of slab k has to meet, at points of the start: `equations`, all linear.
+def beginning(problem: Problem, k: int, order: int, length: float) -> Problem:
+    """What the derivatives of an order by time have to meet where slab k begins: `equations`, all linear.
 
-    At the first slab they are the initial conditions; at the others each field, and its derivatives by time up to the
-    order that it begins with, equals an input, named as in `inherited`. The highest order is not needed, but tells where
-    the field goes; it counts less.
+    At the first slab they are the initial conditions; at the others those of each field equal an input, named as in
+    `inherited`.
     """
     fitted = copy.copy(without_start(problem))
-    place = start(problem)
-    if not k:
-        fitted.equations = {key: e for key, e in problem.conditions.items() if e.place == place}
-        return fitted
+    t = problem.scope.variables[problem.coordinate_names.index(TIME)]
     fitted.equations = {}
-    for name, (field, order) in inherited(problem).items():
+    if not k:
+        for key, equation in problem.conditions.items():
+            if equation.place == start(problem) and _value(problem, key, equation)[1] == order:
+                fitted.equations[key] = equation
+        return fitted
+    for name, field in inherited(problem, order).items():
         u = problem.scope.unknown(field)
-        t = problem.scope.variables[problem.coordinate_names.index(TIME)]
-        apart = sympy.Float(length) ** order * (u.diff(t, order) - parameter(name) if order else u - parameter(name))
-        fitted.equations[name] = Equation(name, name, apart, place)
+        apart = (u.diff(t, order) if order else u) - parameter(name)
+        fitted.equations[name] = Equation(name, name, length**order * apart, start(problem))
     return fitted
 
 
-def inherited(problem: Problem) -> dict[str, tuple[str, int]]:
-    """What a slab takes from the one before it: names, and of which field which derivative by time."""
-    return {
-        f"start_{field}_{order}": (field, order)
-        for field, m in zip(problem.fields, powers(problem), strict=True)
-        if m
-        for order in range(m + 1)
-    }
+def inherited(problem: Problem, order: int) -> dict[str, str]:
+    """Names for what a slab takes from the one before it: the fields whose derivatives of an order go on."""
+    begins = zip(problem.fields, powers(problem), strict=True)
+    return {f"start_{field}_{order}": field for field, m in begins if m and order <= m}
 
 
 def _value(problem: Problem, key: str, equation: Equation) -> tuple[str, int]:
@@ -108,6 +104,7 @@ def _value(problem: Problem, key: str, equation: Equation) -> tuple[str, int]:
     t = problem.scope.variables[problem.coordinate_names.index(TIME)]
     unknown = [a for a in equation.residual.atoms(AppliedUndef) if a.func.__name__ in problem.fields]
     derivatives = equation.residual.atoms(sympy.Derivative)
-    if len(unknown) == 1 and all(d.variables == (t,) * d.derivative_count for d in derivatives) and len(derivatives) <= 1:
+    by_time = all(d.variables == (t,) * d.derivative_count for d in derivatives)
+    if len(unknown) == 1 and len(derivatives) <= 1 and by_time:
         return unknown[0].func.__name__, int(max((d.derivative_count for d in derivatives), default=0))
     raise LanguageError(f"conditions.{key}: a slab begins with values of single fields, or of derivatives by time")

@@ -11,6 +11,7 @@ from pinn.networks.chebyshev_kan import ChebyshevKAN
 from pinn.networks.conditions import HardConditions
 from pinn.networks.features import FEATURES, Embedded, Features, Fourier, Periodic, Scaled
 from pinn.networks.layers import ACTIVATIONS, AdaptiveActivation, FactorisedLinear
+from pinn.networks.march import March
 from pinn.networks.mlp import MLP
 from pinn.networks.modified_mlp import ModifiedMLP
 from pinn.networks.paired import Paired
@@ -40,6 +41,7 @@ __all__ = [
     "Features",
     "Fourier",
     "HardConditions",
+    "March",
     "ModifiedMLP",
     "Paired",
     "Periodic",

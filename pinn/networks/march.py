@@ -11,16 +11,17 @@ from torch import Tensor, nn
 
 
 class March(nn.Module):
-    r"""``u(t, x) = q_k(z) + tau^m N_k(z)`` on slab k of time, which is h long and begins at t_k.
+    r"""``u(t, x) = q_k0(x) + ... + tau^m q_km(x) + tau^m N_k(z)`` on slab k of time, h long, which begins at t_k.
 
     ``tau = (t - t_k)/h``, and z are the coordinates with the slab stretched over the whole time, so that all networks
-    are alike. Whatever N_k gives, the fields and their first m - 1 derivatives by time begin as those of q_k: fitted to
-    the end of slab k - 1, they make the solution continuous (extrapolation in time by slabs: Krishnapriyan et al. 2021,
-    NeurIPS 34; initial values by construction: Lagaris, Likas & Fotiadis 1998, IEEE Trans. Neural Netw. 9, eq. 12).
+    are alike. Whatever N_k gives, the fields and their first m - 1 derivatives by time begin as the polynomial in tau
+    says, which is fitted to the end of slab k - 1; its last term only goes on from there. (One network a slab:
+    Krishnapriyan et al. 2021, NeurIPS 34; values by construction: Lagaris, Likas & Fotiadis 1998, IEEE Trans. Neural
+    Netw. 9.)
 
     Args:
         networks: N_k, each (N, D) to (N, F) with a linear layer `output`.
-        starts: q_k, likewise.
+        starts: q_k0, q_k1, ... likewise, up to the largest m; of time they see nothing.
         time: Index of the coordinate that is time.
         interval: The whole time.
         powers: m of each field; 0 where no derivative by time determines it, and the field is N_k alone.
@@ -32,14 +33,15 @@ class March(nn.Module):
     def __init__(
         self,
         networks: Sequence[nn.Module],
-        starts: Sequence[nn.Module],
+        starts: Sequence[Sequence[nn.Module]],
         *,
         time: int,
         interval: tuple[float, float],
         powers: Sequence[int],
     ):
         super().__init__()
-        self.networks, self.starts = nn.ModuleList(networks), nn.ModuleList(starts)
+        self.networks = nn.ModuleList(networks)
+        self.starts = nn.ModuleList(nn.ModuleList(orders) for orders in starts)
         self.time, self.interval, self.powers = time, interval, tuple(powers)
         self.present: int | None = None
 
@@ -50,7 +52,7 @@ class March(nn.Module):
 
     @property
     def length(self) -> float:
-        """h."""
+        """H."""
         return (self.interval[1] - self.interval[0]) / self.count
 
     def begins(self, k: int) -> float:
@@ -95,16 +97,22 @@ class March(nn.Module):
         return values
 
     def _within(self, k: int, x: Tensor) -> Tensor:
-        stretched = [float(self.count) if i == self.time else 1.0 for i in range(x.shape[1])]
-        shift = [self.interval[0] - self.count * self.begins(k) if i == self.time else 0.0 for i in range(x.shape[1])]
-        like = next(self.parameters())
-        z = x * like.new_tensor(stretched) + like.new_tensor(shift)
-        start, further = self.starts[k](z), self.networks[k](z)
+        still, orders = self._along_time(x, 0.0, self.interval[0]), self.starts[k]
+        assert isinstance(orders, nn.ModuleList)
+        start = [network(still) for network in orders]
+        further = self.networks[k](self._along_time(x, self.count, self.interval[0] - self.count * self.begins(k)))
         tau = (x[:, self.time] - self.begins(k)) / self.length
         fields = []
         for f, m in enumerate(self.powers):
-            u = further[:, f]
-            for _ in range(m):
-                u = tau * u
-            fields.append(start[:, f] + u if m else u)
+            u = further[:, f] + start[m][:, f] if m else further[:, f]
+            for order in reversed(range(m)):  # Horner's scheme
+                u = start[order][:, f] + tau * u
+            fields.append(u)
         return torch.stack(fields, dim=1)
+
+    def _along_time(self, x: Tensor, factor: float, shift: float) -> Tensor:
+        """The points with `factor t + shift` for t."""
+        like = next(self.parameters())
+        factors = [float(factor) if i == self.time else 1.0 for i in range(x.shape[1])]
+        shifts = [shift if i == self.time else 0.0 for i in range(x.shape[1])]
+        return x * like.new_tensor(factors) + like.new_tensor(shifts)

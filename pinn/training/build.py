@@ -11,15 +11,18 @@ from torch import Tensor, nn
 
 from pinn.files import CHECKPOINT, CONFIG, RESULT, read_result
 from pinn.geometry import Place
+from pinn.language import LanguageError
 from pinn.linter import CHECKS
 from pinn.messages import did_you_mean
+from pinn.networks import March
 from pinn.operators import Estimator
 from pinn.phases import Phase
 from pinn.problem import Problem
 from pinn.references import chosen, observe
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
-from pinn.schema import Config, ConfigError, check
+from pinn.schema import AdaptiveSampling, Config, ConfigError, check
+from pinn.slabs import without_start
 from pinn.solution import Solution
 from pinn.training.network import network
 
@@ -52,13 +55,30 @@ def build(problem: Problem, config: Config) -> Residuals:
     torch.manual_seed(config.seed)
     fields = network(problem, config).to(getattr(torch, config.precision.dtype))
     estimator = Estimator(config.derivatives.estimate_above, config.derivatives.directions)
-    residuals = Residuals(problem, fields, config.derivatives.engine, config.memory_budget, estimator)
+    trained_on = solved(problem, config)
+    residuals = Residuals(trained_on, fields, config.derivatives.engine, config.memory_budget, estimator)
     torch.set_float32_matmul_precision(config.precision.matmul)
     _check_memory(config, residuals)
-    _check_engines(problem, config, residuals)
+    _check_engines(trained_on, config, residuals)
     if config.init is not None:
         _begin_with(residuals, Path(config.init))
     return residuals
+
+
+def solved(problem: Problem, config: Config) -> Problem:
+    """What has residuals: the problem, or in slabs of time the one without the initial conditions.
+
+    Raises:
+        ConfigError: It cannot be cut into slabs, or points move where the residual is large.
+    """
+    if config.slabs == 1:
+        return problem
+    if isinstance(config.sampling, AdaptiveSampling):
+        raise ConfigError(f"slabs={config.slabs}: sampling={config.sampling.name} is for the whole time; take sobol.")
+    try:
+        return without_start(problem)
+    except LanguageError as error:
+        raise ConfigError(f"slabs={config.slabs}: {error}") from None
 
 
 def counts(config: Config, residuals: Residuals) -> dict[Place, int]:
@@ -79,8 +99,11 @@ def output_layer(residuals: Residuals) -> nn.Linear:
 
 
 def trained(residuals: Residuals, phase: Phase) -> list[nn.Parameter]:
-    """The parameters that a phase changes: all, or those of the output layer."""
+    """The parameters that a phase changes: all, those of the present slab, or those of the output layer."""
     part = output_layer(residuals) if phase.method.trains == "output" else residuals
+    march = residuals.network
+    if part is residuals and isinstance(march, March) and march.present is not None:
+        part = march.networks[march.present]
     return list(part.parameters())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pinn.geometry import Place, Points
+from pinn.networks import March
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.sampling import ADAPTIVE, SAMPLERS, Uniform, points
@@ -46,13 +48,15 @@ class Collocation:
         self.problem, self.config, self.residuals, self.autocast = problem, config, residuals, autocast
         self.ranks = Ranks()
         self.adaptive: dict[str, Tensor] = {}
-        self._drawn: tuple[int, dict[Place, Points]] = (-1, {})
+        self._drawn: tuple[tuple[int, int], dict[Place, Points]] = ((-1, -1), {})
 
     def at(self, step: int, device: torch.device) -> dict[Place, Points]:
         """The points of a step, on a device."""
         sampling = self.config.sampling
         draw = step // sampling.resample_every if sampling.resample_every else 0
-        if self._drawn[0] != draw:
+        march = self.residuals.network
+        slab = (march.present or 0) if isinstance(march, March) else 0
+        if self._drawn[0] != (draw, slab):
             adaptive = isinstance(sampling, AdaptiveSampling)
             kind = {"dtype": getattr(torch, self.config.precision.dtype), "device": device}
             kind |= {
@@ -64,7 +68,9 @@ class Collocation:
             drawn = points(self.problem.domain, counts(self.config, self.residuals), rule, **kind)
             if isinstance(sampling, (RAD, RARD, R3)):
                 drawn |= self._adapted(sampling, drawn, draw)
-            self._drawn = (draw, self.ranks.share(drawn))
+            if isinstance(march, March):
+                drawn = {place: replace(at, x=march.squeezed(at.x, slab)) for place, at in drawn.items()}
+            self._drawn = ((draw, slab), self.ranks.share(drawn))
         return self._drawn[1]
 
     def _adapted(self, sampling: RAD | RARD | R3, drawn: dict[Place, Points], draw: int) -> dict[Place, Points]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from contextlib import nullcontext
 
 import sympy
 import torch
 from torch import Tensor, nn
 
-from pinn.geometry import Place, Points
+from pinn.geometry import Points
 from pinn.language import coordinate
 from pinn.language.scope import TIME
 from pinn.networks import March
@@ -39,35 +38,39 @@ def begin(problem: Problem, config: Config, residuals: Residuals, k: int) -> Non
     march.present = k
     output = march.output
     assert isinstance(output, nn.Linear)
-    device = output.weight.device
     with torch.no_grad():
         for parameter in output.parameters():
             parameter.zero_()
-    fitted = beginning(problem, k, march.length)
-    if k:
-        fitted.values = {**fitted.values, **_ends(problem, residuals, march, k)}
-    at_start = Residuals(fitted, march, residuals.engine, residuals.memory_budget)
-    kind = {"dtype": output.weight.dtype, "device": device, "stretched": stretches(problem, config)}
+    kind = {"dtype": output.weight.dtype, "device": output.weight.device, "stretched": stretches(problem, config)}
     place = start(problem)
     drawn = points(problem.domain, {place: config.sampling.points}, Sobol(), seed=config.seed, step=k, **kind)
-    drawn = {place: Points(march.squeezed(drawn[place].x, k))}
-    layer = march.starts[k].output
-    assert isinstance(layer, nn.Linear)
-    parameters: list[Tensor] = list(layer.parameters())
-    system = System(at_start, drawn, {}, parameters, nullcontext)
-    LeastSquares(parameters).step(lambda: system)
+    at = {place: Points(march.squeezed(drawn[place].x, k))}
+    orders = march.starts[k]
+    assert isinstance(orders, nn.ModuleList)
+    for order, network in enumerate(orders):
+        layer = network.output
+        assert isinstance(layer, nn.Linear)
+        fitted = beginning(problem, k, order, march.length)
+        if not fitted.equations:  # a slope that nobody knows yet
+            with torch.no_grad():
+                for parameter in layer.parameters():
+                    parameter.zero_()
+            continue
+        if k:
+            fitted.values = {**fitted.values, **_ends(problem, residuals, march, k, order)}
+        at_start = Residuals(fitted, march, residuals.engine, residuals.memory_budget)
+        parameters: list[Tensor] = list(layer.parameters())
+        system = System(at_start, at, {}, parameters, nullcontext)
+        LeastSquares(parameters).step(lambda system=system: system)
 
 
 def _ends(
-    problem: Problem, residuals: Residuals, march: March, k: int
+    problem: Problem, residuals: Residuals, march: March, k: int, order: int
 ) -> dict[str, Callable[[Tensor], Tensor]]:
     """The values that slab k - 1 leaves to the next one, by name, as functions of points (N, D)."""
-    names = inherited(problem)
-    t = coordinate(TIME)
-    texts = {
-        name: sympy.Derivative(problem.scope.unknown(field), (t, order)) if order else problem.scope.unknown(field)
-        for name, (field, order) in names.items()
-    }
+    names, t = inherited(problem, order), coordinate(TIME)
+    unknown = {name: problem.scope.unknown(field) for name, field in names.items()}
+    texts = {name: sympy.Derivative(u, (t, order)) if order else u for name, u in unknown.items()}
     ends = plan(texts, problem.coordinate_names, problem.fields)
 
     def value(name: str) -> Callable[[Tensor], Tensor]:

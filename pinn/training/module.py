@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from itertools import repeat
 from typing import Any
 
@@ -17,14 +17,16 @@ from torch.optim import Optimizer
 
 from pinn import metrics
 from pinn.geometry import Place, Points
+from pinn.networks import March
 from pinn.optimizers import LeastSquares
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.schema import Config
-from pinn.training.build import output_layer, trained
+from pinn.training.build import output_layer, solved, trained
 from pinn.training.checkpoint import about
 from pinn.training.closer import closer, due
 from pinn.training.collocation import Collocation
+from pinn.training.march import begin
 from pinn.training.memory import peak_bytes
 from pinn.training.noise import NoiseFloor
 from pinn.training.ranks import Ranks, Together
@@ -42,7 +44,7 @@ class PINN(LightningModule):
 
     Args:
         residuals: The network and the learned parameters, and what should be zero.
-        problem: Where the points are drawn, and what the fields are called.
+        problem: What is solved.
         config: Phases, sampling, weights, precision and seed.
         truth: Held-out points (N, D) and the true fields there (N, F), to log the error; or None.
     """
@@ -51,8 +53,10 @@ class PINN(LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.residuals, self.problem, self.config, self.truth = residuals, problem, config, truth
-        self.weights = {name: config.balancing.weights.get(name, 1.0) for name in problem.equations}
-        self.turns, self.collocation = Turns(config.phases), Collocation(problem, config, residuals, self._autocast)
+        self.march = residuals.network if isinstance(residuals.network, March) else None
+        solves = solved(problem, config)
+        self.weights = {name: config.balancing.weights.get(name, 1.0) for name in solves.equations}
+        self.turns, self.collocation = Turns(config.phases), Collocation(solves, config, residuals, self._autocast)
         self.ranks = Ranks()
         self.diverged, self.interrupted = False, 0  # by which signal
         self.metrics: dict[str, float] = {}  # of the last measurement
@@ -65,8 +69,23 @@ class PINN(LightningModule):
         self._noisy = False  # whether the loss is that of rounding
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """One optimizer a phase."""
-        return [phase.method.make(trained(self.residuals, phase), **phase.options) for phase in self.config.phases]
+        """One optimizer a phase, of each slab of time."""
+        found = []
+        for k in range(self.slabs):
+            with self.march.at(k) if self.march else nullcontext():
+                for phase in self.config.phases:
+                    found.append(phase.method.make(trained(self.residuals, phase), **phase.options))
+        return found
+
+    @property
+    def slabs(self) -> int:
+        """How many slabs of time there are."""
+        return self.march.count if self.march else 1
+
+    @property
+    def slab(self) -> int:
+        """The present one."""
+        return (self.march.present or 0) if self.march else 0
 
     def train_dataloader(self) -> Iterable[int]:
         """One long epoch; what a step needs it draws itself."""
@@ -78,6 +97,8 @@ class PINN(LightningModule):
 
     def on_train_start(self) -> None:
         """Start the clock of `time/step`; a run that goes on may have finished already."""
+        if self.march and self.march.present is None:
+            begin(self.problem, self.config, self.residuals, 0)
         self.loss_of_zero = self.loss_of_zero or self._loss_of_zero()
         if self.config.derivatives.compile and self.config.derivatives.engine == "jet":
             self._compile_if_worthwhile()
@@ -87,7 +108,8 @@ class PINN(LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """One step of the present phase's optimizer."""
         optimizers, phase = self.optimizers(), self.turns.present
-        optimizer = optimizers[self.turns.index] if isinstance(optimizers, list) else optimizers
+        number = self.slab * len(self.config.phases) + self.turns.index
+        optimizer = optimizers[number] if isinstance(optimizers, list) else optimizers
         self.residuals.draw_directions(self.config.seed + 2**32 * self.global_step)
         if phase.method.scheduled:
             for group in optimizer.param_groups:
@@ -109,12 +131,21 @@ class PINN(LightningModule):
             self.turns.measured(self.loss)
             if why := self.turns.end(converged, self._noisy):
                 self._end_phase(why)
+        if (self.turns.finished or self.solved) and self.slab < self.slabs - 1 and not self.diverged:
+            self._next_slab()
         self.trainer.should_stop = self.finished or self.diverged
+
+    def _next_slab(self) -> None:
+        """Begin the next slab of time where this one ends."""
+        begin(self.problem, self.config, self.residuals, self.slab + 1)
+        self.turns = Turns(self.config.phases)
+        self._noise, self.noise, self._noise_said = NoiseFloor(self.residuals, self._autocast), {}, True
+        self.metrics = {}
 
     def _end_phase(self, why: str) -> None:
         """Go on to the next one; one line about a phase that ends early."""
         phase, steps = self.turns.present, self.turns.step
-        if steps < phase.steps and not self.ranks.rank:
+        if steps < phase.steps and self.slabs == 1 and not self.ranks.rank:
             log.warning("%s ends after %d of %d steps: %s", phase.name, steps, phase.steps, why)
         self.turns.next()
 
@@ -126,7 +157,7 @@ class PINN(LightningModule):
     @property
     def finished(self) -> bool:
         """Whether all phases are done, or the loss is as small as was asked for."""
-        return self.turns.finished or self.solved
+        return self.slab == self.slabs - 1 and (self.turns.finished or self.solved)
 
     @property
     def solved(self) -> bool:
@@ -149,7 +180,7 @@ class PINN(LightningModule):
 
     def _summed(self, losses: dict[str, Tensor], more: list[Tensor]) -> tuple[dict[str, Tensor], list[Tensor]]:
         """Losses and whatever else is a sum over points, summed over the processes, in one message."""
-        names = list(self.problem.equations)
+        names = list(self.weights)
         zero = torch.zeros((), device=self.device, dtype=next(self.residuals.parameters()).dtype)
         total = self.ranks.sums([*(losses.get(name, zero) for name in names), *more])
         return dict(zip(names, total, strict=False)), total[len(names) :]
@@ -158,6 +189,7 @@ class PINN(LightningModule):
         """Keep the place in the list of phases."""
         checkpoint["pinn"] = {
             **self.turns.state(),
+            "slab": self.slab,
             "loss_of_zero": self.loss_of_zero,
             "adaptive": self.collocation.adaptive,
             "metrics": self.metrics,
@@ -169,6 +201,8 @@ class PINN(LightningModule):
         """Find the place in the list of phases again."""
         state = checkpoint["pinn"]
         self.turns.load(state)
+        if self.march:
+            self.march.present = state["slab"]
         self.loss_of_zero, self.collocation.adaptive = state["loss_of_zero"], state["adaptive"]
         self.metrics, (self.noise, self._noise_measured, self._noise_said) = state["metrics"], state["noise"]
 
@@ -279,6 +313,9 @@ class PINN(LightningModule):
         if self.truth is None:
             return {}
         x, true = self.truth
+        if self.march:
+            here = self.march.slabs(x) == self.slab
+            x, true = x[here], true[here]
         with torch.no_grad():
             prediction = self.residuals.solution(x.to(self.device, getattr(torch, self.config.precision.dtype))).cpu()
         return {

@@ -10,11 +10,13 @@ from torch import nn
 from pinn import networks
 from pinn.embedding import Inputs, periodic_coordinates
 from pinn.geometry import Layer, Stretch
-from pinn.language import coordinate
+from pinn.language import LanguageError, coordinate
+from pinn.language.scope import TIME
 from pinn.messages import did_you_mean
-from pinn.networks import NETWORKS, Embedded, Features, Scaled, SideBySide
+from pinn.networks import NETWORKS, Embedded, Features, March, Scaled, SideBySide
 from pinn.problem import Problem
 from pinn.schema import Config, ConfigError, Fourier, Periodic
+from pinn.slabs import powers
 
 
 def network(problem: Problem, config: Config) -> nn.Module:
@@ -24,8 +26,25 @@ def network(problem: Problem, config: Config) -> nn.Module:
         ConfigError: A coordinate that has a layer, a period or a scale is none, or cannot have it.
     """
     inputs = _inputs(problem, config)
+    if config.slabs > 1:
+        return _march(problem, config, inputs)
     fields = _network(problem, config, inputs, len(problem.fields) - len(problem.coefficients))
     return SideBySide(fields, _coefficients(problem, config)) if problem.coefficients else fields
+
+
+def _march(problem: Problem, config: Config, inputs: Inputs | None) -> March:
+    """A network for each slab of time, and for its start one an order of the derivative by time."""
+    try:
+        begins = powers(problem)
+    except LanguageError as error:
+        raise ConfigError(f"slabs={config.slabs}: {error}") from None
+    fields, *starts = (
+        [_network(problem, config, inputs, len(problem.fields)) for _ in range(config.slabs)]
+        for _ in range(max(begins) + 2)
+    )
+    time, domain = problem.coordinate_names.index(TIME), problem.domain
+    interval = domain.lower[time], domain.upper[time]
+    return March(fields, list(zip(*starts, strict=True)), time=time, interval=interval, powers=begins)
 
 
 def stretches(problem: Problem, config: Config) -> dict[int, Stretch]:
