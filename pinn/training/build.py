@@ -147,7 +147,7 @@ def restore(folder: Path, problem: Problem | None = None) -> Solution:
     residuals = build(problem, config)
     if (folder / CHECKPOINT).exists():
         residuals.load_state_dict(_state(folder))
-    return Solution(problem, residuals)
+    return Solution(problem, residuals, folder)
 
 
 def _begin_with(residuals: Residuals, folder: Path) -> None:

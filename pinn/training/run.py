@@ -80,7 +80,7 @@ def train(
     if directory and not here.rank:
         write(directory / CONFIG, yaml.safe_dump(config.model_dump(mode="json", exclude_unset=True), sort_keys=False))
     module, status = fit(problem, config, residuals, directory, console)
-    solution = Solution(problem, residuals)
+    solution = Solution(problem, residuals, directory)
     if here.rank:
         return Run(solution, "finished")  # the first process tells how it ended; the others' status would kill it
     from pinn.training.loggers import close
