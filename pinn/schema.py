@@ -225,9 +225,17 @@ class Wandb(_Strict):
     name: Literal["wandb"]
     project: str
     init_timeout: PositiveInt
+    pictures_every: NonNegativeInt
 
 
-Logger = Annotated[CSV | Wandb, Field(discriminator="name")]
+class TensorBoard(_Strict):
+    """Group `logger`: TensorBoard as well."""
+
+    name: Literal["tensorboard"]
+    pictures_every: NonNegativeInt
+
+
+Logger = Annotated[CSV | Wandb | TensorBoard, Field(discriminator="name")]
 
 
 def _choices(union: Any) -> dict[str, Model]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import tempfile
 import time
 import warnings
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from pinn.files import CHECKPOINT, CONFIG, HISTORY, write
 from pinn.problem import Problem
 from pinn.references import truth
 from pinn.residuals import Residuals
-from pinn.schema import Config, ConfigError, Wandb
+from pinn.schema import Config, ConfigError
 from pinn.solution import Solution, held_out
 from pinn.training import report
 from pinn.training.files import first_checkpoint
@@ -83,11 +82,12 @@ def train(
     solution = Solution(problem, residuals, directory)
     if here.rank:
         return Run(solution, "finished")  # the first process tells how it ended; the others' status would kill it
-    from pinn.training.loggers import close
-
     result = report.result(problem, config, solution, module, status, started)
     pictures = report.finish(console, result, solution, config, directory, started)
-    close(module.loggers, pictures)
+    if config.logger.name != "csv":
+        from pinn.training.dashboards import close
+
+        close(module.loggers, pictures, result, directory)
     if status == "terminated" and here.job:
         console.print(requeue(here.job))
     return Run(solution, status)
@@ -105,7 +105,7 @@ def fit(
         raise ConfigError(f"pde={problem.name}: reference: {error}") from None
     x = held_out(problem, MEASURED)
     module = PINN(residuals, problem, config, None if true is None else (x, true(x)))
-    trainer = _trainer(config, directory, console)
+    trainer = _trainer(config, module, directory, console)
     path = first_checkpoint(config, directory)
     if path:
         from pinn.training.checkpoint import check
@@ -115,13 +115,14 @@ def fit(
     return module, "diverged" if module.diverged else STOPPED.get(module.interrupted, "terminated")
 
 
-def _trainer(config: Config, directory: Path | None, console: Console) -> Trainer:
+def _trainer(config: Config, module: PINN, directory: Path | None, console: Console) -> Trainer:
     from lightning.fabric.plugins.environments.lightning import LightningEnvironment
     from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch import Trainer
 
     from pinn.training.callbacks import Bar, Keeper
     from pinn.training.checkpoint import WholeFiles
+    from pinn.training.loggers import History
     from pinn.training.ranks import DataParallel, Outside
 
     options, here = config.trainer.model_dump(), launch()
@@ -135,6 +136,12 @@ def _trainer(config: Config, directory: Path | None, console: Console) -> Traine
         options["strategy"] = DataParallel()
     if options["accelerator"] == "auto" and config.precision.dtype == "float64" and torch.backends.mps.is_available():
         options["accelerator"] = "cpu"  # Apple's GPUs have no float64
+    loggers: list[Logger] = [History(directory / HISTORY)] if directory else []
+    if config.logger.name != "csv" and not here.rank:
+        from pinn.training.dashboards import Pictures, dashboard
+
+        loggers.append(dashboard(config, module.problem, module.residuals, directory))
+        callbacks += [Pictures(config.logger.pictures_every)] if config.logger.pictures_every else []
     _silence_lightning()
     ours = ("enable_progress_bar", "enable_model_summary", "enable_checkpointing", "use_distributed_sampler")
     try:
@@ -143,21 +150,11 @@ def _trainer(config: Config, directory: Path | None, console: Console) -> Traine
             max_epochs=-1,
             callbacks=callbacks,
             plugins=plugins,
-            logger=_loggers(config, directory),
+            logger=loggers,
             **dict.fromkeys(ours, False),
         )
     except MisconfigurationException as error:  # a device that is not there
         raise ConfigError(f"trainer: {error}") from error
-
-
-def _loggers(config: Config, directory: Path | None) -> list[Logger]:
-    from pinn.training.loggers import History, wandb_logger
-
-    loggers: list[Logger] = [History(directory / HISTORY)] if directory else []
-    if isinstance(config.logger, Wandb) and not launch().rank:
-        place = directory or Path(tempfile.mkdtemp(prefix="pinn-"))
-        loggers.append(wandb_logger(config.logger, config.model_dump(mode="json"), place))
-    return loggers
 
 
 def _silence_lightning() -> None:
