@@ -9,13 +9,14 @@ import yaml
 from omegaconf import OmegaConf
 
 from pinn.app import CONFIGS
+from pinn.balancing import SCHEMES
 from pinn.networks import ACTIVATIONS, FEATURES, NETWORKS
 from pinn.optimizers import OPTIMIZERS
 from pinn.optimizers.ranges import arguments
 from pinn.phases import PHASES, Phase
 from pinn.problem import Problem
 from pinn.sampling import ADAPTIVE, SAMPLERS
-from pinn.schema import PDE, UNIONS, Activation, check
+from pinn.schema import BALANCING, PDE, UNIONS, Activation, check
 from pinn.training.build import build
 from pinn.training.module import PINN
 
@@ -102,6 +103,13 @@ def test_a_phase_has_the_arguments_of_its_optimizer_and_the_yaml_has_their_defau
     assert typed.keys() == {"name", "steps", *fields}
     assert arguments(OPTIMIZERS[name].make).keys() <= fields
     assert PHASES[name].model_validate(typed) == PHASES[name](name=name, steps=typed["steps"])
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_a_balancing_scheme_has_the_arguments_of_its_class_and_the_yaml_has_their_defaults(name):
+    typed = yaml.safe_load((CONFIGS / "balancing" / f"{name}.yaml").read_text())
+    assert typed.keys() == BALANCING[name].model_fields.keys()
+    assert BALANCING[name].model_validate(typed) == BALANCING[name](name=name, weights={})
 
 
 @pytest.mark.parametrize("name", FEATURES)

@@ -9,6 +9,7 @@ import yaml
 from pydantic import ByteSize
 from torch import Tensor, nn
 
+from pinn.balancing import SCHEMES, Causal, Scheme
 from pinn.files import CHECKPOINT, CONFIG, RESULT, read_result
 from pinn.geometry import Place
 from pinn.linter import CHECKS
@@ -19,7 +20,7 @@ from pinn.problem import Problem
 from pinn.references import chosen, observe
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
-from pinn.schema import Config, ConfigError, check
+from pinn.schema import Balancing, Config, ConfigError, check
 from pinn.solution import Solution
 from pinn.training.network import network
 
@@ -35,11 +36,11 @@ def build(problem: Problem, config: Config) -> Residuals:
     Raises:
         ConfigError: A weight or a remark has a name that there is not, the network cannot be what it should, the
             derivative engines disagree, or the run to begin with is none or has another network.
+        ConfigError: The balancing does not suit the problem, features are periodic in a coordinate that is none, points
+            crowd where there is nothing, the derivative engines disagree, or the run to begin with is none or has
+            another network.
     """
-    for name in config.balancing.weights:
-        if name not in problem.equations:
-            hint = did_you_mean(name, problem.equations)
-            raise ConfigError(f"balancing.weights.{name}: no loss has this name. {hint}")
+    _check_balancing(problem, config.balancing)
     for name in config.silence:
         if name not in CHECKS:
             raise ConfigError(f"silence={name}: no remark has this name. {did_you_mean(name, CHECKS)}")
@@ -82,6 +83,27 @@ def trained(residuals: Residuals, phase: Phase) -> list[nn.Parameter]:
     """The parameters that a phase changes: all, or those of the output layer."""
     part = output_layer(residuals) if phase.method.trains == "output" else residuals
     return list(part.parameters())
+
+
+def schemes(problem: Problem, chosen: Balancing) -> tuple[Scheme, Causal | None]:
+    """The scheme and the rule of causality that a configuration names.
+
+    Raises:
+        ValueError: They do not suit the problem.
+    """
+    causal = Causal(problem, **chosen.causal.model_dump()) if chosen.causal else None
+    return SCHEMES[chosen.name](problem, **chosen.options), causal
+
+
+def _check_balancing(problem: Problem, chosen: Balancing) -> None:
+    for name in chosen.weights:
+        if name not in problem.equations:
+            hint = did_you_mean(name, problem.equations)
+            raise ConfigError(f"balancing.weights.{name}: no loss has this name. {hint}")
+    try:
+        schemes(problem, chosen)
+    except ValueError as error:
+        raise ConfigError(f"balancing={chosen.name}: {error}") from None
 
 
 def _check_memory(config: Config, residuals: Residuals) -> None:

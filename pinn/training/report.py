@@ -93,6 +93,8 @@ def result(
         "error": solution.error,
         **({"error_over": solution.error_over} if solution.error_over else {}),
         "residual": solution.residual,
+        "weighted_loss": module.loss if module.metrics else None,
+        "size": module.balance.sizes,
         "loss": {name: module.metrics.get(f"loss/{name}") for name in problem.equations},
         "noise_floor": module.noise,
         "parameters": solution.learned,
@@ -129,7 +131,7 @@ def finish(
     console.print(_table(result))
     for name, parts in result.get("error_over", {}).items():
         console.print(_over(name, parts))
-    loss = sum(value or 0.0 for value in result["loss"].values())
+    loss = result["weighted_loss"] or 0.0
     console.print(
         f"{SAYS[result['status']]}: {_count(result['steps'], 'step')}, loss {loss:.1e}, "
         f"{result['peak_memory_megabytes']} MB at most"
