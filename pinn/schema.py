@@ -268,6 +268,66 @@ class TensorBoard(_Strict):
 Logger = Annotated[CSV | Wandb | TensorBoard, Field(discriminator="name")]
 
 
+class Here(_Strict):
+    """Group `launcher`: the runs of a sweep one after another, in this process."""
+
+    name: Literal["none"]
+
+
+class Joblib(_Strict):
+    """Group `launcher`: several at a time on this machine, by hydra-joblib-launcher."""
+
+    name: Literal["joblib"]
+    jobs: int
+
+
+class _Queue(_Strict):
+    nodes: PositiveInt
+    devices: PositiveInt
+    gpus: NonNegativeInt
+    cpus: PositiveInt
+    minutes: PositiveInt
+
+
+class Local(_Queue):
+    """Group `launcher`: SLURM's way without SLURM, by hydra-submitit-launcher."""
+
+    name: Literal["local"]
+
+
+class Slurm(_Queue):
+    """Group `launcher`: a SLURM queue, by hydra-submitit-launcher; and what `--sbatch` prints."""
+
+    name: Literal["slurm"]
+    partition: str | None
+    account: str | None
+    memory_gb: PositiveInt | None
+    warning: PositiveInt
+    setup: tuple[str, ...]
+
+
+Launcher = Annotated[Here | Joblib | Local | Slurm, Field(discriminator="name")]
+
+
+class NoSweep(_Strict):
+    """Group `sweep`: one run, or Hydra's multirun."""
+
+    name: Literal["none"]
+
+
+class Optuna(_Strict):
+    """Group `sweep`: a search with `pinn.search`."""
+
+    name: Literal["optuna"]
+    ranges: dict[str, Any]
+    trials: PositiveInt
+    storage: Literal["sqlite", "journal"]
+    prune: bool
+
+
+Sweep = Annotated[NoSweep | Optuna, Field(discriminator="name")]
+
+
 def _choices(union: Any) -> dict[str, Model]:
     """The models of a union by their names."""
     models = get_args(get_args(union)[0])
@@ -282,6 +342,8 @@ UNIONS: Unions = {
     "optimizer": {**PHASES, "phases": Phases},
     "optimizer.phases": PHASES,
     "logger": _choices(Logger),
+    "launcher": _choices(Launcher),
+    "sweep": _choices(Sweep),
 }
 
 
@@ -310,6 +372,8 @@ class Config(_Strict):
     optimizer: Optimizer
     trainer: Trainer
     logger: Logger
+    launcher: Launcher = Here(name="none")
+    sweep: Sweep = NoSweep(name="none")
     seed: NonNegativeInt
     tolerance: NonNegativeFloat
     layers: dict[str, tuple[Layer, ...]] = {}

@@ -1,4 +1,4 @@
-"""Measurements of the framework itself: `python scripts/benchmark.py operators`, `precision`.
+"""Measurements of the framework itself: `python scripts/benchmark.py operators`, `precision`, `overhead`, `scaling`.
 
 Each prints its rows and writes results.csv and results.png to experiments/<name>/.
 """
@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import torch
-from benchmarks import operators, precision
+from benchmarks import operators, overhead, precision, scaling
 
-BENCHMARKS = {"operators": operators, "precision": precision}
+BENCHMARKS = {"operators": operators, "overhead": overhead, "precision": precision, "scaling": scaling}
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
 

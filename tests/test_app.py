@@ -84,7 +84,8 @@ def test_a_run_of_ones_own_problem_and_what_it_leaves(command, capsys):
         for kind in ("loss", "weight", "residual_max", "grad_norm")
         for name in ("first", "second", "v_ends")
     }
-    assert set(rows[0]) == {"step", "time/step", "memory/peak", "parameter/k", *losses}
+    clock = {"time/step", "time/outside", "time/points_per_second"}
+    assert set(rows[0]) == {"step", *clock, "memory/peak", "parameter/k", *losses}
     result = json.loads(Path("out/result.json").read_text())
     keys = "status pde seed precision engine compiled channels steps seconds error residual loss parameters"
     assert set(result) == {
@@ -95,6 +96,8 @@ def test_a_run_of_ones_own_problem_and_what_it_leaves(command, capsys):
         "command",
         "hardware",
         "diagnosis",
+        "size",
+        "weighted_loss",
     }
     assert (result["status"], result["pde"], result["seed"], result["steps"]) == ("finished", "own", 4, 3)
     assert (result["precision"], result["engine"], result["error"]) == ("fp64", "jet", None)

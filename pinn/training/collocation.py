@@ -33,6 +33,7 @@ class Collocation:
 
     Attributes:
         ranks: The processes that share them.
+        count: How many there are, in all places and processes.
         adaptive: The interior's adaptive points, and the draw that made them: what a checkpoint keeps.
     """
 
@@ -46,6 +47,7 @@ class Collocation:
         self.problem, self.config, self.residuals, self.autocast = problem, config, residuals, autocast
         self.ranks = Ranks()
         self.adaptive: dict[str, Tensor] = {}
+        self.count = 0
         self._drawn: tuple[int, dict[Place, Points]] = (-1, {})
 
     def at(self, step: int, device: torch.device) -> dict[Place, Points]:
@@ -64,6 +66,7 @@ class Collocation:
             drawn = points(self.problem.domain, counts(self.config, self.residuals), rule, **kind)
             if isinstance(sampling, (RAD, RARD, R3)):
                 drawn |= self._adapted(sampling, drawn, draw)
+            self.count = sum(len(found.x) for found in drawn.values())
             self._drawn = (draw, self.ranks.share(drawn))
         return self._drawn[1]
 

@@ -56,11 +56,12 @@ class PINN(LightningModule):
         self.balance = Balance(problem, residuals, config, self._autocast)
         self.turns, self.collocation = Turns(config.phases), Collocation(problem, config, residuals, self._autocast)
         self.ranks = Ranks()
-        self.diverged, self.interrupted = False, 0  # by which signal
+        self.diverged, self.ended = False, "finished"  # what ends it otherwise says so
         self.metrics: dict[str, float] = {}  # of the last measurement
         self.history: list[dict[str, float]] = []  # of all of this process
         self.loss_of_zero = 0.0  # not measured yet
         self._clock = (0, time.perf_counter())
+        self._begun, self._inside = time.perf_counter(), 0.0  # when the last measurement began; seconds in steps since
         self._noise = NoiseFloor(residuals, self._autocast)
         self.noise: dict[str, float] = {}  # the loss that rounding alone makes, by equation
         self._noise_measured, self._noise_said = 0, False
@@ -84,7 +85,7 @@ class PINN(LightningModule):
         self.loss_of_zero = self.loss_of_zero or self._loss_of_zero()
         if self.config.derivatives.compile and self.config.derivatives.engine == "jet":
             self._compile_if_worthwhile()
-        self._clock = (self.global_step, time.perf_counter())
+        self._clock, self._begun = (self.global_step, time.perf_counter()), time.perf_counter()
         self.trainer.should_stop = self.finished
 
     def _balance(self) -> None:
@@ -104,6 +105,7 @@ class PINN(LightningModule):
         if phase.method.scheduled:
             for group in optimizer.param_groups:
                 group["lr"] = group.setdefault("initial_lr", group["lr"]) * phase.factor(self.turns.step)
+        began = time.perf_counter()
         try:
             optimizer.step(self._closure(optimizer.optimizer))
             self.turns.step += 1
@@ -113,6 +115,7 @@ class PINN(LightningModule):
         except FloatingPointError:  # second-order methods notice at once
             self.diverged = self.trainer.should_stop = True
             return
+        self._inside += time.perf_counter() - began
         converged = getattr(optimizer.optimizer, "converged", False)
         # a step of the other methods is long: measuring it costs little, and waiting for the tenth much
         every = self.config.trainer.log_every_n_steps if phase.method.scheduled else 1
@@ -250,16 +253,25 @@ class PINN(LightningModule):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision.autocast)
 
     def _measure(self, *, closely: bool = False) -> None:
-        """Log losses, weights, errors and the time of a step: the only place that waits for the device."""
+        """Log losses, weights, errors, the time of a step, and the share of the time that went to something else.
+
+        This is the only place that waits for the device.
+        """
+        began = time.perf_counter()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)  # what is still to be done of the steps
+        steps, now = self.global_step - self._clock[0], time.perf_counter()
+        inside = self._inside + now - began
         losses = {name: loss.detach() for name, loss in self.losses().items()}
         values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
-        steps, now = self.global_step - self._clock[0], time.perf_counter()
         self.metrics = {f"loss/{name}": value for name, value in values.items()}
         self.metrics |= {f"weight/{name}": weight for name, weight in self.balance.means().items()}
         self.metrics |= {f"error/{field}": error for field, error in self._errors().items()}
         self.metrics |= {f"parameter/{name}": value.item() for name, value in self.residuals.learned.items()}
         measured = [peak_bytes(self.device) / 1e6, (now - self._clock[1]) / max(steps, 1)]
-        self.metrics["memory/peak"], self.metrics["time/step"] = self.ranks.largest(measured, self.device)
+        memory, seconds = self.ranks.largest(measured, self.device)
+        self.metrics |= {"memory/peak": memory, "time/step": seconds, "time/outside": 1 - inside / (now - self._begun)}
+        self.metrics["time/points_per_second"] = self.collocation.count / max(seconds, 1e-9)
         if closely:
             with self._autocast():
                 self.metrics |= closer(self.residuals, self.points(), self.balance, self.ranks)
@@ -268,7 +280,7 @@ class PINN(LightningModule):
         self._look_for_the_noise_floor()
         for logger in self.loggers:
             logger.log_metrics(self.metrics, self.global_step)
-        self._clock = (self.global_step, time.perf_counter())
+        self._clock, self._begun, self._inside = (self.global_step, time.perf_counter()), now, 0.0
 
     def _look_for_the_noise_floor(self) -> None:
         """Say once when the loss is that of rounding; the floor is measured anew when the steps have doubled."""
@@ -279,7 +291,7 @@ class PINN(LightningModule):
             self.noise, self._noise_measured = dict(zip(names, worst, strict=True)), self.global_step
         floor = sum(self.balance.factors[name] * value for name, value in self.noise.items())
         self._noisy = self.loss <= NOISY * floor
-        if self._noisy and not self._noise_said:
+        if self._noisy and not self._noise_said and not self.ranks.rank:
             self._noise_said = True
             remedy = "nothing is left to gain" if self._noise.double else "precision=fp64 goes further"
             log.warning(

@@ -38,6 +38,7 @@ SAYS = {
     "diverged": "DIVERGED: the loss is no longer a number; a smaller step, float64 or another optimizer may help",
     "interrupted": "interrupted",
     "terminated": "terminated",
+    "pruned": "pruned",
 }
 
 
@@ -122,7 +123,7 @@ def hardware() -> dict[str, str]:
 def finish(
     console: Console, result: dict[str, Any], solution: Solution, config: Config, directory: Path | None, started: float
 ) -> list[Path]:
-    """Print the table; with a directory, write result.json, pictures and the page, and say where they are.
+    """Print the table; with a directory, write result.json and, unless nobody looks, pictures and the page.
 
     Returns:
         The pictures.
@@ -142,8 +143,8 @@ def finish(
     if result["status"] in ("interrupted", "terminated"):
         console.print(f"the same command with run_dir={directory} goes on", soft_wrap=True)
     write(directory / RESULT, json.dumps(_finite(result), indent=2) + "\n")
-    pictures = [] if result["status"] in ("diverged", "terminated") else _pictures(solution, directory)
-    pages = [] if result["status"] == "terminated" else [_page(solution, config, directory)]  # there is no time
+    pictures = [] if console.quiet or result["status"] in ("diverged", "terminated") else _pictures(solution, directory)
+    pages = [] if console.quiet or result["status"] == "terminated" else [_page(solution, config, directory)]  # no time
     seconds = round(time.time() - started, 3)  # pictures included
     write(directory / RESULT, json.dumps(_finite({**result, "seconds": seconds}), indent=2) + "\n")
     console.print(
