@@ -88,6 +88,7 @@ def result(
         "engine": config.derivatives.engine,
         "compiled": solution.residuals.compiled,
         "channels": solution.residuals.channels,
+        "unknowns": sum(p.numel() for p in solution.residuals.parameters()),
         "steps": module.global_step,
         "seconds": round(time.time() - started, 3),
         "peak_memory_megabytes": round(module.metrics.get("memory/peak", 0.0)),
