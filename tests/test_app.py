@@ -89,6 +89,8 @@ def test_a_run_of_ones_own_problem_and_what_it_leaves(command, capsys):
     result = json.loads(Path("out/result.json").read_text())
     keys = "status pde seed precision engine compiled channels unknowns steps seconds error residual loss parameters"
     assert set(result) == {
+        "weighted_loss",
+        "size",
         *keys.split(),
         "peak_memory_megabytes",
         "noise_floor",
