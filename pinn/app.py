@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from pinn.messages import did_you_mean
+from pinn.messages import did_you_mean, missing_extra
 from pinn.problem import configs
 from pinn.schema import PDE, UNIONS, Config, ConfigError, check, choices_with, known_keys
 from pinn.verification import twin
@@ -46,7 +48,8 @@ Groups and their choices, * where nothing is said:
 Any key of the YAML files in {configs} can be set:
   pde=poisson optimizer=adam network.width=64 precision=fp32
   pde=poisson run_dir=out                 files go there, and the same command again goes on from what it finds
-  pde=poisson seed=0,1,2 -m               one run after another
+  pde=poisson seed=0,1,2 -m               one run after another; launcher=joblib: side by side
+  pde=poisson trainer=ddp --sbatch        print a script for SLURM; launcher=slurm: submit the job
   pde=mine --config-dir=mine              a problem of your own, in mine/pde/mine.yaml
   pde=poisson --cfg job                   show the configuration, do not run
 {others}"""
@@ -76,20 +79,53 @@ def _train(arguments: list[str]) -> int:
         print(_help(), end="")
         return 0
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing, so that all errors look alike
-    statuses: list[int] = []
+    if "--sbatch" in arguments:
+        print(_sbatch([argument for argument in arguments if argument != "--sbatch"]), end="")
+        return 0
+    here, statuses, noted = os.getpid(), [], Path("runs", ".sweep", f"{time.time_ns()}").absolute()
 
-    def job(composed: DictConfig) -> None:
+    def job(composed: DictConfig) -> int:
+        """One run, in this process or in one that a launcher has started: the other runs of a sweep go on."""
         try:
-            statuses.append(_run(composed, process_start() if not statuses else time.time()))
-        except USER_ERRORS as error:  # the other runs of a sweep go on
-            statuses.append(_complain(error))
+            status = _run(composed, process_start() if not statuses else time.time())
+        except USER_ERRORS as error:
+            status = _complain(error)
+        except Exception:
+            if HydraConfig.get().mode != RunMode.MULTIRUN:
+                raise
+            traceback.print_exc()
+            status = 1
+        statuses.append(status)
+        if os.getpid() != here:
+            noted.mkdir(parents=True, exist_ok=True)
+            (noted / f"{HydraConfig.get().job.num}.{os.getpid()}").write_text(f"{status}")
+        return status
 
     _check_dashes(arguments)
     try:
         hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")(job)()  # reads sys.argv
     except USER_ERRORS as error:
         statuses.append(_complain(error))
+    statuses += [int(file.read_text()) for file in noted.glob("*")]
+    shutil.rmtree(noted, ignore_errors=True)
     return max(statuses, default=0)
+
+
+def _sbatch(arguments: list[str]) -> str:
+    """The script that runs this command as a SLURM job."""
+    from pinn.schema import Slurm
+    from pinn.slurm import script
+
+    own = _config_dir(arguments)
+    searched = [f"hydra.searchpath=[file://{Path(own).absolute()}]"] if own else []
+    typed = [a for a in arguments if "=" in a and not a.startswith(("-", "launcher=", "launcher."))]
+    asked = [a for a in arguments if a.startswith("launcher.")]
+    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = _checked(hydra.compose("train", ["launcher=slurm", *typed, *asked, *searched]))
+    assert isinstance(config.launcher, Slurm)
+    name = next((a.partition("=")[2] for a in typed if a.startswith("pde=")), "pinn")
+    kept = [a for a in arguments if not a.startswith(("launcher=", "launcher."))]
+    return script(config.launcher, f"pinn-{name}", ["python", sys.argv[0], *kept])
 
 
 def _evaluate(arguments: list[str]) -> int:
@@ -184,21 +220,59 @@ def _run(composed: DictConfig, started: float) -> int:
     from pinn.training.launch import launch
 
     config = _checked(composed)
+    if config.sweep.name == "optuna":
+        return _search(config)
     sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     if sweep and config.several_devices and launch().size is None:  # each process would run the whole sweep
         raise ConfigError("-m: the runs of a sweep take one device each; set trainer.devices=1, or launcher=slurm.")
     choice = HydraConfig.get().runtime.choices["pde"]
-    definition: Any = OmegaConf.to_container(composed.pde, resolve=True)
-    if config.verify:
-        definition = twin(definition)
-        config = config.model_copy(update={"pde": PDE(**definition)})  # what the run directory keeps
-    problem = _problem(choice, definition)
+    problem, config = _stated(choice, composed, config)
     from pinn.training.build import build
     from pinn.training.run import train
 
     residuals = build(problem, config)
     directory = None if config.dry_run else _directory(config, choice, HydraConfig.get().job.num if sweep else None)
     return train(problem, config, residuals, directory, started).exit_status
+
+
+def _stated(choice: str, composed: DictConfig, config: Config) -> tuple[Problem, Config]:
+    """The problem, or its twin, and the configuration with it, which the run directory keeps."""
+    definition: Any = OmegaConf.to_container(composed.pde, resolve=True)
+    if config.verify:
+        definition = twin(definition)
+        config = config.model_copy(update={"pde": PDE(**definition)})
+    return _problem(choice, definition), config
+
+
+def _search(config: Config) -> int:
+    """A search: each trial is this command with other values for some keys."""
+    from rich.console import Console
+
+    from pinn.schema import Optuna
+    from pinn.search import Watch, search
+    from pinn.training.build import build
+    from pinn.training.run import train
+
+    assert isinstance(config.sweep, Optuna)
+    choice = HydraConfig.get().runtime.choices["pde"]
+    typed = [line for line in HydraConfig.get().overrides.task if not re.match(r"\+?(sweep|run_dir|resume)\b", line)]
+
+    def evaluate(lines: list[str], place: Path, watch: Watch) -> float | None:
+        try:
+            composed = hydra.compose("train", [*typed, *lines, f"run_dir={place}"])
+            problem, run = _stated(choice, composed, _checked(composed))
+            place.mkdir(parents=True, exist_ok=True)
+            done = train(problem, run, build(problem, run), place, watch=watch)
+        except USER_ERRORS as error:
+            raise ConfigError(explain(error)) from None
+        if done.status == "interrupted":
+            raise KeyboardInterrupt
+        if done.status == "diverged":
+            raise FloatingPointError("the loss is no longer a number")
+        return done.error if done.status == "finished" else None
+
+    console = Console(highlight=False)
+    return search(config.sweep, config.seed, _directory(config, f"{choice}-search"), evaluate, console)
 
 
 def _directory(config: Config, problem: str, job: int | None = None) -> Path:
@@ -247,6 +321,9 @@ def explain(error: Exception) -> str:
         )
     if isinstance(error, yaml.YAMLError) and r"'\t'" in text:
         return f"{text}\nYAML takes no tabs: indent with spaces."
+    if lacking := re.search(r"hydra/launcher/(joblib|submitit)", text):
+        package = f"hydra-{lacking[1]}-launcher"
+        return missing_extra("launcher=" + ("joblib" if lacking[1] == "joblib" else "slurm or local"), package, "sweep")
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, typed = error.missing_cfg_file.rpartition("/")
         choices = sorted(error.options)
@@ -312,11 +389,16 @@ def _help() -> str:
 def _options(group: str) -> list[str]:
     """Choices of a group: ours, and those under --config-dir."""
     typed = " ".join(sys.argv[1:])
-    own = re.search(r"(?:--config-dir|-cd)[= ](\S+)", typed)
-    folders = [CONFIGS / group, *([Path(own[1]) / group] if own else [])]
+    own = _config_dir(typed.split(" "))
+    folders = [CONFIGS / group, *([Path(own) / group] if own else [])]
     return sorted(
         {file.relative_to(folder).with_suffix("").as_posix() for folder in folders for file in folder.rglob("*.yaml")}
     )
+
+
+def _config_dir(arguments: list[str]) -> str | None:
+    found = re.search(r"(?:--config-dir|-cd)[= ](\S+)", " ".join(arguments))
+    return found[1] if found else None
 
 
 def _choices(choices: list[str]) -> str:

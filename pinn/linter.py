@@ -189,7 +189,8 @@ def _scales(problem: Problem) -> Iterator[str]:
             small, large = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
             yield (
                 f"{key}: on this domain {_short(small)} is {sizes[large] / sizes[small]:.0e} times smaller than "
-                f"{_short(large)}: take units in which lengths and coefficients are near 1"
+                f"{_short(large)}: take units in which lengths and coefficients are near 1 (training divides the "
+                "equation by its size as a whole, which leaves this ratio)"
             )
 
 

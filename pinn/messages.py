@@ -111,3 +111,8 @@ def _line(error: Any, found: _Found) -> str | None:
     if choices:
         return f"{key}={typed}: should be keys with a name: {' | '.join(f'{{name: {name}, ...}}' for name in choices)}."
     return f"{key}={typed}: {error['msg'].removeprefix('Value error, ').replace('Input should', 'should')}."
+
+
+def missing_extra(asked: str, package: str, extra: str) -> str:
+    """What to say where an optional package is asked for and not there."""
+    return f"{asked} needs {package}, which is not installed: pip install 'pinn[{extra}]'"

@@ -3,7 +3,7 @@
 A phase has the name of a row of `pinn.optimizers.OPTIMIZERS`; its further keys are the arguments of that row's class.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import (
@@ -72,11 +72,15 @@ class Scheduled(Phase):
 
 def _model(name: str, method: Method) -> type[Phase]:
     """The phase of a row: its class's arguments, checked by their annotations."""
-    fields = {key: (_checked(annotation), default) for key, (annotation, default) in arguments(method.make).items()}
     base = Scheduled if method.scheduled else Phase
     doc = f"A phase of `{method.make.__module__}.{method.make.__name__}`."
-    named: Any = {"name": (Literal[name], ...), **fields}  # pyright: ignore[reportInvalidTypeForm]
+    named: Any = {"name": (Literal[name], ...), **checked_arguments(method.make)}  # pyright: ignore[reportInvalidTypeForm]
     return create_model(method.make.__name__, __base__=base, __doc__=doc, **named)
+
+
+def checked_arguments(make: Callable[..., Any]) -> dict[str, Any]:
+    """Fields of a model: the arguments of a class that have defaults, checked by their annotations."""
+    return {key: (_checked(annotation), default) for key, (annotation, default) in arguments(make).items()}
 
 
 def _checked(annotation: Any) -> Any:

@@ -45,8 +45,15 @@ STYLE: dict[Any, object] = {
     "legend.frameon": False,
     "lines.linewidth": 1.6,
     "savefig.dpi": 130,
-    "savefig.bbox": "tight",
 }
+
+
+class Picture(Figure):
+    """Panels that fill the figure: what stands outside of the outermost is added when it is saved, also by a user."""
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """The same with the whole of it by default."""
+        super().savefig(fname, **{"bbox_inches": "tight", **options})
 
 
 @dataclass(frozen=True)
@@ -356,8 +363,7 @@ def _figure(rows: list[list[Panel]]) -> Figure:
     count = math.ceil(len(panels) / columns)
     width, height = _size(panels[0].view, shared)
     across, up = (0.35, 0.4) if shared else (1.7, 0.8)  # inches between panels: room for labels and colour bars
-    figure = Figure(figsize=(columns * (width + across) - across, count * (height + up) - up))
-    # What stands outside of the outermost panels is added when the picture is saved ("tight").
+    figure = Picture(figsize=(columns * (width + across) - across, count * (height + up) - up))
     layout = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": across / width, "hspace": up / height}
     grid = figure.subplots(count, columns, squeeze=False, gridspec_kw=layout)
     for axes in grid.flat[len(panels) :]:

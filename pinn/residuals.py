@@ -5,6 +5,7 @@ Equations that hold at the same place share its points, so that one jet serves t
 Shape letters: N points, M residuals of all equations, P parameters, C channels, D coordinates.
 """
 
+import copy
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,9 @@ from pinn.operators import ENGINES, Engine, Estimator, Plan, Tape, derivatives, 
 from pinn.operators.jacobian import expanded, gradients, jacobians
 from pinn.operators.slices import bytes_a_point, even, points_in_cache
 from pinn.problem import Equation, Problem, partner_name
+
+Weights = Mapping[str, float | Tensor]  # of an equation's squares: a number, or one a point (N,); 1 where none is given
+NONE: Mapping[str, Tensor] = {}
 
 
 class Residuals(nn.Module):
@@ -106,6 +110,13 @@ class Residuals(nn.Module):
         """Take compiled code from the next step on, or go back; what takes no gradients stays as it is."""
         self._compiled = torch.compile(derivatives, fullgraph=True, dynamic=False) if wanted else None
 
+    def of(self, network: nn.Module) -> "Residuals":
+        """The residuals of another network: a copy, whose learned parameters are those of now."""
+        other = copy.deepcopy(self, {id(self.network): network})
+        other.compile_derivatives(False)
+        other._at_a_time.clear()
+        return other
+
     def network_at(self, place: Place) -> nn.Module:
         """The solution; at a place whose points have partners, with its values there beside it."""
         return self._paired.get(place, self.solution)
@@ -134,36 +145,51 @@ class Residuals(nn.Module):
             result |= self._at(place, at, evaluate)
         return result
 
-    def vector(self, points: Mapping[Place, Points], weights: Mapping[str, float | Tensor]) -> Tensor:
-        """`r = [sqrt(w_e / N_e) * residual_e]` over all equations, (M,); the loss is `r @ r`."""
+    def vector(self, points: Mapping[Place, Points], weights: Weights, shifts: Mapping[str, Tensor] = NONE) -> Tensor:
+        """`r = [sqrt(w_e / N_e) * (residual_e + s_e)]` over all equations, (M,); the loss is `r @ r`.
+
+        Args:
+            points: By place.
+            weights: w by equation.
+            shifts: s by equation, one a point (N,): multipliers divided by weights; 0 where none is given.
+        """
         parts: dict[str, list[Tensor]] = {}
-        for place, n, part in self._slices(points):
+        for place, n, part, here in self._slices(points):
             for name, r in self({place: part}).items():
-                parts.setdefault(name, []).append(_scale(weights, name, n) * r)
+                parts.setdefault(name, []).append(_scale(weights, name, n, here) * _shifted(r, shifts, name, here))
         return torch.cat([torch.cat(r) for r in parts.values()])
 
     @torch.no_grad()
     def losses(self, points: Mapping[Place, Points]) -> dict[str, Tensor]:
         """The mean square of each equation's residual."""
         result: dict[str, Tensor] = {}
-        for place, n, part in self._slices(points):
+        for place, n, part, _ in self._slices(points):
             for name, r in self({place: part}).items():
                 _add(result, name, r.detach().square().sum() / n)
         return result
 
-    def gradient(
-        self, points: Mapping[Place, Points], weights: Mapping[str, float | Tensor]
-    ) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """The mean square of each equation's residual, and the gradient of their weighted sum in every parameter.
+    @torch.no_grad()
+    def at_points(self, points: Mapping[Place, Points]) -> dict[str, Tensor]:
+        """Each equation's residual, (N,), by slices of points and without gradients."""
+        parts: dict[str, list[Tensor]] = {}
+        for place, _, part, _ in self._slices(points):
+            for name, r in self({place: part}).items():
+                parts.setdefault(name, []).append(r)
+        return {name: torch.cat(r) for name, r in parts.items()}
 
-        A mean square is a sum over points, so the gradient is that of slices of points, added: exact, in less memory.
+    def gradient(
+        self, points: Mapping[Place, Points], weights: Weights, shifts: Mapping[str, Tensor] = NONE
+    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """Each equation's part of the loss `r @ r`, see `vector`, and the gradient of their sum in every parameter.
+
+        A loss is a sum over points, so the gradient is that of slices of points, added: exact, in less memory.
         """
         parameters = list(self.parameters())
         losses: dict[str, Tensor] = {}
         total = [torch.zeros_like(p) for p in parameters]
-        for place, n, part in self._slices(points):
-            of_part = {name: r.square().sum() / n for name, r in self({place: part}).items()}
-            loss = torch.stack([weights.get(name, 1.0) * value for name, value in of_part.items()]).sum()
+        for place, n, part, here in self._slices(points):
+            of_part = _squares(self({place: part}), weights, shifts, n, here)
+            loss = torch.stack(list(of_part.values())).sum()
             for gradient, more in zip(total, torch.autograd.grad(loss, parameters, allow_unused=True), strict=True):
                 if more is not None:
                     gradient.add_(more)
@@ -171,11 +197,37 @@ class Residuals(nn.Module):
                 _add(losses, name, value.detach())
         return losses, total
 
+    def gradients(
+        self, points: Mapping[Place, Points], weights: Weights, shifts: Mapping[str, Tensor] = NONE
+    ) -> dict[str, Tensor]:
+        """The gradient of each equation's part of the loss, (P,): a backward pass each; their sum is `gradient`'s."""
+        parameters = list(self.parameters())
+        result: dict[str, Tensor] = {}
+        for place, n, part, here in self._slices(points):
+            for name, value in _squares(self._at(place, part, derivatives), weights, shifts, n, here).items():
+                _add(result, name, torch.cat([g.flatten() for g in gradients(value, parameters)]))
+        return result
+
+    def sensitivities(
+        self, points: Mapping[Place, Points], parameters: Sequence[Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """The mean over its points of each residual's squared gradient in the parameters, all of them by default, ().
+
+        It is the trace of the equation's neural tangent kernel over N.
+        """
+        chosen: list[Tensor] = list(self.parameters() if parameters is None else parameters)
+        result: dict[str, Tensor] = {}
+        for place, n, part, _ in self._slices(points):
+            for name, _, jacobian in self._linearise_place(place, part, chosen):
+                _add(result, name, jacobian.square().sum() / n)
+        return result
+
     def linearise(
         self,
         points: Mapping[Place, Points],
-        weights: Mapping[str, float | Tensor],
+        weights: Weights,
         parameters: Sequence[Tensor] | None = None,
+        shifts: Mapping[str, Tensor] = NONE,
     ) -> tuple[Tensor, Tensor]:
         """The vector r (M,) and its Jacobian (M, P), columns in the order of `parameters`, all of them by default.
 
@@ -184,21 +236,24 @@ class Residuals(nn.Module):
         """
         chosen: list[Tensor] = list(self.parameters() if parameters is None else parameters)
         rows: dict[str, list[tuple[Tensor, Tensor]]] = {}
-        for place, n, part in self._slices(points):
+        for place, n, part, here in self._slices(points):
             for name, r, jacobian in self._linearise_place(place, part, chosen):
-                scale = _scale(weights, name, n)
-                rows.setdefault(name, []).append((scale * r, scale * jacobian))
+                scale = _scale(weights, name, n, here)
+                columns = scale[:, None] if isinstance(scale, Tensor) and scale.dim() else scale
+                rows.setdefault(name, []).append((scale * _shifted(r, shifts, name, here), columns * jacobian))
         vectors, matrices = zip(*(pair for pairs in rows.values() for pair in pairs), strict=True)
         return torch.cat(vectors), torch.cat(matrices)
 
-    def _slices(self, points: Mapping[Place, Points]) -> Iterator[tuple[Place, int, Points]]:
-        """A place, the number N of points that its means are over, and some of them, until all have come."""
+    def _slices(self, points: Mapping[Place, Points]) -> Iterator[tuple[Place, int, Points, slice]]:
+        """A place, the number N of points that its means are over, some of them and which they are, until all came."""
         for place, at in points.items():
             if place.integral:  # one mean of them all
-                yield place, 1, at
+                yield place, 1, at, slice(0, 1)
                 continue
+            start = 0
             for part in at.split(even(len(at.x), self._most(place, at))):
-                yield place, at.count, part
+                yield place, at.count, part, slice(start, start + len(part.x))
+                start += len(part.x)
 
     def _most(self, place: Place, at: Points) -> int:
         """How many points of a place are taken at a time."""
@@ -306,10 +361,25 @@ def _weighted(rows: Tensor, place: Place, at: Points) -> Tensor:
     return rows.mean(0, keepdim=True) if place.integral else rows
 
 
-def _scale(weights: Mapping[str, float | Tensor], name: str, n: int) -> Tensor | float:
-    """`sqrt(w / N)`."""
+def _scale(weights: Weights, name: str, n: int, here: slice) -> Tensor | float:
+    """`sqrt(w / N)`: a number, or one a point of a slice."""
     weight = weights.get(name, 1.0)
-    return (weight / n) ** 0.5 if isinstance(weight, Tensor) else math.sqrt(weight / n)
+    if not isinstance(weight, Tensor):
+        return math.sqrt(weight / n)
+    return ((weight[here] if weight.dim() else weight) / n).sqrt()
+
+
+def _shifted(r: Tensor, shifts: Mapping[str, Tensor], name: str, here: slice) -> Tensor:
+    """`r + s` at a slice of points."""
+    return r + shifts[name][here] if name in shifts else r
+
+
+def _squares(
+    residuals: Mapping[str, Tensor], weights: Weights, shifts: Mapping[str, Tensor], n: int, here: slice
+) -> dict[str, Tensor]:
+    """`sum w (r + s)**2 / N` of each equation over a slice of points."""
+    scaled = {name: _scale(weights, name, n, here) * _shifted(r, shifts, name, here) for name, r in residuals.items()}
+    return {name: r.square().sum() for name, r in scaled.items()}
 
 
 def _add(sums: dict[str, Tensor], name: str, value: Tensor) -> None:

@@ -1,7 +1,7 @@
 """The composed configuration, checked once: every error at once, with its full key and what would be right."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args
 
 from pydantic import (
     AfterValidator,
@@ -14,10 +14,13 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    create_model,
 )
 
+from pinn.balancing import SCHEMES, Scheme
 from pinn.messages import Model, Unions, explain, keys
-from pinn.phases import PHASES, Optimizer, Phase, Phases
+from pinn.optimizers.ranges import arguments
+from pinn.phases import PHASES, Optimizer, Phase, Phases, checked_arguments
 
 
 class ConfigError(ValueError):
@@ -188,11 +191,38 @@ class Derivatives(_Strict):
     directions: PositiveInt
 
 
-class Balancing(_Strict):
-    """Group `balancing`."""
+class Causality(_Strict):
+    """Key `causal` of a balancing scheme: `pinn.balancing.Causal`."""
 
-    name: Literal["fixed"]
+    chunks: Annotated[int, Field(ge=2)] = 16
+    tolerance: PositiveFloat = 1.0
+
+
+class Weighted(_Strict):
+    """Group `balancing`: what every scheme has; its further keys are the arguments of its class."""
+
+    name: str
     weights: dict[str, PositiveFloat]
+    normalise: bool = True
+    causal: Causality | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of the scheme's class."""
+        return {name: getattr(self, name) for name in arguments(SCHEMES[self.name])}
+
+
+def _scheme(name: str, make: type[Scheme]) -> type[Weighted]:
+    named: Any = {"name": (Literal[name], ...), **checked_arguments(make)}  # pyright: ignore[reportInvalidTypeForm]
+    return create_model(make.__name__, __base__=Weighted, __doc__=f"Scheme `pinn.balancing.{name}`.", **named)
+
+
+BALANCING = {name: _scheme(name, make) for name, make in SCHEMES.items()}
+
+if TYPE_CHECKING:
+    Balancing = Weighted
+else:
+    Balancing = Annotated[Union[*BALANCING.values()], Field(discriminator="name")]
 
 
 def _devices(devices: Any) -> Any:
@@ -225,9 +255,77 @@ class Wandb(_Strict):
     name: Literal["wandb"]
     project: str
     init_timeout: PositiveInt
+    pictures_every: NonNegativeInt
 
 
-Logger = Annotated[CSV | Wandb, Field(discriminator="name")]
+class TensorBoard(_Strict):
+    """Group `logger`: TensorBoard as well."""
+
+    name: Literal["tensorboard"]
+    pictures_every: NonNegativeInt
+
+
+Logger = Annotated[CSV | Wandb | TensorBoard, Field(discriminator="name")]
+
+
+class Here(_Strict):
+    """Group `launcher`: the runs of a sweep one after another, in this process."""
+
+    name: Literal["none"]
+
+
+class Joblib(_Strict):
+    """Group `launcher`: several at a time on this machine, by hydra-joblib-launcher."""
+
+    name: Literal["joblib"]
+    jobs: int
+
+
+class _Queue(_Strict):
+    nodes: PositiveInt
+    devices: PositiveInt
+    gpus: NonNegativeInt
+    cpus: PositiveInt
+    minutes: PositiveInt
+
+
+class Local(_Queue):
+    """Group `launcher`: SLURM's way without SLURM, by hydra-submitit-launcher."""
+
+    name: Literal["local"]
+
+
+class Slurm(_Queue):
+    """Group `launcher`: a SLURM queue, by hydra-submitit-launcher; and what `--sbatch` prints."""
+
+    name: Literal["slurm"]
+    partition: str | None
+    account: str | None
+    memory_gb: PositiveInt | None
+    warning: PositiveInt
+    setup: tuple[str, ...]
+
+
+Launcher = Annotated[Here | Joblib | Local | Slurm, Field(discriminator="name")]
+
+
+class NoSweep(_Strict):
+    """Group `sweep`: one run, or Hydra's multirun."""
+
+    name: Literal["none"]
+
+
+class Optuna(_Strict):
+    """Group `sweep`: a search with `pinn.search`."""
+
+    name: Literal["optuna"]
+    ranges: dict[str, Any]
+    trials: PositiveInt
+    storage: Literal["sqlite", "journal"]
+    prune: bool
+
+
+Sweep = Annotated[NoSweep | Optuna, Field(discriminator="name")]
 
 
 def _choices(union: Any) -> dict[str, Model]:
@@ -240,9 +338,12 @@ UNIONS: Unions = {
     "network": _choices(Network),
     "network.features": _choices(Features),
     "sampling": _choices(Sampling),
+    "balancing": BALANCING,
     "optimizer": {**PHASES, "phases": Phases},
     "optimizer.phases": PHASES,
     "logger": _choices(Logger),
+    "launcher": _choices(Launcher),
+    "sweep": _choices(Sweep),
 }
 
 
@@ -271,6 +372,8 @@ class Config(_Strict):
     optimizer: Optimizer
     trainer: Trainer
     logger: Logger
+    launcher: Launcher = Here(name="none")
+    sweep: Sweep = NoSweep(name="none")
     seed: NonNegativeInt
     tolerance: NonNegativeFloat
     layers: dict[str, tuple[Layer, ...]] = {}
@@ -303,6 +406,7 @@ def check(composed: Mapping[str, Any]) -> Config:
             raise ConfigError("derivatives.compile=true: nested derivatives do not compile; take derivatives=jet.")
         if isinstance(config.sampling, (RAD, RARD, R3)):
             _check_adaptive(config.sampling)
+        _check_scheme(config)
         return config
     except ValidationError as error:
         raise ConfigError(explain(error, composed, Config, UNIONS)) from None
@@ -316,6 +420,21 @@ def _check_adaptive(sampling: RAD | RARD | R3) -> None:
         )
     if not sampling.resample_every:
         raise ConfigError(f"sampling.resample_every=0: {sampling.name} moves its points every so many steps; take 100.")
+
+
+def _check_scheme(config: Config) -> None:
+    name, scheme = config.balancing.name, SCHEMES[config.balancing.name]
+    asking = [phase.name for phase in config.phases if not phase.method.first_order]
+    if scheme.combines and asking:
+        raise ConfigError(
+            f"balancing={name}: it makes a gradient that is no loss's, and {asking[0]} asks for the loss too; "
+            "take optimizer=adam, or another balancing."
+        )
+    if scheme.by_point and config.sampling.resample_every:
+        raise ConfigError(
+            f"balancing={name}: it remembers points, and sampling.resample_every={config.sampling.resample_every} "
+            "draws others; take 0 and a sampling that allows it, such as sobol, or another balancing."
+        )
 
 
 def known_keys() -> list[str]:

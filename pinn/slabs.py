@@ -106,5 +106,8 @@ def _value(problem: Problem, key: str, equation: Equation) -> tuple[str, int]:
     derivatives = equation.residual.atoms(sympy.Derivative)
     by_time = all(d.variables == (t,) * d.derivative_count for d in derivatives)
     if len(unknown) == 1 and len(derivatives) <= 1 and by_time:
-        return unknown[0].func.__name__, int(max((d.derivative_count for d in derivatives), default=0))
+        atom, value = (next(iter(derivatives)) if derivatives else unknown[0]), sympy.Dummy("value")
+        slope = equation.residual.xreplace({atom: value}).diff(value)
+        if not slope.has(value, unknown[0]):
+            return unknown[0].func.__name__, int(atom.derivative_count) if derivatives else 0
     raise LanguageError(f"conditions.{key}: a slab begins with values of single fields, or of derivatives by time")

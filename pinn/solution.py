@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from functools import cached_property, partial
+from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ import torch
 from torch import Tensor, float64
 
 from pinn import metrics, operators
+from pinn.files import REPORT
 from pinn.geometry import Points
 from pinn.language import LanguageError
 from pinn.networks import March
@@ -49,9 +52,11 @@ class Solution:
     Args:
         problem: What was solved.
         residuals: The trained network and the learned parameters.
+        directory: Of the run that found it; None where that kept no files.
     """
 
-    def __init__(self, problem: Problem, residuals: Residuals):
+    def __init__(self, problem: Problem, residuals: Residuals, directory: Path | None = None):
+        self.directory = directory
         self.problem = problem
         self.residuals = residuals.cpu()
         if isinstance(residuals.network, March):
@@ -213,6 +218,30 @@ class Solution:
         at_a_time = max(1, AT_A_TIME // self.residuals.channels)
         parts = [self.residuals({place: Points(part)}) for part in x.to(self._dtype).split(at_a_time)]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def report(self) -> Path:
+        """Where the report of the run is: a page for a browser.
+
+        Raises:
+            ValueError: The run kept no files, or its report is not written.
+        """
+        if self.directory is None:
+            raise ValueError("this run kept no files, so it has no report: pinn.solve(problem, run_dir=...)")
+        page = self.directory / REPORT
+        if not page.exists():
+            raise ValueError(f"{page} is not there: write it by `pinn report {self.directory}`")
+        return page
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the errors, or the residuals where no truth is known."""
+        if self.error is None:
+            rows = [(name, f"{value:.2e}") for name, value in self.residual.items()]
+            title = ("equation", "held-out residual (rms)")
+        else:
+            rows = [(name, f"{e['relative_l2']:.2e}", f"{e['max']:.2e}") for name, e in self.error.items()]
+            title = ("field", "relative L2 error", "largest error")
+        lines = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in (title, *rows)]
+        return f"<b>{escape(self.problem.name)}</b><table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
     def plot(self) -> Figure:
         """Each field and, where there is a truth, the truth and the error beside it."""

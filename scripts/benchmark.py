@@ -1,4 +1,4 @@
-"""Measurements of the framework itself: `python scripts/benchmark.py operators`, `precision`.
+"""Measurements of the framework itself: `python scripts/benchmark.py NAME`; --help lists them.
 
 Each prints its rows and writes results.csv and results.png to experiments/<name>/.
 """
@@ -10,9 +10,15 @@ import sys
 from pathlib import Path
 
 import torch
-from benchmarks import operators, precision
+from benchmarks import accuracy, operators, overhead, precision, scaling
 
-BENCHMARKS = {"operators": operators, "precision": precision}
+BENCHMARKS = {
+    "accuracy": accuracy,
+    "operators": operators,
+    "overhead": overhead,
+    "precision": precision,
+    "scaling": scaling,
+}
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
 
@@ -30,7 +36,7 @@ def main() -> None:
         benchmark.add_options(command)
         command.add_argument("--out", type=Path, default=EXPERIMENTS / name)
     options = parser.parse_args()
-    print(f"{platform.machine()}, one thread, torch {torch.__version__}")
+    print(f"{platform.machine()}, torch {torch.__version__}")
     rows = BENCHMARKS[options.name].run(options)
     options.out.mkdir(parents=True, exist_ok=True)
     with (options.out / "results.csv").open("w", newline="") as file:

@@ -84,10 +84,13 @@ def test_a_run_of_ones_own_problem_and_what_it_leaves(command, capsys):
         for kind in ("loss", "weight", "residual_max", "grad_norm")
         for name in ("first", "second", "v_ends")
     }
-    assert set(rows[0]) == {"step", "time/step", "memory/peak", "parameter/k", *losses}
+    clock = {"time/step", "time/outside", "time/points_per_second"}
+    assert set(rows[0]) == {"step", *clock, "memory/peak", "parameter/k", *losses}
     result = json.loads(Path("out/result.json").read_text())
-    keys = "status pde seed precision engine compiled channels steps seconds error residual loss parameters"
+    keys = "status pde seed precision engine compiled channels unknowns steps seconds error residual loss parameters"
     assert set(result) == {
+        "weighted_loss",
+        "size",
         *keys.split(),
         "peak_memory_megabytes",
         "noise_floor",

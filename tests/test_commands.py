@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 
 import pinn
 from pinn.app import main
@@ -115,6 +116,21 @@ def test_what_is_wrong_is_said(typed, said, command, capsys):
     assert command(*typed.split()) == 2
     printed = capsys.readouterr()
     assert printed.err.startswith("error: ") and said in printed.err and printed.err.count("error:") == 1
+
+
+def test_a_solution_in_a_notebook(folder, tmp_path):
+    solution = pinn.load(folder / "out")
+    assert solution.report() == folder / "out" / "report.html"
+    shown = solution._repr_html_()
+    assert "relative L2 error" in shown and f"{solution.error['u']['max']:.2e}" in shown
+    figure = solution.plot()
+    figure.savefig(tmp_path / "u.png", dpi=50)
+    inches = [pixels / 50 for pixels in Image.open(tmp_path / "u.png").size]
+    assert inches[0] > figure.get_figwidth() + 0.5 and inches[1] > figure.get_figheight() + 0.4  # labels and titles
+    figure.savefig(tmp_path / "u.pdf")
+    solution.directory = None
+    with pytest.raises(ValueError, match="kept no files"):
+        solution.report()
 
 
 def test_a_run_begins_with_the_parameters_of_another(folder, command):

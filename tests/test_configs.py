@@ -9,13 +9,14 @@ import yaml
 from omegaconf import OmegaConf
 
 from pinn.app import CONFIGS
+from pinn.balancing import SCHEMES
 from pinn.networks import ACTIVATIONS, FEATURES, NETWORKS
 from pinn.optimizers import OPTIMIZERS
 from pinn.optimizers.ranges import arguments
 from pinn.phases import PHASES, Phase
 from pinn.problem import Problem
 from pinn.sampling import ADAPTIVE, SAMPLERS
-from pinn.schema import PDE, UNIONS, Activation, check
+from pinn.schema import BALANCING, PDE, UNIONS, Activation, check
 from pinn.training.build import build
 from pinn.training.module import PINN
 
@@ -31,6 +32,7 @@ TINY = Problem(
     parameters={"k": {"learn": 0.5}},
     enforce={"right": "soft"},
 )
+NEEDS = {"conflict_free": ["optimizer=adam"]}  # choices that the others' defaults refuse
 
 
 def compose(*overrides: str) -> dict:
@@ -45,7 +47,11 @@ def test_the_groups_are_those_of_the_architecture():
 
 @pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in GROUPS for choice in GROUPS[group]])
 def test_each_choice_composes_and_passes_the_check(group, choice):
-    check(compose("pde=poisson", f"{group}={choice}") if group != "pde" else compose(f"pde={choice}"))
+    check(
+        compose("pde=poisson", f"{group}={choice}", *NEEDS.get(choice, ()))
+        if group != "pde"
+        else compose(f"pde={choice}")
+    )
 
 
 CHOSEN = ("network", "sampling", "precision", "derivatives", "balancing", "optimizer")
@@ -53,7 +59,7 @@ CHOSEN = ("network", "sampling", "precision", "derivatives", "balancing", "optim
 
 @pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in CHOSEN for choice in GROUPS[group]])
 def test_each_choice_builds_with_the_defaults_of_the_other_groups(group, choice):
-    whole = compose("~pde", "experiment=none", f"{group}={choice}")
+    whole = compose("~pde", "experiment=none", f"{group}={choice}", *NEEDS.get(choice, ()))
     config = check(whole | {name: whole[name] | small for name, small in SMALL.items()})
     module = PINN(build(TINY, config), TINY, config, None)
     assert len(module.configure_optimizers()) == len(config.phases)
@@ -102,6 +108,13 @@ def test_a_phase_has_the_arguments_of_its_optimizer_and_the_yaml_has_their_defau
     assert typed.keys() == {"name", "steps", *fields}
     assert arguments(OPTIMIZERS[name].make).keys() <= fields
     assert PHASES[name].model_validate(typed) == PHASES[name](name=name, steps=typed["steps"])
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_a_balancing_scheme_has_the_arguments_of_its_class_and_the_yaml_has_their_defaults(name):
+    typed = yaml.safe_load((CONFIGS / "balancing" / f"{name}.yaml").read_text())
+    assert typed.keys() == BALANCING[name].model_fields.keys()
+    assert BALANCING[name].model_validate(typed) == BALANCING[name](name=name, weights={})
 
 
 @pytest.mark.parametrize("name", FEATURES)

@@ -1,14 +1,19 @@
 """Placement without an accelerator: on torch's `meta` device a stray CPU tensor raises."""
 
+import contextlib
+
 import pytest
 import torch
 
 from pinn import Problem, operators
+from pinn.balancing import SCHEMES, Causal
 from pinn.networks import MLP, Scaled
 from pinn.problem import configs
 from pinn.references import observe
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
+from pinn.training.balance import Present
+from pinn.training.ranks import Ranks
 
 NAMES = sorted(path.stem for path in (configs() / "pde").glob("*.yaml"))
 
@@ -56,6 +61,23 @@ def test_a_training_step_stays_on_its_device(name):
         parameter.grad = found
     optimizer.step()
     assert all(value.is_meta for value in (*losses.values(), *gradient, residuals.vector(at, weights)))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", ["allen_cahn", "cavity"])
+def test_weights_stay_on_their_device(name, scheme):
+    residuals, at = on_meta(name, "jet")
+    problem = Problem.load(name)
+    sizes = dict.fromkeys(problem.equations, 2.0)
+    rule = SCHEMES[scheme](problem)
+    for _ in range(2):
+        rule.update(Present(residuals, at, sizes, 0, contextlib.nullcontext, Ranks()))
+    weights = {e: rule.weights.get(e, 1.0) for e in problem.equations}
+    assert all(gradient.is_meta for gradient in residuals.gradients(at, weights, rule.shifts).values())
+    assert residuals.linearise(at, weights, shifts=rule.shifts)[1].is_meta
+    assert rule.combine(torch.ones(2, 3, device="meta")).is_meta
+    if "t" in problem.coordinate_names:
+        assert Causal(problem).weights(at[problem.domain.interior].x, torch.ones(6, device="meta")).is_meta
 
 
 def test_a_stray_cpu_tensor_is_seen():

@@ -19,11 +19,17 @@ ROWS = [
     {"quadrature"},
     {"solution", "schema"},
     {"postprocessing", "report", "doctor"},
-    {"training"},
+    {"training", "search", "slurm"},
     {"commands", "pages"},
     {"app"},
 ]
-ONLY_THERE = {"lightning": {"training"}, "wandb": {"training"}, "hydra": {"app"}, "omegaconf": {"app"}}
+ONLY_THERE = {
+    "optuna": {"search"},
+    "lightning": {"training"},
+    "wandb": {"training"},
+    "hydra": {"app"},
+    "omegaconf": {"app"},
+}
 
 
 def imports(source: str) -> set[str]:

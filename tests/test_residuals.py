@@ -17,6 +17,8 @@ PROBLEM = Problem(
     enforce="soft",
 )
 WEIGHTS = {"first": 2.0, "slope": 0.5}
+BY_POINT = {"first": torch.linspace(1, 2, 50).double(), "slope": torch.linspace(2, 0.5, 50).double(), "edge": 3.0}
+SHIFTS = {"second": torch.linspace(-1, 1, 50).double(), "slope": torch.linspace(0, 1, 50).double()}
 
 
 def residuals(engine, memory_budget):
@@ -35,7 +37,7 @@ def everything(found):
     losses, gradient = found.gradient(at, WEIGHTS)
     r, jacobian = found.linearise(at, WEIGHTS)
     assert losses.keys() == found.losses(at).keys() == PROBLEM.equations.keys()
-    pairs = [found.losses(at)[name] - loss for name, loss in losses.items()]
+    pairs = [WEIGHTS.get(name, 1.0) * found.losses(at)[name] - loss for name, loss in losses.items()]
     assert max(map(abs, pairs)) < 1e-12 * max(losses.values())
     return torch.cat([torch.stack(list(losses.values())), *(g.flatten() for g in gradient), r, jacobian.flatten()])
 
@@ -45,7 +47,7 @@ def test_slices_of_points_give_the_gradient_of_all(engine):
     whole, sliced = residuals(engine, None), residuals(engine, 30_000.0)
     a, b = everything(whole), everything(sliced)
     assert torch.allclose(a, b, rtol=1e-12, atol=1e-13 * a.abs().max())
-    sizes = [len(part.x) for place, _, part in sliced._slices(drawn(sliced)) if place == PROBLEM.domain.interior]
+    sizes = [len(part.x) for place, _, part, _ in sliced._slices(drawn(sliced)) if place == PROBLEM.domain.interior]
     assert len(sizes) > 3 and sum(sizes) == 50
 
 
@@ -65,3 +67,47 @@ def test_the_gradient_is_that_of_the_weighted_losses():
     expected = torch.autograd.grad(loss, list(found.parameters()))
     for a, b in zip(found.gradient(drawn(found), WEIGHTS)[1], expected, strict=True):
         assert torch.allclose(a, b, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("memory_budget", [None, 30_000.0])
+def test_weights_and_shifts_of_points_are_those_of_the_formula(memory_budget):
+    found = residuals("jet", memory_budget)
+    at, parameters = drawn(found), list(found.parameters())
+    terms = {name: (BY_POINT.get(name, 1.0) * (r + SHIFTS.get(name, 0.0)) ** 2).mean() for name, r in found(at).items()}
+    own = {
+        name: torch.cat([
+            g.flatten()
+            for g in torch.autograd.grad(t, parameters, retain_graph=True, allow_unused=True, materialize_grads=True)
+        ])
+        for name, t in terms.items()
+    }  # fmt: skip
+    whole = sum(own.values())
+    losses, gradient = found.gradient(at, BY_POINT, SHIFTS)
+    r, jacobian = found.linearise(at, BY_POINT, shifts=SHIFTS)
+    each = found.gradients(at, BY_POINT, SHIFTS)
+    close = {"rtol": 1e-10, "atol": 1e-11 * float(whole.abs().max())}
+    assert torch.allclose(found.vector(at, BY_POINT, SHIFTS), r, **close)
+    assert torch.allclose(torch.cat([g.flatten() for g in gradient]), whole, **close)
+    assert torch.allclose(2 * jacobian.T @ r, whole, **close)
+    for name, term in terms.items():
+        assert torch.allclose(losses[name], term) and torch.allclose(each[name], own[name], **close)
+    assert not torch.allclose(found.vector(at, BY_POINT), r, **close)
+    assert not torch.allclose(found.vector(at, WEIGHTS, SHIFTS), r, **close)
+
+
+@pytest.mark.parametrize("memory_budget", [None, 30_000.0])
+def test_sensitivities_are_mean_squares_of_the_rows_of_the_jacobian(memory_budget):
+    found = residuals("jet", memory_budget)
+    at = drawn(found)
+    _, jacobian = found.linearise(at, {})
+    counts = [1 if name == "corner" else 50 for name in PROBLEM.equations]
+    for (name, value), rows in zip(found.sensitivities(at).items(), jacobian.split(counts), strict=True):
+        assert torch.isclose(value, rows.square().sum()), name
+
+
+def test_residuals_of_another_network_are_those_of_a_new_one():
+    found, other = residuals("jet", None), MLP(Scaled([0.0, 0.0], [1.0, 2.0]), 2, width=9).double()
+    at = drawn(found)
+    swapped = found.of(other)
+    assert torch.equal(swapped.vector(at, {}), Residuals(PROBLEM, other).vector(at, {}))
+    assert not torch.equal(swapped.vector(at, {}), found.vector(at, {}))

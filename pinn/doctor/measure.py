@@ -78,14 +78,7 @@ def _points(domain: Domain, residuals: Residuals, counts: Mapping[Place, int]) -
 
 def _gradients(residuals: Residuals, drawn: Mapping[Place, Points], weights: Mapping[str, float]) -> dict[str, Tensor]:
     """Of each weighted loss, (P,) each."""
-    found = {}
-    for place, at in drawn.items():
-        names = residuals.plans[place].names
-        for name in names:
-            alone = {other: weights.get(name, 1.0) * (other == name) for other in names}
-            _, parts = residuals.gradient({place: at}, alone)
-            found[name] = torch.cat([part.flatten() for part in parts]).double()
-    return found
+    return {name: gradient.double() for name, gradient in residuals.gradients(drawn, weights).items()}
 
 
 def _cosine(a: Tensor, b: Tensor) -> float:

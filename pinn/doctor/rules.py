@@ -188,7 +188,8 @@ def weights(case: Case) -> Iterator[Advice]:
     if ratio < UNEVEN:
         return
     factor = 10.0 ** min(round(2 * math.log10(ratio)), 6)
-    tries = [(f"++balancing.weights.{name}={case.weights[name] * factor:g}",)]
+    given = case.config.balancing.weights.get(name, 1.0)
+    tries = [(f"++balancing.weights.{name}={given * factor:g}",)]
     if (configs() / "balancing" / "gradient_norm.yaml").exists() and case.config.balancing.name == "fixed":
         tries.append(("balancing=gradient_norm",))
     text = f"For its size {name} is met {ratio:.0f} times worse than the others: its weight, {case.weights[name]:g}, "

@@ -20,10 +20,10 @@ class SideBySide(nn.Module):
         self.solution, self.coefficients = solution, coefficients
 
     @property
-    def output(self) -> nn.Module:
+    def output(self) -> nn.Linear:
         """The last layer of the solution's network."""
         layer = self.solution.output
-        assert isinstance(layer, nn.Module)
+        assert isinstance(layer, nn.Linear)
         return layer
 
     def forward(self, x: Tensor) -> Tensor:

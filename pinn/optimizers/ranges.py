@@ -26,15 +26,17 @@ Positive = Annotated[float, Range("be positive", lambda x: x > 0)]
 NotNegative = Annotated[float, Range("not be negative", lambda x: x >= 0)]
 Inside = Annotated[float, Range("lie between 0 and 1", lambda x: 0 < x < 1)]
 Part = Annotated[float, Range("lie in [0, 1)", lambda x: 0 <= x < 1)]
+Share = Annotated[float, Range("lie in [0, 1]", lambda x: 0 <= x <= 1)]
+Growth = Annotated[float, Range("be at least 1", lambda x: x >= 1)]
 Count = Annotated[int, Range("be a positive integer", lambda n: n > 0)]
 Betas = Annotated[tuple[float, float], Range("be two numbers in [0, 1)", lambda b: all(0 <= x < 1 for x in b))]
 
 
 def arguments(make: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
-    """Annotation, ranges included, and default of each argument of an optimizer's class but the parameters."""
+    """Annotation, ranges included, and default of each argument of a class that has a default."""
     types = get_type_hints(make.__init__ if inspect.isclass(make) else make, include_extras=True)
     signature = inspect.signature(make).parameters.values()
-    return {p.name: (types[p.name], p.default) for p in signature if p.name != "params"}
+    return {p.name: (types[p.name], p.default) for p in signature if p.default is not p.empty}
 
 
 def check(make: Callable[..., Any], **values: Any) -> None:

@@ -64,8 +64,10 @@ def export_onnx(network: nn.Module, x: Tensor, path: Path) -> Tensor:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ValueError(f"out={path}: ONNX needs {error.name}: pip install 'pinn[export]'") from None
-    names = {"input_names": ["points"], "output_names": ["fields"]}
-    program = torch.onnx.export(network, (x[:TRACED],), dynamic_shapes=_any_number(), **names, verbose=False)
+    program = torch.onnx.export(
+        network, (x[:TRACED],), dynamic_shapes=_any_number(), input_names=["points"], output_names=["fields"],
+        dynamo=True, verbose=False,
+    )  # fmt: skip
     assert program is not None
     program.save(path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Result = Mapping[str, Any]
 STATUS = {"finished": "finished", "diverged": "diverged", "interrupted": "interrupted", "terminated": "terminated"}
+ANGLES = 6  # equations between which they are shown
 SCRIPTS = ("plots.js", "page.js")
 
 
@@ -74,7 +75,7 @@ def page(
     body = [
         f'<header data-part="head">{_head(solution, config, result, rows, name)}</header>',
         section("The problem", _problem(problem)),
-        section("What limits this run", _diagnosis(result), "diagnosis"),
+        section("What limits this run", _diagnosis(result) and f"{_diagnosis(result)}{_panels('looks')}"),
         section("The solution", _panels("solution", '<div class="controls" id="controls"></div>')) if views else "",
         section("Where the equations are not met", _panels("residuals")) if views and views[0]["residuals"] else "",
         section("Errors", _errors(result) + _equations(solution, config, result, rows), "errors"),
@@ -84,9 +85,13 @@ def page(
         section("To run it again", _again(result, settings)),
         "<footer>Made by pinn. Drag in a picture to zoom, click twice to go back; svg, above it, saves it.</footer>",
     ]
-    data = json.dumps({"views": views, "curves": curves(rows), "truths": truths}, separators=(",", ":"))
+    found = result.get("diagnosis") or {}
+    looks = {key: found[key] for key in ("spectrum", "regions") if found.get(key)}
+    data = {"views": views, "curves": curves(rows), "truths": truths, "looks": looks}
+    text = json.dumps(data, separators=(",", ":"))
     attributes = "" if live is None else f'data-live data-tag="{escape(live, quote=True)}"'
-    return frame(f"{problem.name} · {name}", "\n".join(filter(None, body)), data, SCRIPTS, attributes)
+    title = f"{problem.name} · {name}"
+    return frame(title, "\n".join(filter(None, body)), text, SCRIPTS, attributes)
 
 
 def _head(solution: Solution, config: Config, result: Result, rows: Sequence[Mapping[str, float]], name: str) -> str:
@@ -170,7 +175,16 @@ def _diagnosis(result: Result) -> str:
         lines = "".join(typed(" ".join(choice)) for choice in advice["try"])
         items.append(f"<li><div><p>{escape(advice['finding'])}</p>{lines}</div></li>")
     listed = f'<ol class="advice">{"".join(items)}</ol>' if items else ""
-    return f"<p>{escape(found['summary'])}</p>{listed}"
+    return f"<p>{escape(found['summary'])}</p>{listed}{_angles(found['cosines'])}"
+
+
+def _angles(cosines: Mapping[str, Mapping[str, float]]) -> str:
+    """The cosines of the angles between the gradients of the losses, where there are a few."""
+    if not 1 < len(cosines) <= ANGLES:
+        return ""
+    rows = [[escape(name), *(number(value, 2) for value in of.values())] for name, of in cosines.items()]
+    note = '<p class="note">Cosines of the angles between the gradients of the losses: below zero they oppose.</p>'
+    return note + table(["", *map(escape, cosines)], rows)
 
 
 def _errors(result: Result) -> str:

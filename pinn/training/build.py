@@ -9,6 +9,7 @@ import yaml
 from pydantic import ByteSize
 from torch import Tensor, nn
 
+from pinn.balancing import SCHEMES, Causal, Scheme
 from pinn.files import CHECKPOINT, CONFIG, RESULT, read_result
 from pinn.geometry import Place
 from pinn.language import LanguageError
@@ -21,7 +22,7 @@ from pinn.problem import Problem
 from pinn.references import chosen, observe
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
-from pinn.schema import AdaptiveSampling, Config, ConfigError, check
+from pinn.schema import AdaptiveSampling, Balancing, Config, ConfigError, check
 from pinn.slabs import without_start
 from pinn.solution import Solution
 from pinn.training.network import network
@@ -38,11 +39,11 @@ def build(problem: Problem, config: Config) -> Residuals:
     Raises:
         ConfigError: A weight or a remark has a name that there is not, the network cannot be what it should, the
             derivative engines disagree, or the run to begin with is none or has another network.
+        ConfigError: The balancing does not suit the problem, features are periodic in a coordinate that is none, points
+            crowd where there is nothing, the derivative engines disagree, or the run to begin with is none or has
+            another network.
     """
-    for name in config.balancing.weights:
-        if name not in problem.equations:
-            hint = did_you_mean(name, problem.equations)
-            raise ConfigError(f"balancing.weights.{name}: no loss has this name. {hint}")
+    _check_balancing(problem, config.balancing)
     for name in config.silence:
         if name not in CHECKS:
             raise ConfigError(f"silence={name}: no remark has this name. {did_you_mean(name, CHECKS)}")
@@ -105,6 +106,27 @@ def trained(residuals: Residuals, phase: Phase) -> list[nn.Parameter]:
     if part is residuals and isinstance(march, March) and march.present is not None:
         part = march.networks[march.present]
     return list(part.parameters())
+
+
+def schemes(problem: Problem, chosen: Balancing) -> tuple[Scheme, Causal | None]:
+    """The scheme and the rule of causality that a configuration names.
+
+    Raises:
+        ValueError: They do not suit the problem.
+    """
+    causal = Causal(problem, **chosen.causal.model_dump()) if chosen.causal else None
+    return SCHEMES[chosen.name](problem, **chosen.options), causal
+
+
+def _check_balancing(problem: Problem, chosen: Balancing) -> None:
+    for name in chosen.weights:
+        if name not in problem.equations:
+            hint = did_you_mean(name, problem.equations)
+            raise ConfigError(f"balancing.weights.{name}: no loss has this name. {hint}")
+    try:
+        schemes(problem, chosen)
+    except ValueError as error:
+        raise ConfigError(f"balancing={chosen.name}: {error}") from None
 
 
 def _check_memory(config: Config, residuals: Residuals) -> None:
@@ -170,7 +192,7 @@ def restore(folder: Path, problem: Problem | None = None) -> Solution:
     residuals = build(problem, config)
     if (folder / CHECKPOINT).exists():
         residuals.load_state_dict(_state(folder))
-    return Solution(problem, residuals)
+    return Solution(problem, residuals, folder)
 
 
 def _begin_with(residuals: Residuals, folder: Path) -> None:

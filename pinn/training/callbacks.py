@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pinn.training.module import PINN
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
 BETWEEN_TALKS = 1.0  # seconds
+BETWEEN_FRAMES = 0.5  # seconds
 BETWEEN_LINES = 10.0  # seconds, where the output is no terminal
 
 
@@ -49,7 +51,7 @@ class Keeper(Callback):
         due = time.monotonic() - self._saved >= self.seconds
         received, due = ranks.largest([float(self._received), float(due)], pl_module.device)
         if received:
-            pl_module.interrupted = int(received)
+            pl_module.ended = "interrupted" if received == signal.SIGINT else "terminated"
             trainer.should_stop = True
         elif due:
             self._save(trainer)
@@ -79,6 +81,19 @@ class Keeper(Callback):
         self._saved = time.monotonic()
 
 
+class Watched(Callback):
+    """Tells someone of every measurement, and ends the run when the answer is True."""
+
+    def __init__(self, watch: Callable[[int, Mapping[str, float]], bool]):
+        self.watch, self._seen = watch, None
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: PINN, *args: Any) -> None:  # noqa: D102
+        if pl_module.metrics is not self._seen and not trainer.should_stop:
+            self._seen = pl_module.metrics
+            if self.watch(pl_module.global_step, pl_module.metrics):
+                pl_module.ended, trainer.should_stop = "pruned", True
+
+
 class Bar(Callback):
     """Optimizer, step, loss, error and time, as a bar; as a line every ten seconds where the output is no terminal."""
 
@@ -92,19 +107,24 @@ class Bar(Callback):
             TimeRemainingColumn(elapsed_when_finished=True),
         )
         self.console = console
-        self.progress = Progress(*columns, console=console, disable=not console.is_terminal)
+        self.progress = Progress(*columns, console=console, disable=not console.is_terminal, auto_refresh=False)
         self._task = self.progress.add_task("", measured="")
-        self._line = time.monotonic()
+        self._line = self._drawn = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:  # noqa: D102
         self.progress.start()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: PINN, *args: Any) -> None:  # noqa: D102
+        now = time.monotonic()
+        if now - self._drawn < BETWEEN_FRAMES and not trainer.should_stop:  # drawing takes a millisecond
+            return
+        self._drawn = now
         phase = pl_module.turns.present
         done = phase.steps if pl_module.finished else pl_module.turns.step
         measured = _measured(pl_module)
         self.progress.update(self._task, description=phase.name, completed=done, total=phase.steps, measured=measured)
-        if not self.console.is_terminal and time.monotonic() - self._line > BETWEEN_LINES:
+        self.progress.refresh()
+        if not self.console.is_terminal and now - self._line > BETWEEN_LINES:
             self.console.print(f"{phase.name} {done}/{phase.steps}  {measured}")
             self._line = time.monotonic()
 

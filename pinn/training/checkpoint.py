@@ -17,7 +17,10 @@ from pinn.schema import Config, ConfigError
 FORMAT = 1
 """Of what stands under `pinn` in a checkpoint; another number is another meaning."""
 
-FREE = ("trainer", "logger", "run_dir", "resume", "checkpoint_every", "dry_run", "silence", "memory_budget", "pde")
+FREE = (
+    *("pde", "trainer", "logger", "launcher", "sweep", "run_dir", "resume", "checkpoint_every"),
+    *("dry_run", "silence", "memory_budget"),
+)
 """Keys that a run may change when it goes on."""
 
 

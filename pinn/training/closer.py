@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
 
 from pinn.geometry import Place, Points
 from pinn.residuals import Residuals
+from pinn.training.balance import Balance
 from pinn.training.ranks import Ranks
 
 SLICE = 2**12  # points at a time
@@ -28,26 +28,20 @@ def _count(step: int) -> int:
     return math.floor(math.log(step) / math.log(APART))
 
 
-def closer(
-    residuals: Residuals, points: Mapping[Place, Points], weights: Mapping[str, float], ranks: Ranks
-) -> dict[str, float]:
+def closer(residuals: Residuals, points: Mapping[Place, Points], balance: Balance, ranks: Ranks) -> dict[str, float]:
     """`residual_max/<equation>` at the points, and `grad_norm/<equation>`, of the gradient of its weighted loss."""
-    largest: dict[str, float] = dict.fromkeys(weights, 0.0)
-    like = next(residuals.parameters())
-    gradients: dict[str, Tensor] = dict.fromkeys(
-        weights, torch.zeros(sum(p.numel() for p in residuals.parameters()), dtype=like.dtype, device=like.device)
-    )
+    names, like = list(balance.factors), next(residuals.parameters())
+    largest: dict[str, float] = dict.fromkeys(names, 0.0)
     for place, at in points.items():
         for part in [at] if place.integral else at.split(SLICE):
             with torch.no_grad():
                 sizes = {name: float(r.abs().max()) for name, r in residuals({place: part}).items()}
             largest |= {name: max(size, largest[name]) for name, size in sizes.items()}
-        for name in residuals.plans[place].names:
-            alone = {other: weights[name] * (other == name) for other in residuals.plans[place].names}
-            gradients[name] = torch.cat([g.flatten() for g in residuals.gradient({place: at}, alone)[1]])
-    norms = [float(g.norm()) for g in ranks.sums(list(gradients.values()))]
-    found = dict(zip(weights, ranks.largest(list(largest.values()), like.device), strict=True))
+    gradients = residuals.gradients(points, balance.weights, balance.shifts)
+    zero = torch.zeros(sum(p.numel() for p in residuals.parameters()), dtype=like.dtype, device=like.device)
+    norms = [float(g.norm()) for g in ranks.sums(gradients.get(name, zero) for name in names)]
+    found = dict(zip(names, ranks.largest(list(largest.values()), like.device), strict=True))
     return {
         **{f"residual_max/{name}": value for name, value in found.items()},
-        **{f"grad_norm/{name}": norm for name, norm in zip(weights, norms, strict=True)},
+        **{f"grad_norm/{name}": norm for name, norm in zip(names, norms, strict=True)},
     }

@@ -35,6 +35,7 @@ class Collocation:
 
     Attributes:
         ranks: The processes that share them.
+        count: How many there are, in all places and processes.
         adaptive: The interior's adaptive points, and the draw that made them: what a checkpoint keeps.
     """
 
@@ -48,6 +49,7 @@ class Collocation:
         self.problem, self.config, self.residuals, self.autocast = problem, config, residuals, autocast
         self.ranks = Ranks()
         self.adaptive: dict[str, Tensor] = {}
+        self.count = 0
         self._drawn: tuple[tuple[int, int], dict[Place, Points]] = ((-1, -1), {})
 
     def at(self, step: int, device: torch.device) -> dict[Place, Points]:
@@ -70,6 +72,7 @@ class Collocation:
                 drawn |= self._adapted(sampling, drawn, draw)
             if isinstance(march, March):
                 drawn = {place: replace(at, x=march.squeezed(at.x, slab)) for place, at in drawn.items()}
+            self.count = sum(len(found.x) for found in drawn.values())
             self._drawn = ((draw, slab), self.ranks.share(drawn))
         return self._drawn[1]
 

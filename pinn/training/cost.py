@@ -14,7 +14,7 @@ from pinn.phases import Phase
 from pinn.problem import Problem
 from pinn.report.words import channels, duration
 from pinn.residuals import Residuals
-from pinn.schema import Config
+from pinn.schema import CSV, Config
 from pinn.training.module import PINN
 
 TRIED = 3  # steps of each phase, of which the last counts
@@ -64,5 +64,6 @@ def _try(problem: Problem, config: Config, residuals: Residuals, phase: Phase) -
     quiet = {"enable_progress_bar": False, "log_every_n_steps": 1, "max_steps": -1, "max_time": None}
     derivatives = config.derivatives.model_copy(update={"compile": False})
     trial = {"optimizer": phase.model_copy(update={"steps": TRIED}), "tolerance": 0.0, "derivatives": derivatives}
+    trial["logger"] = CSV(name="csv")
     trial["trainer"] = config.trainer.model_copy(update=quiet)
     return fit(problem, config.model_copy(update=trial), copy.deepcopy(residuals), None, Console(quiet=True))[0]

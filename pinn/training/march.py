@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import sympy
 import torch
 from torch import Tensor, nn
 
-from pinn.geometry import Points
+from pinn.geometry import Place, Points
 from pinn.language import coordinate
 from pinn.language.scope import TIME
 from pinn.networks import March
@@ -21,7 +21,6 @@ from pinn.sampling import Sobol, points
 from pinn.schema import Config
 from pinn.slabs import beginning, inherited, start
 from pinn.training.network import stretches
-from pinn.training.system import System
 
 
 def begin(problem: Problem, config: Config, residuals: Residuals, k: int) -> None:
@@ -60,8 +59,24 @@ def begin(problem: Problem, config: Config, residuals: Residuals, k: int) -> Non
             fitted.values = {**fitted.values, **_ends(problem, residuals, march, k, order)}
         at_start = Residuals(fitted, march, residuals.engine, residuals.memory_budget)
         parameters: list[Tensor] = list(layer.parameters())
-        system = System(at_start, at, {}, parameters, nullcontext)
-        LeastSquares(parameters).step(lambda system=system: system)
+        fit = _Fit(at_start, at, parameters)
+        LeastSquares(parameters).step(lambda fit=fit: fit)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What the start of a slab has to meet, as a least-squares system: see `pinn.optimizers.system`."""
+
+    residuals: Residuals
+    points: Mapping[Place, Points]
+    parameters: list[Tensor]
+
+    def residual(self) -> Tensor:
+        with torch.no_grad():
+            return self.residuals.vector(self.points, {})
+
+    def linearise(self) -> tuple[Tensor, Tensor]:
+        return self.residuals.linearise(self.points, {}, self.parameters)
 
 
 def _ends(

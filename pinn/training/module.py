@@ -22,6 +22,7 @@ from pinn.optimizers import LeastSquares
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.schema import Config
+from pinn.training.balance import Balance
 from pinn.training.build import output_layer, solved, trained
 from pinn.training.checkpoint import about
 from pinn.training.closer import closer, due
@@ -35,6 +36,7 @@ from pinn.training.turns import Turns
 
 COMPILATION = 3.0  # seconds a channel, roughly: see warm_up_seconds in experiments/operators/results.csv
 SAVED = 0.25  # part of an eager step, at least
+UNEVEN = 100.0  # ratio of sizes of equations that is worth a line
 NOISY = 4.0  # a loss so many times that of rounding has come to its end
 log = logging.getLogger("pinn")
 
@@ -52,17 +54,19 @@ class PINN(LightningModule):
     def __init__(self, residuals: Residuals, problem: Problem, config: Config, truth: tuple[Tensor, Tensor] | None):
         super().__init__()
         self.automatic_optimization = False
-        self.residuals, self.problem, self.config, self.truth = residuals, problem, config, truth
+        self.residuals, self.config, self.truth = residuals, config, truth
         self.march = residuals.network if isinstance(residuals.network, March) else None
-        solves = solved(problem, config)
-        self.weights = {name: config.balancing.weights.get(name, 1.0) for name in solves.equations}
-        self.turns, self.collocation = Turns(config.phases), Collocation(solves, config, residuals, self._autocast)
+        self.whole, self.problem = problem, solved(problem, config)
+        self.balance = Balance(self.problem, residuals, config, self._autocast)
+        self.turns = Turns(config.phases)
+        self.collocation = Collocation(self.problem, config, residuals, self._autocast)
         self.ranks = Ranks()
-        self.diverged, self.interrupted = False, 0  # by which signal
+        self.diverged, self.ended = False, "finished"  # what ends it otherwise says so
         self.metrics: dict[str, float] = {}  # of the last measurement
         self.history: list[dict[str, float]] = []  # of all of this process
         self.loss_of_zero = 0.0  # not measured yet
         self._clock = (0, time.perf_counter())
+        self._begun, self._inside = time.perf_counter(), 0.0  # when the last measurement began; seconds in steps since
         self._noise = NoiseFloor(residuals, self._autocast)
         self.noise: dict[str, float] = {}  # the loss that rounding alone makes, by equation
         self._noise_measured, self._noise_said = 0, False
@@ -93,17 +97,26 @@ class PINN(LightningModule):
 
     def on_fit_start(self) -> None:
         """Find out which of the processes this is."""
-        self.ranks = self.collocation.ranks = Ranks(self.global_rank, self.trainer.world_size)
+        self.ranks = self.collocation.ranks = self.balance.ranks = Ranks(self.global_rank, self.trainer.world_size)
 
     def on_train_start(self) -> None:
         """Start the clock of `time/step`; a run that goes on may have finished already."""
         if self.march and self.march.present is None:
-            begin(self.problem, self.config, self.residuals, 0)
+            begin(self.whole, self.config, self.residuals, 0)
+        self._balance()
         self.loss_of_zero = self.loss_of_zero or self._loss_of_zero()
         if self.config.derivatives.compile and self.config.derivatives.engine == "jet":
             self._compile_if_worthwhile()
-        self._clock = (self.global_step, time.perf_counter())
+        self._clock, self._begun = (self.global_step, time.perf_counter()), time.perf_counter()
         self.trainer.should_stop = self.finished
+
+    def _balance(self) -> None:
+        """Measure how large the equations are, and say so where they differ much."""
+        self.balance.begin(self.points())
+        sizes = self.balance.sizes
+        if max(sizes.values()) > UNEVEN * min(sizes.values()) and not self.global_rank:
+            said = ", ".join(f"{size:.1e} ({name})" for name, size in sizes.items())
+            log.warning("balancing: the residuals are divided by %s", said)
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """One step of the present phase's optimizer."""
@@ -111,9 +124,11 @@ class PINN(LightningModule):
         number = self.slab * len(self.config.phases) + self.turns.index
         optimizer = optimizers[number] if isinstance(optimizers, list) else optimizers
         self.residuals.draw_directions(self.config.seed + 2**32 * self.global_step)
+        self.balance.update(self.points(), self.global_step)
         if phase.method.scheduled:
             for group in optimizer.param_groups:
                 group["lr"] = group.setdefault("initial_lr", group["lr"]) * phase.factor(self.turns.step)
+        began = time.perf_counter()
         try:
             optimizer.step(self._closure(optimizer.optimizer))
             self.turns.step += 1
@@ -123,6 +138,7 @@ class PINN(LightningModule):
         except FloatingPointError:  # second-order methods notice at once
             self.diverged = self.trainer.should_stop = True
             return
+        self._inside += time.perf_counter() - began
         converged = getattr(optimizer.optimizer, "converged", False)
         # a step of the other methods is long: measuring it costs little, and waiting for the tenth much
         every = self.config.trainer.log_every_n_steps if phase.method.scheduled else 1
@@ -137,7 +153,7 @@ class PINN(LightningModule):
 
     def _next_slab(self) -> None:
         """Begin the next slab of time where this one ends."""
-        begin(self.problem, self.config, self.residuals, self.slab + 1)
+        begin(self.whole, self.config, self.residuals, self.slab + 1)
         self.turns = Turns(self.config.phases)
         self._noise, self.noise, self._noise_said = NoiseFloor(self.residuals, self._autocast), {}, True
         self.metrics = {}
@@ -166,8 +182,8 @@ class PINN(LightningModule):
 
     @property
     def loss(self) -> float:
-        """The weighted loss of the last measurement."""
-        return sum(self.weights[name] * self.metrics[f"loss/{name}"] for name in self.weights)
+        """Mean squares of the last measurement, times given weights and normalisation, whatever the scheme."""
+        return sum(factor * self.metrics[f"loss/{name}"] for name, factor in self.balance.factors.items())
 
     def points(self) -> dict[Place, Points]:
         """The points of the present step, on the device."""
@@ -176,14 +192,10 @@ class PINN(LightningModule):
     def losses(self) -> dict[str, Tensor]:
         """The mean square of each equation's residual at the present points, those of all processes."""
         with self._autocast():
-            return self._summed(self.residuals.losses(self.points()), [])[0]
-
-    def _summed(self, losses: dict[str, Tensor], more: list[Tensor]) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """Losses and whatever else is a sum over points, summed over the processes, in one message."""
-        names = list(self.weights)
+            found = self.residuals.losses(self.points())
         zero = torch.zeros((), device=self.device, dtype=next(self.residuals.parameters()).dtype)
-        total = self.ranks.sums([*(losses.get(name, zero) for name in names), *more])
-        return dict(zip(names, total, strict=False)), total[len(names) :]
+        names = list(self.problem.equations)
+        return dict(zip(names, self.ranks.sums(found.get(name, zero) for name in names), strict=True))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the place in the list of phases."""
@@ -194,7 +206,8 @@ class PINN(LightningModule):
             "adaptive": self.collocation.adaptive,
             "metrics": self.metrics,
             "noise": (self.noise, self._noise_measured, self._noise_said),
-            **about(self.problem, self.config),
+            "balance": self.balance.state(),
+            **about(self.whole, self.config),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -203,6 +216,7 @@ class PINN(LightningModule):
         self.turns.load(state)
         if self.march:
             self.march.present = state["slab"]
+        self.balance.load(state["balance"])
         self.loss_of_zero, self.collocation.adaptive = state["loss_of_zero"], state["adaptive"]
         self.metrics, (self.noise, self._noise_measured, self._noise_said) = state["metrics"], state["noise"]
 
@@ -212,16 +226,16 @@ class PINN(LightningModule):
         parameters = list(self.residuals.parameters())
 
         def closure() -> Tensor:
-            losses, gradient = self._summed(*self._gradient())
+            loss, gradient = self._gradient(self.ranks)
             for parameter, found in zip(parameters, gradient, strict=True):
                 parameter.grad = found
-            return torch.stack([self.weights[name] * loss for name, loss in losses.items()]).sum()
+            return loss
 
         return closure
 
     def _system(self, parameters: list[Tensor]) -> Callable[[], System | Together]:
         """A closure that gives the least-squares system in these parameters."""
-        system = System(self.residuals, self.points(), self.weights, parameters, self._autocast)
+        system = System(self.residuals, self.points(), self.balance, parameters, self._autocast)
         together = system if self.ranks.size == 1 else Together(system, parameters, self.ranks)
         return lambda: together
 
@@ -246,15 +260,15 @@ class PINN(LightningModule):
         self._gradient_seconds()
         return steps * SAVED * self._gradient_seconds() > COMPILATION * self.residuals.channels
 
-    def _gradient(self) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """The losses at this process's points, and the gradient of their weighted sum."""
+    def _gradient(self, ranks: Ranks) -> tuple[Tensor, list[Tensor]]:
+        """The loss at the points of these processes, and the gradient of a step."""
         with self._autocast():
-            return self.residuals.gradient(self.points(), self.weights)
+            return self.balance.gradient(self.points(), ranks)
 
     def _gradient_seconds(self) -> float:
-        """Time of one loss and its gradients."""
+        """Time of one loss and its gradients at this process's points."""
         start = time.perf_counter()
-        self._gradient()
+        self._gradient(Ranks())
         return time.perf_counter() - start
 
     @torch.no_grad()
@@ -264,7 +278,8 @@ class PINN(LightningModule):
         kept = [parameter.clone() for parameter in layer.parameters()]
         for parameter in layer.parameters():
             parameter.zero_()
-        loss = sum(self.weights[name] * float(value) for name, value in self.losses().items())
+        factors = self.balance.factors
+        loss = sum(factors[name] * float(value) for name, value in self.losses().items())
         for parameter, value in zip(layer.parameters(), kept, strict=True):
             parameter.copy_(value)
         return loss
@@ -273,35 +288,45 @@ class PINN(LightningModule):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision.autocast)
 
     def _measure(self, *, closely: bool = False) -> None:
-        """Log losses, weights, errors and the time of a step: the only place that waits for the device."""
+        """Log losses, weights, errors, the time of a step, and the share of the time that went to something else.
+
+        This is the only place that waits for the device.
+        """
+        began = time.perf_counter()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)  # what is still to be done of the steps
+        steps, now = self.global_step - self._clock[0], time.perf_counter()
+        inside = self._inside + now - began
         losses = {name: loss.detach() for name, loss in self.losses().items()}
         values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
-        steps, now = self.global_step - self._clock[0], time.perf_counter()
         self.metrics = {f"loss/{name}": value for name, value in values.items()}
-        self.metrics |= {f"weight/{name}": self.weights[name] for name in values}
+        self.metrics |= {f"weight/{name}": weight for name, weight in self.balance.means().items()}
         self.metrics |= {f"error/{field}": error for field, error in self._errors().items()}
         self.metrics |= {f"parameter/{name}": value.item() for name, value in self.residuals.learned.items()}
         measured = [peak_bytes(self.device) / 1e6, (now - self._clock[1]) / max(steps, 1)]
-        self.metrics["memory/peak"], self.metrics["time/step"] = self.ranks.largest(measured, self.device)
+        memory, seconds = self.ranks.largest(measured, self.device)
+        self.metrics |= {"memory/peak": memory, "time/step": seconds, "time/outside": 1 - inside / (now - self._begun)}
+        self.metrics["time/points_per_second"] = self.collocation.count / max(seconds, 1e-9)
         if closely:
             with self._autocast():
-                self.metrics |= closer(self.residuals, self.points(), self.weights, self.ranks)
+                self.metrics |= closer(self.residuals, self.points(), self.balance, self.ranks)
         self.history.append({"step": self.global_step, **self.metrics})
         self.diverged = not all(map(math.isfinite, values.values()))
         self._look_for_the_noise_floor()
         for logger in self.loggers:
             logger.log_metrics(self.metrics, self.global_step)
-        self._clock = (self.global_step, time.perf_counter())
+        self._clock, self._begun, self._inside = (self.global_step, time.perf_counter()), now, 0.0
 
     def _look_for_the_noise_floor(self) -> None:
         """Say once when the loss is that of rounding; the floor is measured anew when the steps have doubled."""
         if not self.noise or self.global_step >= 2 * self._noise_measured:
             found = self._noise.losses(self.points())
-            worst = self.ranks.largest([found.get(name, 0.0) for name in self.weights], self.device)
-            self.noise, self._noise_measured = dict(zip(self.weights, worst, strict=True)), self.global_step
-        floor = sum(self.weights[name] * value for name, value in self.noise.items())
+            names = list(self.problem.equations)
+            worst = self.ranks.largest([found.get(name, 0.0) for name in names], self.device)
+            self.noise, self._noise_measured = dict(zip(names, worst, strict=True)), self.global_step
+        floor = sum(self.balance.factors[name] * value for name, value in self.noise.items())
         self._noisy = self.loss <= NOISY * floor
-        if self._noisy and not self._noise_said:
+        if self._noisy and not self._noise_said and not self.ranks.rank:
             self._noise_said = True
             remedy = "nothing is left to gain" if self._noise.double else "precision=fp64 goes further"
             log.warning(

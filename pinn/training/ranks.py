@@ -84,6 +84,16 @@ class Ranks:
         distributed.all_gather(found, padded)
         return torch.cat([rows[:n] for rows, n in zip(found, lengths, strict=True)])
 
+    def whole(self, mine: Tensor) -> Tensor:
+        """What `share` took apart: the rows of all processes in the order that the points had before."""
+        if self.size == 1:
+            return mine
+        rows = self.rows(mine)
+        result = torch.empty_like(rows)
+        for k, part in enumerate(rows.split([len(range(k, len(rows), self.size)) for k in range(self.size)])):
+            result[k :: self.size] = part
+        return result
+
     def agree(self, parameters: Iterable[Tensor]) -> None:
         """Give the parameters the first process's values: equal but for rounding, they must not drift apart."""
         if self.size == 1:

@@ -38,6 +38,7 @@ SAYS = {
     "diverged": "DIVERGED: the loss is no longer a number; a smaller step, float64 or another optimizer may help",
     "interrupted": "interrupted",
     "terminated": "terminated",
+    "pruned": "pruned",
 }
 
 
@@ -87,12 +88,15 @@ def result(
         "engine": config.derivatives.engine,
         "compiled": solution.residuals.compiled,
         "channels": solution.residuals.channels,
+        "unknowns": sum(p.numel() for p in solution.residuals.parameters()),
         "steps": module.global_step,
         "seconds": round(time.time() - started, 3),
         "peak_memory_megabytes": round(module.metrics.get("memory/peak", 0.0)),
         "error": solution.error,
         **({"error_over": solution.error_over} if solution.error_over else {}),
         "residual": solution.residual,
+        "weighted_loss": module.loss if module.metrics else None,
+        "size": module.balance.sizes,
         "loss": {name: module.metrics.get(f"loss/{name}") for name in problem.equations},
         "noise_floor": module.noise,
         "parameters": solution.learned,
@@ -120,7 +124,7 @@ def hardware() -> dict[str, str]:
 def finish(
     console: Console, result: dict[str, Any], solution: Solution, config: Config, directory: Path | None, started: float
 ) -> list[Path]:
-    """Print the table; with a directory, write result.json, pictures and the page, and say where they are.
+    """Print the table; with a directory, write result.json and, unless nobody looks, pictures and the page.
 
     Returns:
         The pictures.
@@ -129,7 +133,7 @@ def finish(
     console.print(_table(result))
     for name, parts in result.get("error_over", {}).items():
         console.print(_over(name, parts))
-    loss = sum(value or 0.0 for value in result["loss"].values())
+    loss = result["weighted_loss"] or 0.0
     console.print(
         f"{SAYS[result['status']]}: {_count(result['steps'], 'step')}, loss {loss:.1e}, "
         f"{result['peak_memory_megabytes']} MB at most"
@@ -140,8 +144,8 @@ def finish(
     if result["status"] in ("interrupted", "terminated"):
         console.print(f"the same command with run_dir={directory} goes on", soft_wrap=True)
     write(directory / RESULT, json.dumps(_finite(result), indent=2) + "\n")
-    pictures = [] if result["status"] in ("diverged", "terminated") else _pictures(solution, directory)
-    pages = [] if result["status"] == "terminated" else [_page(solution, config, directory)]  # there is no time
+    pictures = [] if console.quiet or result["status"] in ("diverged", "terminated") else _pictures(solution, directory)
+    pages = [] if console.quiet or result["status"] == "terminated" else [_page(solution, config, directory)]  # no time
     seconds = round(time.time() - started, 3)  # pictures included
     write(directory / RESULT, json.dumps(_finite({**result, "seconds": seconds}), indent=2) + "\n")
     console.print(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import signal
-import tempfile
 import time
 import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from pinn.files import CHECKPOINT, CONFIG, HISTORY, write
 from pinn.problem import Problem
 from pinn.references import truth
 from pinn.residuals import Residuals
-from pinn.schema import Config, ConfigError, Wandb
+from pinn.schema import Config, ConfigError
 from pinn.solution import Solution, held_out
 from pinn.training import report
 from pinn.training.files import first_checkpoint
@@ -31,9 +30,9 @@ if TYPE_CHECKING:
 
     from pinn.training.module import PINN
 
+Watch = Callable[[int, Mapping[str, float]], bool]
 MEASURED = 2**11  # held-out points of the errors logged during training
-STOPPED = {0: "finished", signal.SIGINT: "interrupted"}  # by the signal; the others terminate
-EXIT = {"finished": 0, "diverged": 1, "interrupted": 130, "terminated": 143}
+EXIT = {"finished": 0, "pruned": 0, "diverged": 1, "interrupted": 130, "terminated": 143}
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,18 @@ class Run:
 
     Attributes:
         solution: The trained network as a function.
-        status: `finished`, `diverged`, `interrupted` (Ctrl-C) or `terminated` (SIGTERM).
+        status: `finished`, `diverged`, `interrupted` (Ctrl-C), `terminated` (another signal) or `pruned` (in a search).
     """
 
     solution: Solution
     status: str
+
+    @property
+    def error(self) -> float:
+        """The largest relative L2 error of a field; where no truth is known, the largest held-out residual."""
+        errors = self.solution.error
+        found = [error["relative_l2"] for error in errors.values()] if errors else self.solution.residual.values()
+        return max(found)
 
     @property
     def exit_status(self) -> int:
@@ -55,7 +61,12 @@ class Run:
 
 
 def train(
-    problem: Problem, config: Config, residuals: Residuals, directory: Path | None, started: float | None = None
+    problem: Problem,
+    config: Config,
+    residuals: Residuals,
+    directory: Path | None,
+    started: float | None = None,
+    watch: Watch | None = None,
 ) -> Run:
     """Train, measure, and write what belongs in the directory; a dry run prints what that would cost.
 
@@ -65,38 +76,54 @@ def train(
         residuals: What `build` made of the two; trained in place.
         directory: Where the files go; None writes none.
         started: When the clock of `seconds` began, as of `time.time()`; now if it is None.
+        watch: Told the step and the metrics of each measurement; when it answers True, the run is pruned. A run that is
+            watched is one of many: it prints nothing and draws nothing.
 
     Raises:
         ConfigError: The checkpoint that the run should go on from is of another one.
     """
     started, here = started or time.time(), launch()
-    console = Console(quiet=here.rank > 0, highlight=False)
+    console = Console(quiet=here.rank > 0 or watch is not None, highlight=False)
     report.header(console, problem, config, residuals)
     if config.dry_run:
         from pinn.training.cost import print_plan
 
         print_plan(console, problem, config, residuals)
         return Run(Solution(problem, residuals), "finished")
+    begin = first_checkpoint(config, directory)
+    if begin:
+        from pinn.training.checkpoint import check
+
+        console.print(f"  goes on from step {check(begin, problem, config)} of {begin}", style="dim", soft_wrap=True)
     if directory and not here.rank:
+        if begin and (earlier := begin.with_name(HISTORY)).exists() and not (directory / HISTORY).exists():
+            write(directory / HISTORY, earlier.read_text())
         write(directory / CONFIG, yaml.safe_dump(config.model_dump(mode="json", exclude_unset=True), sort_keys=False))
-    module, status = fit(problem, config, residuals, directory, console)
-    solution = Solution(problem, residuals)
+    module, status = fit(problem, config, residuals, directory, console, begin, watch)
+    solution = Solution(problem, residuals, directory)
     if here.rank:
         return Run(solution, "finished")  # the first process tells how it ended; the others' status would kill it
-    from pinn.training.loggers import close
-
     result = report.result(problem, config, solution, module, status, started)
     pictures = report.finish(console, result, solution, config, directory, started)
-    close(module.loggers, pictures)
+    if config.logger.name != "csv":
+        from pinn.training.dashboards import close
+
+        close(module.loggers, pictures, result, directory)
     if status == "terminated" and here.job:
         console.print(requeue(here.job))
     return Run(solution, status)
 
 
 def fit(
-    problem: Problem, config: Config, residuals: Residuals, directory: Path | None, console: Console
+    problem: Problem,
+    config: Config,
+    residuals: Residuals,
+    directory: Path | None,
+    console: Console,
+    begin: Path | None = None,
+    watch: Watch | None = None,
 ) -> tuple[PINN, str]:
-    """Train in place, and report nothing; the module, for its measurements, and how it ended."""
+    """Train in place, from a checkpoint or anew, and report nothing; the module, for its measurements, and its end."""
     from pinn.training.module import PINN
 
     try:
@@ -105,29 +132,27 @@ def fit(
         raise ConfigError(f"pde={problem.name}: reference: {error}") from None
     x = held_out(problem, MEASURED)
     module = PINN(residuals, problem, config, None if true is None else (x, true(x)))
-    trainer = _trainer(config, directory, console)
-    path = first_checkpoint(config, directory)
-    if path:
-        from pinn.training.checkpoint import check
-
-        console.print(f"  goes on from step {check(path, problem, config)} of {path}", style="dim", soft_wrap=True)
-    trainer.fit(module, ckpt_path=path, weights_only=True)
-    return module, "diverged" if module.diverged else STOPPED.get(module.interrupted, "terminated")
+    trainer = _trainer(config, module, directory, console, watch)
+    trainer.fit(module, ckpt_path=begin, weights_only=True)
+    return module, "diverged" if module.diverged else module.ended
 
 
-def _trainer(config: Config, directory: Path | None, console: Console) -> Trainer:
+def _trainer(config: Config, module: PINN, directory: Path | None, console: Console, watch: Watch | None) -> Trainer:
     from lightning.fabric.plugins.environments.lightning import LightningEnvironment
     from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch import Trainer
 
-    from pinn.training.callbacks import Bar, Keeper
+    from pinn.training.callbacks import Bar, Keeper, Watched
     from pinn.training.checkpoint import WholeFiles
+    from pinn.training.loggers import History
     from pinn.training.ranks import DataParallel, Outside
 
     options, here = config.trainer.model_dump(), launch()
     callbacks: list[Callback] = [Keeper(directory and directory / CHECKPOINT, config.checkpoint_every)]
-    if options.pop("enable_progress_bar") and not here.rank:
+    if options.pop("enable_progress_bar") and not console.quiet:
         callbacks.append(Bar(console))
+    if watch:
+        callbacks.append(Watched(watch))
     plugins: list[Any] = [WholeFiles(), LightningEnvironment() if here.size is None else Outside(here)]
     if here.size:
         options |= {"devices": here.devices, "num_nodes": here.nodes}
@@ -135,6 +160,12 @@ def _trainer(config: Config, directory: Path | None, console: Console) -> Traine
         options["strategy"] = DataParallel()
     if options["accelerator"] == "auto" and config.precision.dtype == "float64" and torch.backends.mps.is_available():
         options["accelerator"] = "cpu"  # Apple's GPUs have no float64
+    loggers: list[Logger] = [History(directory / HISTORY)] if directory else []
+    if config.logger.name != "csv" and not here.rank:
+        from pinn.training.dashboards import Pictures, dashboard
+
+        loggers.append(dashboard(config, module.problem, module.residuals, directory))
+        callbacks += [Pictures(config.logger.pictures_every)] if config.logger.pictures_every else []
     _silence_lightning()
     ours = ("enable_progress_bar", "enable_model_summary", "enable_checkpointing", "use_distributed_sampler")
     try:
@@ -143,21 +174,11 @@ def _trainer(config: Config, directory: Path | None, console: Console) -> Traine
             max_epochs=-1,
             callbacks=callbacks,
             plugins=plugins,
-            logger=_loggers(config, directory),
+            logger=loggers,
             **dict.fromkeys(ours, False),
         )
     except MisconfigurationException as error:  # a device that is not there
         raise ConfigError(f"trainer: {error}") from error
-
-
-def _loggers(config: Config, directory: Path | None) -> list[Logger]:
-    from pinn.training.loggers import History, wandb_logger
-
-    loggers: list[Logger] = [History(directory / HISTORY)] if directory else []
-    if isinstance(config.logger, Wandb) and not launch().rank:
-        place = directory or Path(tempfile.mkdtemp(prefix="pinn-"))
-        loggers.append(wandb_logger(config.logger, config.model_dump(mode="json"), place))
-    return loggers
 
 
 def _silence_lightning() -> None:

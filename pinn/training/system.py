@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pinn.geometry import Place, Points
 from pinn.residuals import Residuals
+from pinn.training.balance import Balance
 
 
 @dataclass(frozen=True)
@@ -20,19 +21,21 @@ class System:
 
     residuals: Residuals
     points: Mapping[Place, Points]
-    weights: Mapping[str, float]
+    balance: Balance
     parameters: list[Tensor]  # those that the optimizer has
     autocast: Callable[[], AbstractContextManager[Any]]
 
     def residual(self) -> Tensor:
         """Residuals scaled so that their sum of squares is the loss, (M,)."""
         with torch.no_grad(), self.autocast():
-            return self.residuals.vector(self.points, self.weights).to(self.dtype)
+            return self.residuals.vector(self.points, self.balance.weights, self.balance.shifts).to(self.dtype)
 
     def linearise(self) -> tuple[Tensor, Tensor]:
         """The residuals, (M,), and their Jacobian, (M, P)."""
         with self.autocast():
-            r, jacobian = self.residuals.linearise(self.points, self.weights, self.parameters)
+            r, jacobian = self.residuals.linearise(
+                self.points, self.balance.weights, self.parameters, self.balance.shifts
+            )
         return r.to(self.dtype), jacobian.to(self.dtype)
 
     @property

@@ -40,8 +40,10 @@ class Turns:
         return self.phases[self.index :]
 
     def next(self) -> None:
-        """End the present phase."""
-        self.index, self.step, self.losses = self.index + 1, 0, []
+        """End the present phase; the last one's count stays."""
+        self.index += 1
+        if not self.finished:
+            self.step, self.losses = 0, []
 
     def measured(self, loss: float) -> None:
         """Remember a measurement of the loss."""
@@ -73,8 +75,10 @@ class Turns:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"phase": self.index, "phase_step": self.step, "losses": self.losses}
+        return {"phase": self.index, "phase_step": self.step, "losses": self.losses, "steps": self.present.steps}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from what a checkpoint kept."""
+        """Go on from what a checkpoint kept; the last phase too, if it had all its steps and has more of them now."""
         self.index, self.step, self.losses = state["phase"], state["phase_step"], state["losses"]
+        if self.finished and state["steps"] <= self.step < self.present.steps:
+            self.index -= 1

@@ -76,7 +76,7 @@ def test_one_row_and_the_gradient_of_the_mean():
     (slope,) = torch.autograd.grad(r, [residuals.network.a])
     torch.testing.assert_close(jacobian[0, 0], 2 * slope)
     losses, gradient = residuals.gradient(at, {"i": 4.0})
-    torch.testing.assert_close(losses["i"], r.detach() ** 2)
+    torch.testing.assert_close(losses["i"], 4 * r.detach() ** 2)
     torch.testing.assert_close(gradient[0], 4 * 2 * r.detach() * slope)
 
 

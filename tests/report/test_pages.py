@@ -18,7 +18,14 @@ from pinn.report.watch import Live, server
 from pinn.schema import ConfigError
 from pinn.training.build import restore
 
-SECTIONS = ["The problem", "The solution", "Where the equations are not met", "Errors", "Training"]
+SECTIONS = [
+    "The problem",
+    "What limits this run",
+    "The solution",
+    "Where the equations are not met",
+    "Errors",
+    "Training",
+]
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +60,7 @@ def test_every_curve_and_picture_is_there(driver, runs):
     assert [title for title in titles if title in SECTIONS] == SECTIONS
     assert drawn(driver, "solution") == [["heatmap"]] * 3  # u, v, p
     assert drawn(driver, "residuals") == [["heatmap"]] * 3
+    assert drawn(driver, "looks") == [["scatter"] * 3] * 6  # the spectrum and the regions of three equations
     names = {row.removeprefix("loss/") for row in read_history(runs / "stokes_hole/first/metrics.csv")[0]}
     shown = script(driver, "document.querySelector('#curve-loss .plot').data.map(t => t.name)")
     assert len(shown) == 15 and set(shown) <= names

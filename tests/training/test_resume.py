@@ -1,19 +1,21 @@
-"""A run that is stopped and goes on is the run that was never stopped, bit for bit."""
+"""A run that is stopped and goes on is the run that was never stopped, bit for bit, whatever is chosen of a group."""
 
 import pytest
 import torch
 
 from pinn.app import solve
+from pinn.balancing import SCHEMES
 from pinn.files import read_history
-from pinn.problem import Problem
+from pinn.problem import Problem, configs
 
 PROBLEM = Problem(
     coordinates={"x": [0, 1]},
     fields=["u"],
     equations={"bend": "k*u_xx = -sin(pi*x)"},
     conditions={"ends": "u(boundary) = 0"},
-    parameters={"k": {"learn": 0.3}},
+    parameters={"k": {"learn": 0.3, "truth": "1/pi**2"}},
     exact={"u": "sin(pi*x)"},
+    enforce="soft",
 )
 OPTIONS = (
     "network.width=6",
@@ -21,27 +23,44 @@ OPTIONS = (
     "sampling.points=50",
     "sampling.resample_every=3",
     "trainer.log_every_n_steps=1",
+    "trainer.enable_progress_bar=false",
 )
 LBFGS = "{name: lbfgs, steps: 4, max_iter: 4, history_size: 5}"
 PHASES = f"[{{name: adam, steps: 3, lr: 0.01}}, {LBFGS}, {{name: gauss_newton, steps: 9}}]"
-
-OTHERS = ", ".join(
-    f"{{name: {name}, steps: 2}}" for name in ("soap", "muon", "ssbroyden", "nystrom_newton_cg", "spring")
-)
-LISTS = {"phases": PHASES, "others": f"[{OTHERS}]"}
+OF_THE_CLOCK = ("time/step", "time/outside", "time/points_per_second", "memory/peak")
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "gauss_newton", *LISTS])
-def test_five_and_five_steps_are_ten(optimizer, tmp_path, monkeypatch):
+def choices(group: str) -> list[str]:
+    return sorted(file.stem for file in (configs() / group).glob("*.yaml"))
+
+
+CASES = {f"optimizer={name}": (f"optimizer={name}",) for name in choices("optimizer")}
+# those that remember points, which may not be drawn again, and the rest once more, go on in test_balance
+CASES |= {
+    f"balancing={name}": (f"balancing={name}", "optimizer=adam")
+    for name, scheme in SCHEMES.items()
+    if not scheme.by_point
+}
+CASES |= {f"sampling={name}": (f"sampling={name}", "optimizer=adam") for name in choices("sampling")}
+CASES |= {f"network={name}": (f"network={name}", "optimizer=adam") for name in choices("network")}
+CASES["phases"] = ("optimizer=adam_then_gauss_newton", f"optimizer.phases={PHASES}")
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch):
     monkeypatch.setattr("pinn.plots.pictures", lambda *_: [])
     monkeypatch.setattr("pinn.plots.history", lambda _, path: path)
-    lines = [*OPTIONS, f"optimizer.phases={LISTS[optimizer]}"] if optimizer in LISTS else list(OPTIONS)
-    choice = "adam_then_gauss_newton" if optimizer in LISTS else optimizer
 
-    def run(folder, steps, **options):
-        return solve(
-            PROBLEM, *lines, f"trainer.max_steps={steps}", optimizer=choice, run_dir=tmp_path / folder, **options
-        )
+
+@pytest.mark.parametrize("name", CASES)
+def test_five_and_five_steps_are_ten(name, tmp_path):
+    network = name.startswith("network")
+    typed = [line for line in OPTIONS if not (network and line.startswith("network.scale"))]
+    groups = dict(line.split("=", 1) for line in CASES[name] if not line.startswith("optimizer.phases"))
+    lines = [line for line in CASES[name] if line.startswith("optimizer.phases")]
+
+    def run(folder, steps):
+        return solve(PROBLEM, *typed, *lines, f"trainer.max_steps={steps}", run_dir=tmp_path / folder, **groups)
 
     whole = run("whole", 10)
     run("parts", 5)
@@ -50,6 +69,15 @@ def test_five_and_five_steps_are_ten(optimizer, tmp_path, monkeypatch):
         assert torch.equal(a, b)
     histories = [read_history(tmp_path / folder / "metrics.csv") for folder in ("whole", "parts")]
     for row in sum(histories, []):
-        del row["time/step"], row["memory/peak"]  # of the process, not of the run
-    assert [row["step"] for row in histories[0]] == list(range(1, 11))
+        for key in OF_THE_CLOCK:
+            row.pop(key, None)
+    assert [row["step"] for row in histories[0]] == list(range(1, len(histories[0]) + 1))
     assert histories[0] == histories[1]
+
+
+def test_a_run_that_has_ended_stays_as_it_is(tmp_path):
+    typed = (*OPTIONS, "optimizer.steps=3")
+    first = solve(PROBLEM, *typed, optimizer="adam", run_dir=tmp_path)
+    again = solve(PROBLEM, *typed, optimizer="adam", run_dir=tmp_path)
+    assert all(map(torch.equal, first.residuals.parameters(), again.residuals.parameters()))
+    assert [row["step"] for row in read_history(tmp_path / "metrics.csv")] == [1, 2, 3]

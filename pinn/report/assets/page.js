@@ -198,18 +198,27 @@ function drawCurves() {
 
 const varies = (values) => values.some((value) => value !== null && value !== values[0]);
 
-function drawSpectrum() {
-  for (const div of document.querySelectorAll("[data-spectrum]")) {
-    const found = JSON.parse(div.dataset.spectrum), curves = {};
-    for (const [name, values] of Object.entries(found)) curves[name] = { x: values.map((_, i) => i), y: values };
-    chart(div, curves, { x: "waves across the domain", height: 220 });
+/** What the doctor has looked at: of each equation the residual by frequency and by region. */
+function drawLooks() {
+  const box = $("looks");
+  if (!box) return;
+  const kinds = { spectrum: ["by frequency", "waves across the domain", (i) => i], regions: ["squared, by region", "part of the interval", (i) => (i + 0.5) / 16] };
+  const wanted = Object.keys(kinds).flatMap((kind) => Object.keys(DATA.looks[kind] ?? {}).map((name) => [kind, name]));
+  for (const [kind, name] of wanted) {
+    const identity = `look-${kind}-${name}`;
+    if (!$(identity)) figure(box, identity).firstChild.firstChild.textContent = `residual of ${name} ${kinds[kind][0]}`;
+  }
+  for (const [kind, name] of wanted) {
+    const [, x, place] = kinds[kind], curves = {};
+    for (const [along, values] of Object.entries(DATA.looks[kind][name])) curves[along] = { x: values.map((_, i) => place(i)), y: values };
+    chart($(`look-${kind}-${name}`).lastChild, curves, { x, height: 200, log: kind === "spectrum", zero: true });
   }
 }
 
 function draw() {
   drawSolution();
   drawCurves();
-  drawSpectrum();
+  drawLooks();
 }
 
 // -- while it trains -------------------------------------------------------------------------------------------------

@@ -1,0 +1,57 @@
+"""Problems cut into slabs of time."""
+
+import pytest
+
+from pinn import LanguageError, Problem
+from pinn.slabs import beginning, inherited, powers, start, without_start
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("heat", (1,)), ("wave", (2,)), ("taylor_green", (1, 1, 0)), ("darcy", None)]
+)
+def test_each_field_begins_with_as_many_derivatives_as_it_has_initial_conditions(name, wanted):
+    problem = Problem.load(name)
+    if wanted is None:
+        with pytest.raises(LanguageError, match="no time t"):
+            powers(problem)
+    else:
+        assert powers(problem) == wanted
+
+
+def test_the_rest_of_the_problem_stays():
+    wave = Problem.load("wave")
+    rest = without_start(wave)
+    assert set(rest.conditions) == {"ends"} and set(rest.built_in) == {"ends"}
+    assert without_start(wave) is rest  # made once
+    assert not any(e.place == start(wave) for e in rest.equations.values())
+
+
+def test_what_a_slab_inherits():
+    wave = Problem.load("wave")
+    assert [list(inherited(wave, order)) for order in range(4)] == [["start_u_0"], ["start_u_1"], ["start_u_2"], []]
+    assert set(beginning(wave, 0, 1, 0.5).equations) == {"speed"}
+    assert set(beginning(wave, 1, 1, 0.5).equations) == {"start_u_1"}
+    assert not beginning(wave, 0, 2, 0.5).equations
+
+
+@pytest.mark.parametrize(
+    ("conditions", "said"),
+    [
+        ({"start": "u(t=0) = 0", "end": "u(t=1) = 0"}, "conditions.end"),
+        ({"start": "u(t=0)**2 = 1"}, "conditions.start"),
+        ({"speed": "u_t(t=0) = 0"}, "not with those of lower order"),
+        ({"start": "u(t=0) = 0", "mean": "integral(u) = 0"}, "conditions.mean"),
+    ],
+)
+def test_what_cannot_be_cut_is_told(conditions, said):
+    problem = Problem(
+        coordinates={"t": [0, 1], "x": [0, 1]}, fields=["u"], equations={"e": "u_tt = u_xx"}, conditions=conditions,
+        enforce="soft",
+    )  # fmt: skip
+    with pytest.raises(LanguageError, match=said):
+        without_start(problem)
+
+
+def test_inverse_problems_are_refused():
+    with pytest.raises(LanguageError, match="whole time"):
+        without_start(Problem.load("burgers_viscosity"))
