@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,7 @@ def _train(arguments: list[str]) -> int:
     if "--sbatch" in arguments:
         print(_sbatch([argument for argument in arguments if argument != "--sbatch"]), end="")
         return 0
+    refused: set[Path] = set()  # folders that Hydra makes for a sweep before it is known to be good
     here, statuses, noted = os.getpid(), [], Path("runs", ".sweep", f"{time.time_ns()}").absolute()
 
     def job(composed: DictConfig) -> int:
@@ -90,6 +92,8 @@ def _train(arguments: list[str]) -> int:
             status = _run(composed, process_start() if not statuses else time.time())
         except USER_ERRORS as error:
             status = _complain(error)
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                refused.add(Path(HydraConfig.get().sweep.dir))
         except Exception:
             if HydraConfig.get().mode != RunMode.MULTIRUN:
                 raise
@@ -107,7 +111,11 @@ def _train(arguments: list[str]) -> int:
     except USER_ERRORS as error:
         statuses.append(_complain(error))
     statuses += [int(file.read_text()) for file in noted.glob("*")]
-    shutil.rmtree(noted, ignore_errors=True)
+    for folder in (noted, *(refused if set(statuses) == {2} else ())):
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # others are there
+            folder.parent.rmdir()
+            folder.parent.parent.rmdir()
     return max(statuses, default=0)
 
 

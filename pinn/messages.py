@@ -98,6 +98,7 @@ def _model(owner: Model | None, name: str) -> Model | None:
 def _line(error: Any, found: _Found) -> str | None:
     """One line about one of pydantic's errors; None about the absence of a key that is there, misspelt."""
     kind, key, typed, choices = error["type"], found.key, found.typed, found.choices
+    typed = f"{typed}".lower() if isinstance(typed, bool) else typed  # as YAML writes it
     if kind == "missing":
         misspelt = get_close_matches(found.name, set(found.siblings) - set(found.known))
         return None if misspelt else f"{key}: this key is missing."

@@ -84,17 +84,19 @@ def train(
     """
     started, here = started or time.time(), launch()
     console = Console(quiet=here.rank > 0 or watch is not None, highlight=False)
+    begin, done = first_checkpoint(config, directory), 0
+    if begin:
+        from pinn.training.checkpoint import check
+
+        done = check(begin, problem, config)
     report.header(console, problem, config, residuals)
     if config.dry_run:
         from pinn.training.cost import print_plan
 
         print_plan(console, problem, config, residuals)
         return Run(Solution(problem, residuals), "finished")
-    begin = first_checkpoint(config, directory)
     if begin:
-        from pinn.training.checkpoint import check
-
-        console.print(f"  goes on from step {check(begin, problem, config)} of {begin}", style="dim", soft_wrap=True)
+        console.print(f"  goes on from step {done} of {begin}", style="dim", soft_wrap=True)
     if directory and not here.rank:
         if begin and (earlier := begin.with_name(HISTORY)).exists() and not (directory / HISTORY).exists():
             write(directory / HISTORY, earlier.read_text())

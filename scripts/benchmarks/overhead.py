@@ -96,7 +96,7 @@ def _bare(points: int, steps: int) -> float:
     for step in range(steps + WARM):
         if step == WARM:
             began = time.process_time()
-        _, gradient = module.residuals.gradient(at, module.weights)
+        _, gradient = module.residuals.gradient(at, module.balance.weights)
         for parameter, found in zip(parameters, gradient, strict=True):
             parameter.grad = found
         optimizer.step()
