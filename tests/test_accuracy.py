@@ -20,7 +20,9 @@ BARS = {  # relative L2 error of every field
     "heat": 1e-8,
     "kovasznay": 1e-6,
     "plate": 1e-5,
-    "burgers": 1e-4,
+    "helmholtz_six": 1e-7,
+    "wave": 1e-9,
+    "burgers": 1e-6,
 }
 CENTRE = 0.00406235266  # Navier's series for the centre deflection in q a**4/D
 

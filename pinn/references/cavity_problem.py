@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import sympy
 
-from pinn.ansatz import LOWER, UPPER, Trace, build_ansatz, trace_condition
+from pinn.ansatz import LOWER, UPPER, Fixed, Trace, build_ansatz, trace_condition
 from pinn.language import LanguageError
 
 if TYPE_CHECKING:
@@ -95,13 +95,13 @@ def _lift(
     """Carry what the corner flows leave of the values and slopes on the sides, where each is smooth but at its own."""
     variables, box = problem.scope.variables, problem.domain
 
-    def rest(face: tuple[int, int], flows: sympy.Expr) -> dict[int, sympy.Expr]:
+    def rest(face: tuple[int, int], flows: sympy.Expr) -> dict[int, Fixed]:
         k, side = face
         end = sympy.Rational(repr((box.lower, box.upper)[side][k]))
-        return {order: -flows.diff(variables[k], order).subs(variables[k], end) for order in (0, 1)}
+        return {order: Fixed(-flows.diff(variables[k], order).subs(variables[k], end)) for order in (0, 1)}
 
     data = {
-        LID: {0: sympy.Integer(0), 1: lid},
+        LID: {0: Fixed(sympy.Integer(0)), 1: Fixed(lid)},
         (0, LOWER): rest((0, LOWER), speeds[1] * right),
         (0, UPPER): rest((0, UPPER), speeds[0] * left),
         (1, LOWER): rest((1, LOWER), speeds[0] * left + speeds[1] * right),
@@ -146,5 +146,5 @@ def _sides(problem: Problem) -> tuple[dict, tuple[tuple[float, float], float] | 
             raise ValueError(f"reference cavity: condition {key}, {condition.text!r}: {error.reason}") from None
         for face, order in product(trace.data, (0, 1)):
             if order in trace.data[face]:
-                sides[trace.field if order == 0 else f"dn({trace.field})", face] = trace.data[face][order]
+                sides[trace.field if order == 0 else f"dn({trace.field})", face] = trace.data[face][order].value
     return sides, zero

@@ -169,8 +169,8 @@ def _require_clamped(problem: Problem) -> None:
         clamped |= {
             (*face, order)
             for face, orders in trace.data.items()
-            for order, value in orders.items()
-            if not isinstance(face, Place) and value == 0
+            for order, fixed in orders.items()
+            if not isinstance(face, Place) and fixed.value == 0
         }
     if clamped != set(product((0, 1), repeat=3)):
         raise ValueError("reference clamped_plate needs w = 0 and dn(w) = 0 on the whole boundary")

@@ -80,7 +80,7 @@ def _lid(problem: Problem) -> sympy.Expr:
         except LanguageError as error:
             raise ValueError(f"reference cavity: {condition.text!r}: {error.reason}") from None
         for face, orders in trace.data.items():
-            data |= {(face, order): value for order, value in orders.items()}
+            data |= {(face, order): fixed.value for order, fixed in orders.items()}
     faces, upper = list(product((0, 1), (LOWER, UPPER))), ((1, UPPER), 1)
     zero = [(face, order) for face, order in product(faces, (0, 1)) if (face, order) != upper]
     if any(data.get(key) != 0 for key in zero) or upper not in data:

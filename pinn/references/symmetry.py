@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import sympy
 from sympy.core.function import AppliedUndef
 
-from pinn.ansatz import Trace, trace_condition
+from pinn.ansatz import Fixed, Trace, trace_condition
 from pinn.geometry import Place
 from pinn.language import TIME, LanguageError, coordinate
 from pinn.problem import Equation, partner_name
@@ -84,7 +84,7 @@ def _check_periodic(problem: Problem, condition: Equation, reference: str) -> No
 
 
 def _parity(trace: Trace, about: str) -> dict[tuple[int, int], int]:
-    if any(value != 0 for orders in trace.data.values() for value in orders.values()):
+    if any(fixed != Fixed(sympy.Integer(0)) for orders in trace.data.values() for fixed in orders.values()):
         raise ValueError(f"{about}: only walls where the field or its slope is zero are a symmetry")
     return {face: EVEN if 1 in orders else ODD for face, orders in trace.data.items() if not isinstance(face, Place)}
 
