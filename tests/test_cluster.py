@@ -42,6 +42,8 @@ CASES = {
     "rar_d": ["sampling=rar_d", "sampling.resample_every=2", "sampling.added=5", "optimizer=adam", "optimizer.steps=3"],
     "r3": ["sampling=r3", "sampling.resample_every=2", "optimizer=adam", "optimizer.steps=3"],
 }
+SCHEMES = sorted(file.stem for file in (FOLDER.parent / "configs" / "balancing").glob("*.yaml"))
+CASES |= {f"balancing {name}": [f"balancing={name}", "optimizer=adam", "optimizer.steps=3"] for name in SCHEMES}
 CONDITIONED = {"gauss_newton": 1e-5}  # the square of its system's condition multiplies rounding
 OF_FOUR = ("adam", "gauss_newton", "least_squares", "rad")
 
