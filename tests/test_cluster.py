@@ -139,10 +139,9 @@ def test_several_processes_train_as_one(count, curves_of_one, mark, tmp_path):
     assert [process.returncode for process in processes] == [0] * count, printed
     found = json.loads(printed[0].splitlines()[-1])
     for name in cases:
-        assert same(
-            found[name], curves_of_one[name], rel=SECOND_ORDER if "optimizer=adam" not in cases[name] else 1e-11
-        ), name
-        assert len(found[name]) > 1
+        rows, rel = CHAOTIC.get(name), 1e-11 if "optimizer=adam" in cases[name] else SECOND_ORDER
+        assert len(found[name]) == len(curves_of_one[name]) > 1
+        assert same(found[name][:rows], curves_of_one[name][:rows], rel=rel), name
 
 
 def test_the_comparison_sees_a_wrong_curve(curves_of_one):
