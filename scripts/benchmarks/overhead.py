@@ -1,8 +1,8 @@
 """What a step costs beside the step: Lightning, measuring, metrics.csv and the progress bar.
 
-Each row is a run with its files and its bar. `outside` is the mean of `time/outside` in its metrics.csv, the part of the
-time that is not spent inside the optimizer's steps, and `later` that of its second half: closer looks at the losses are
-frequent at the beginning.
+Each row is a run with its files and its bar. `outside` is the mean of `time/outside` in its metrics.csv, the part of
+the time that is not spent inside the optimizer's steps, and `later` that of its second half: closer looks at the losses
+are frequent at the beginning.
 """
 
 import argparse
