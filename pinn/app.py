@@ -39,18 +39,15 @@ LOADED = time.time()
 USER_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError, ConfigError)
 
 HELP = """\
-Solve a partial differential equation with a neural network.
-
+Solve a partial differential equation with a neural network:
   {command} pde=NAME [group=choice] [key=value] ...
-
 Groups and their choices, * where nothing is said:
 {groups}
 
 Any key of the YAML files in {configs} can be set:
   pde=poisson optimizer=adam network.width=64 precision=fp32
   pde=poisson run_dir=out                 files go there, and the same command again goes on from what it finds
-  pde=poisson seed=0,1,2 -m               one run after another; launcher=joblib: side by side
-  pde=poisson trainer=ddp --sbatch        print a script for SLURM; launcher=slurm: submit the job
+  pde=poisson seed=0,1,2 -m               one run after another; launcher=joblib: side by side; slurm: in a queue
   pde=mine --config-dir=mine              a problem of your own, in mine/pde/mine.yaml
   pde=poisson --cfg job                   show the configuration, do not run
 {others}"""

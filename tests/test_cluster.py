@@ -30,20 +30,24 @@ SMALL = ("network.width=5", "network.depth=1", "sampling.points=41", "trainer.ac
 LONG = (*SMALL, "optimizer=adam", "trainer.log_every_n_steps=10", "tolerance=0")
 UNEQUAL = {"time/step", "memory/peak", "time/points_per_second", "time/outside"}  # of two machines
 
-CASES = {
-    "adam": ["optimizer=adam", "optimizer.steps=3"],
-    "slopes": ["optimizer=adam", "optimizer.steps=3"],
-    "lbfgs": ["optimizer=lbfgs", "optimizer.steps=2", "optimizer.max_iter=4"],
-    "gauss_newton": ["optimizer=gauss_newton", "optimizer.steps=6"],
-    "more parameters than points": ["optimizer=gauss_newton", "optimizer.steps=3", "network.width=20"],
-    "least_squares": ["optimizer=least_squares", "optimizer.steps=3"],
-    "slices": ["optimizer=adam", "optimizer.steps=3", "memory_budget=200kB"],
-    "rad": ["sampling=rad", "sampling.resample_every=2", "optimizer=adam", "optimizer.steps=3"],
-    "rar_d": ["sampling=rar_d", "sampling.resample_every=2", "sampling.added=5", "optimizer=adam", "optimizer.steps=3"],
-    "r3": ["sampling=r3", "sampling.resample_every=2", "optimizer=adam", "optimizer.steps=3"],
+FIRST = ["optimizer=adam", "trainer.max_steps=3"]
+
+
+def choices(group: str) -> list[str]:
+    return sorted(file.stem for file in (FOLDER.parent / "configs" / group).glob("*.yaml"))
+
+
+CASES = {name: [f"optimizer={name}", "trainer.max_steps=3", "sampling.points=201"] for name in choices("optimizer")}
+CASES |= {f"balancing {name}": [f"balancing={name}", *FIRST] for name in choices("balancing")}
+CASES |= {f"sampling {n}": [f"sampling={n}", "sampling.resample_every=2", *FIRST] for n in ("rad", "rar_d", "r3")}
+CASES |= {
+    "slopes": FIRST,
+    "slices": ["memory_budget=200kB", *FIRST],
+    "more parameters than points": ["optimizer=gauss_newton", "trainer.max_steps=3", "network.width=20"],
 }
-CONDITIONED = {"gauss_newton": 1e-5}  # the square of its system's condition multiplies rounding
-OF_FOUR = ("adam", "gauss_newton", "least_squares", "rad")
+SECOND_ORDER = 1e-6  # the condition of the system multiplies rounding
+CHAOTIC = {"soap": 1, "ssbroyden": 1}  # rows; on one device too another order of the points makes the later ones others
+OF_FOUR = ("adam", "lbfgs", "gauss_newton", "least_squares", "sampling rad")
 
 
 @pytest.fixture
@@ -121,7 +125,7 @@ def curves_of_one(tmp_path_factory):
 
 @pytest.mark.parametrize("count", [2, 4])
 def test_several_processes_train_as_one(count, curves_of_one, mark, tmp_path):
-    """With points that do not divide, corners of one point, integrals, data, and a bias without gradient."""
+    """Points that do not divide, corners of one point, integrals, data, and a bias without gradient."""
     cases = CASES if count == 2 else {name: CASES[name] for name in OF_FOUR}
     shared = {"WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "GROUP_RANK": 0, "TORCHELASTIC_RUN_ID": "test"}
     shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
@@ -135,8 +139,9 @@ def test_several_processes_train_as_one(count, curves_of_one, mark, tmp_path):
     assert [process.returncode for process in processes] == [0] * count, printed
     found = json.loads(printed[0].splitlines()[-1])
     for name in cases:
-        assert same(found[name], curves_of_one[name], rel=CONDITIONED.get(name, 1e-8)), name
-        assert len(found[name]) > 1
+        rows, rel = CHAOTIC.get(name), 1e-11 if "optimizer=adam" in cases[name] else SECOND_ORDER
+        assert len(found[name]) == len(curves_of_one[name]) > 1
+        assert same(found[name][:rows], curves_of_one[name][:rows], rel=rel), name
 
 
 def test_the_comparison_sees_a_wrong_curve(curves_of_one):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, get_type_hints
 
 
@@ -32,6 +33,7 @@ Count = Annotated[int, Range("be a positive integer", lambda n: n > 0)]
 Betas = Annotated[tuple[float, float], Range("be two numbers in [0, 1)", lambda b: all(0 <= x < 1 for x in b))]
 
 
+@cache  # asked at every step
 def arguments(make: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
     """Annotation, ranges included, and default of each argument of a class that has a default."""
     types = get_type_hints(make.__init__ if inspect.isclass(make) else make, include_extras=True)

@@ -37,6 +37,7 @@ from pinn.training.turns import Turns
 COMPILATION = 3.0  # seconds a channel, roughly: see warm_up_seconds in experiments/operators/results.csv
 SAVED = 0.25  # part of an eager step, at least
 UNEVEN = 100.0  # ratio of sizes of equations that is worth a line
+TURN = 0.1  # seconds
 NOISY = 4.0  # a loss so many times that of rounding has come to its end
 log = logging.getLogger("pinn")
 
@@ -119,6 +120,14 @@ class PINN(LightningModule):
             log.warning("balancing: the residuals are divided by %s", said)
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
+        """Steps for some milliseconds, or until one was measured: a turn of Lightning's loop costs a third of one."""
+        before, most = self.metrics, self.trainer.max_steps
+        for _ in range(max(1, int(TURN / self.metrics.get("time/step", TURN)))):  # the same in all processes
+            self._step()
+            if self.trainer.should_stop or self.metrics is not before or self.global_step == most:
+                return
+
+    def _step(self) -> None:
         """One step of the present phase's optimizer."""
         optimizers, phase = self.optimizers(), self.turns.present
         number = self.slab * len(self.config.phases) + self.turns.index
