@@ -101,7 +101,7 @@ def test_a_coefficient_field_is_a_second_network():
     [
         ({"rnge": [0, 1]}, "did you mean 'range'"),
         ({"range": [0]}, "is no interval"),
-        ({"range": [1, 0]}, "ends swapped"),
+        ({"range": [1, 0]}, "from the smaller to the larger number"),
         ({"learn": 2, "between": [0, 1]}, "the guess 2 does not lie between 0 and 1"),
         ({"learn": 2, "betwen": [0, 1]}, "did you mean 'between'"),
         ({"learn": "two"}, "unknown name 'two'"),
