@@ -294,6 +294,9 @@ def _directory(config: Config, problem: str, job: int | None = None) -> Path:
 def _checked(composed: DictConfig) -> Config:
     container = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     assert isinstance(container, dict)
+    optimizer = container["optimizer"]
+    if isinstance(optimizer, dict) and "name" in optimizer:
+        optimizer.pop("phases", None)  # a recipe's: what was chosen by name comes first
     return check({str(key): value for key, value in container.items()})
 
 
