@@ -15,7 +15,7 @@ BARS = {  # relative L2 error of every field
     "poisson": 1e-9,
     "poisson_disk": 1e-12,
     "poisson_hole": 1e-9,
-    "poisson_l_shape": 2e-2,
+    "poisson_l_shape": 1e-4,
     "helmholtz": 1e-8,
     "heat": 1e-8,
     "kovasznay": 1e-6,

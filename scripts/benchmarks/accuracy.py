@@ -67,7 +67,8 @@ def run(options: argparse.Namespace) -> list[Row]:
                 rows, curves = ordered([*rows, row]), [*curves, *curve]
                 write(options.out / "results.csv", rows)
                 write(options.out / "curves.csv", curves)
-                print(*(f"{name}={row[name]}" for name in ("problem", "solver", "seed", "status", "errors", "seconds")))
+                shown = ("problem", "solver", "seed", "status", "errors", "seconds")
+                print(*(f"{name}={row[name]}" for name in shown), flush=True)
     answer = table(rows)
     print(answer)
     put_into(options.out / "README.md", answer)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp
 
+from pinn import Problem
 from pinn.geometry import Box
 from pinn.references import truth
 from pinn.references.cole_hopf import burgers
@@ -91,3 +92,18 @@ def test_columns_dtype_and_chunks():
     assert torch.equal(truth(problem(("x", "t")))(x.flip(1)), here)
     assert truth(problem())(x[:5].float()).dtype == torch.float32
     assert truth(problem())(x[:0]).shape == (0, 1)
+
+
+def spread(x):
+    """The least standard deviation of nu / nu_true that points with noise 0.01 allow (Cramér, Rao)."""
+    nu, part = 0.01 / np.pi, 0.02
+    above, below = (truth(problem(nu=nu * (1 + s)))(x)[:, 0] for s in (part, -part))
+    return 0.01 / float(((above - below) / (2 * part)).norm())
+
+
+def test_the_sensors_of_the_inverse_problem_tell_the_viscosity_to_a_few_percent():
+    (sensors,) = Problem.load("burgers_viscosity").observations.values()
+    assert sensors.noise == 0.01 and len(sensors.x) == 200
+    assert spread(sensors.x) == pytest.approx(0.0455, abs=5e-4)
+    at_the_shock = sensors.x * torch.tensor([1.0, 0.1], dtype=torch.float64)
+    assert spread(at_the_shock) < 0.01
