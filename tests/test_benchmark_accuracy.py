@@ -120,8 +120,19 @@ def test_kept_rows_are_not_run_again_unless_the_code_has_changed(bench, monkeypa
     assert [row["error"] for row in again] == [first[0]["error"], "1.000e-03"]
     other = bench("coarse", problem="heat", keep=True)
     assert [(row["problem"], row["seed"]) for row in other] == [("poisson", "0"), ("poisson", "1"), ("heat", "0")]
-    monkeypatch.setattr(accuracy, "code", lambda solver: "changed")
+    monkeypatch.setattr(accuracy, "code", lambda *_: "changed")
     assert [row["error"] for row in bench("coarse", keep=True)] == ["1.000e-03"]
+
+
+def test_the_recipe_of_another_problem_changes_nothing(tmp_path, monkeypatch):
+    recipe = tmp_path / "configs" / "experiment" / "poisson.yaml"
+    recipe.parent.mkdir(parents=True)
+    recipe.write_text("seed: 1")
+    monkeypatch.setattr(accuracy, "ROOT", tmp_path)
+    before = [accuracy.code(name, accuracy.OURS) for name in ("poisson", "heat")]
+    recipe.write_text("seed: 2")
+    after = [accuracy.code(name, accuracy.OURS) for name in ("poisson", "heat")]
+    assert after[0] != before[0] and after[1] == before[1]
 
 
 def test_without_keep_everything_is_run_again(bench):
@@ -152,7 +163,7 @@ def test_peers_stand_below_and_keep_their_own_code(bench, monkeypatch):
     (row,) = bench("finished")
     text = table(ordered([{**row, "solver": "deepxde"}, row]))
     assert "| poisson | deepxde | 1.0e-13" in text
-    assert accuracy.code("deepxde") != accuracy.code(accuracy.OURS)
+    assert accuracy.code("poisson", "deepxde") != accuracy.code("poisson", accuracy.OURS)
 
 
 def test_curves_are_thinned_and_keep_their_end():

@@ -54,7 +54,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> list[Row]:
     """A row a problem, solver and seed; results.csv and curves.csv are written after each."""
-    known = [row for row in read(options.out / "results.csv") if row["code"] == code(row["solver"])]
+    known = [row for row in read(options.out / "results.csv") if row["code"] == code(*key(row)[:2])]
     rows = known if options.keep else []
     curves = [point for point in read(options.out / "curves.csv") if key(point) in set(map(key, rows))]
     for problem in options.problems:
@@ -125,7 +125,7 @@ def summary(problem: Problem, solver: str, seed: int, watched: Watched, folder: 
         "seconds": f"{watched.seconds:.1f}",
         "steps": str(result.get("steps", int(history[-1]["step"]) if history else "")),
         "unknowns": str(result.get("unknowns", "")),
-        "code": code(solver),
+        "code": code(problem.name, solver),
         "machine": machine(),
         "versions": " ".join(f"{name}:{version}" for name, version in result.get("versions", {}).items()),
     }
@@ -168,9 +168,11 @@ def thinned(points: list[Row]) -> list[Row]:
     return points[::-1][::every][::-1]
 
 
-def code(solver: str) -> str:
-    """A fingerprint of what a solver's figures depend on: figures of other code are never mixed with these."""
-    ours = [*sorted((ROOT / "pinn").rglob("*.py")), *sorted((ROOT / "configs").rglob("*.yaml"))]
+def code(problem: str, solver: str) -> str:
+    """A fingerprint of what a problem's figures depend on: figures of other code are never mixed with these."""
+    configs = (ROOT / "configs").rglob("*.yaml")
+    own = [file for file in configs if file.parent.name not in ("pde", "experiment") or file.stem == problem]
+    ours = [*sorted((ROOT / "pinn").rglob("*.py")), *sorted(own)]
     files = ours if solver == OURS else [Path(__file__).parent / "accuracy_peer.py"]
     digest = hashlib.sha256()
     for file in files:

@@ -140,6 +140,7 @@ def put_into(page: Path, answer: str) -> None:
 def picture(rows: list[Row], path: Path) -> None:
     """Error against seconds, a panel a problem: each run's curve, the median and range at its end, and the bars."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     curves = groups(read(path.with_name("curves.csv")))
     problems = [problem for problem in BARS if any(row["problem"] == problem for row in rows)]
@@ -150,6 +151,7 @@ def picture(rows: list[Row], path: Path) -> None:
     for axes, problem in zip(panels, problems, strict=False):
         axes.set_title(problem.replace("_", " "), fontsize=9)
         axes.set(xscale="log", yscale="log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         for bar in BARS[problem]:
             axes.plot([bar.seconds / 30, bar.seconds, bar.seconds], [bar.error, bar.error, bar.error / 30], "k:", lw=1)
         for color, solver in zip(("C0", "C1", "C2"), (OURS, *PEERS), strict=True):
