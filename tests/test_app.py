@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import pinn
-from pinn.app import main, process_start, solve
+from pinn.app import main, solve
+from pinn.app.run import process_start
 from pinn.problem import Problem
 from pinn.report.html import plotly_name
 from pinn.schema import ConfigError

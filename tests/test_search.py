@@ -7,7 +7,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from pinn.app import explain
+from pinn.app.errors import explain
 from pinn.schema import ConfigError, Optuna
 from pinn.search import flat, search
 
