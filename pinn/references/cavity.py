@@ -1,8 +1,9 @@
 """Lid-driven cavity: the steady Navier-Stokes equations by Galerkin's method for the stream function.
 
-u = psi_y, v = -psi_x. Where the lid meets a wall at a finite speed the vorticity is infinite; the leading term there,
-Taylor's flow at a scraper (G. I. Taylor 1962, in: Miszellaneen der angewandten Mechanik), is taken out exactly, and
-polynomials represent the rest (after Botella & Peyret 1998, Comput. Fluids 27, who take out two terms).
+u = psi_y, v = -psi_x. Where the lid meets a wall at a finite speed the vorticity is infinite, and where its speed rises
+from the wall the vorticity has no limit. The leading terms there, Taylor's flow at a scraper (G. I. Taylor 1962, in:
+Miszellaneen der angewandten Mechanik) and that of a rising speed, are taken out exactly, and polynomials represent the
+rest (after Botella & Peyret 1998, Comput. Fluids 27, who take out two terms of a lid of one speed).
 
 Shape letters: N points, K polynomials a coordinate, Q quadrature nodes a coordinate.
 """
@@ -45,8 +46,8 @@ def cavity(problem: Problem, *, tolerance: float | str = 1e-5) -> Callable[[Tens
 
     It moves at one speed, or at a profile's.
 
-    Polynomials are added until the velocity changes by less than the tolerance. At the corners of a lid of one speed
-    the pressure is infinite, and near them less accurate than the velocity.
+    Polynomials are added until the velocity changes by less than the tolerance. At the corners of a lid that does not
+    come to rest there with no slope the pressure is infinite, and near them less accurate than the velocity.
 
     Args:
         problem: The three equations with u, v, p in this order, the velocity on the four sides, and the pressure at a
