@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 import torch
-from benchmarks import accuracy, operators, overhead, precision, scaling
+from benchmarks import accuracy, gallery, operators, overhead, precision, scaling
 
 BENCHMARKS = {
     "accuracy": accuracy,
+    "catalogue": gallery,
     "operators": operators,
     "overhead": overhead,
     "precision": precision,

@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pinn.doctor.case import SMALL, Advice, Case
 from pinn.doctor.measure import Measured, measure
-from pinn.doctor.rules import RULES, SMALL, Advice, Case
+from pinn.doctor.rules import RULES, diverged, unfinished
+from pinn.networks import March
 from pinn.schema import Config
 
 if TYPE_CHECKING:
@@ -35,11 +37,9 @@ def diagnose(
     weights = {name: last.get(f"weight/{name}", 1.0) for name in solution.problem.equations}
     finite = all(math.isfinite(value) for value in solution.residual.values())
     measured = measure(solution, weights) if finite else Measured(dict.fromkeys(weights, math.inf))
-    size = sum(p.numel() for p in solution.residuals.parameters())
-    if all(phase.method.trains == "output" for phase in config.phases):
-        size = sum(p.numel() for p in _output(solution))
-    case = Case(solution.problem, config, result, rows, measured, size)
-    rules = RULES if finite else RULES[:1]
+    case = Case(solution.problem, config, result, rows, measured, _size(solution, config))
+    whole = result.get("slabs_done", config.slabs) == config.slabs
+    rules = (diverged,) if not finite else RULES if whole else (unfinished,)
     advice = sorted((one for rule in rules for one in rule(case)), key=lambda one: -one.gain)
     return {
         "summary": _summary(case, advice),
@@ -52,8 +52,14 @@ def diagnose(
     }
 
 
-def _output(solution: Solution) -> Any:
-    return solution.residuals.network.output.parameters()  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+def _size(solution: Solution, config: Config) -> int:
+    """How many numbers are trained together: those of one slab of time, or of its output layer alone."""
+    residuals = solution.residuals
+    march = residuals.network
+    part: Any = march.networks[0] if isinstance(march, March) else residuals
+    if all(phase.method.trains == "output" for phase in config.phases):
+        part = march.output
+    return sum(p.numel() for p in part.parameters())
 
 
 def _summary(case: Case, advice: Sequence[Advice]) -> str:

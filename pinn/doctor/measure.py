@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pinn.geometry import Domain, Place, Points
+from pinn.networks import March
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
 
@@ -86,23 +87,29 @@ def _cosine(a: Tensor, b: Tensor) -> float:
 
 
 def _misfits(solution: Solution, drawn: Mapping[Place, Points]) -> dict[str, float]:
-    """Residuals over those of random functions of the same size: the network with random signs in its output layer."""
+    """Residuals over those of random functions of the same size: the network with random signs in its output layer.
+
+    In slabs of time each has its own.
+    """
     interior = solution.problem.domain.interior
     x = _points(solution.problem.domain, solution.residuals, {interior: SOME})[interior].x
     size = float(solution.predict(x).square().mean().sqrt())
-    residual, output = solution.residual, solution.residuals.network.output
-    assert isinstance(output, nn.Linear)
-    generator, kept = torch.Generator().manual_seed(0), output.weight.detach().clone()
+    residual, network = solution.residual, solution.residuals.network
+    layers = [part.output for part in (network.networks if isinstance(network, March) else [network])]
+    weights = [layer.weight for layer in layers if isinstance(layer, nn.Linear)]
+    generator, kept = torch.Generator().manual_seed(0), [weight.detach().clone() for weight in weights]
     units: dict[str, float] = {}
     with torch.no_grad():
         for _ in range(DRAWS):
-            signs = torch.randint(0, 2, kept.shape, generator=generator).to(kept) * 2 - 1
-            output.weight.copy_(kept * signs)
+            for weight, own in zip(weights, kept, strict=True):
+                weight.copy_(own * (torch.randint(0, 2, own.shape, generator=generator).to(own) * 2 - 1))
             found = float(solution.predict(x).square().mean().sqrt())
-            output.weight.mul_(size / found if found > 0 else 1.0)
+            for weight in weights:
+                weight.mul_(size / found if found > 0 else 1.0)
             for name, loss in solution.residuals.losses(drawn).items():
                 units[name] = units.get(name, 0.0) + float(loss) / DRAWS
-        output.weight.copy_(kept)
+        for weight, own in zip(weights, kept, strict=True):
+            weight.copy_(own)
     return {name: r / max(units.get(name, 0.0) ** 0.5, 1e-300) for name, r in residual.items()}
 
 

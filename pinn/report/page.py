@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -172,7 +173,7 @@ def _diagnosis(result: Result) -> str:
         return ""
     items = []
     for advice in found["advice"]:
-        lines = "".join(typed(" ".join(choice)) for choice in advice["try"])
+        lines = "".join(typed(shlex.join(choice)) for choice in advice["try"])
         items.append(f"<li><div><p>{escape(advice['finding'])}</p>{lines}</div></li>")
     listed = f'<ol class="advice">{"".join(items)}</ol>' if items else ""
     return f"<p>{escape(found['summary'])}</p>{listed}{_angles(found['cosines'])}"
@@ -239,6 +240,8 @@ def _plan(solution: Solution, config: Config, result: Result) -> str:
     given = {
         "network": words.network(config), "arithmetic": words.precision(config), "optimizer": phases,
         "points": f"{sampling.points} {sampling.name} inside, {sampling.boundary_points} on each part of the boundary",
+        "stretched": ", ".join(config.layers) or None,
+        "slabs of time": str(config.slabs) if config.slabs > 1 else None,
         "balancing": config.balancing.name,
         "derivatives": f"{config.derivatives.engine}{', compiled' if result.get('compiled') else ''}",
         **words.channels(residuals),

@@ -64,6 +64,7 @@ class PINN(LightningModule):
         self.ranks = Ranks()
         self.diverged, self.ended = False, "finished"  # what ends it otherwise says so
         self.metrics: dict[str, float] = {}  # of the last measurement
+        self.before: list[dict[str, float]] = []  # that of each slab of time that is done
         self.history: list[dict[str, float]] = []  # of all of this process
         self.loss_of_zero = 0.0  # not measured yet
         self._clock = (0, time.perf_counter())
@@ -165,7 +166,7 @@ class PINN(LightningModule):
         begin(self.whole, self.config, self.residuals, self.slab + 1)
         self.turns = Turns(self.config.phases)
         self._noise, self.noise, self._noise_said = NoiseFloor(self.residuals, self._autocast), {}, True
-        self.metrics = {}
+        self.before, self.metrics = [*self.before, self.metrics], {}
 
     def _end_phase(self, why: str) -> None:
         """Go on to the next one; one line about a phase that ends early."""
@@ -194,6 +195,19 @@ class PINN(LightningModule):
         """Mean squares of the last measurement, times given weights and normalisation, whatever the scheme."""
         return sum(factor * self.metrics[f"loss/{name}"] for name, factor in self.balance.factors.items())
 
+    @property
+    def done(self) -> int:
+        """How many slabs of time are."""
+        return len(self.before) + (self.turns.finished or self.solved)
+
+    @property
+    def reached(self) -> dict[str, float | None]:
+        """The mean square of each equation at the points of training, of slabs of time their mean."""
+        parts = [*self.before, self.metrics]
+        found = {name: [part.get(f"loss/{name}") for part in parts] for name in self.problem.equations}
+        known = {name: [value for value in values if value is not None] for name, values in found.items()}
+        return {name: sum(values) / len(values) if values else None for name, values in known.items()}
+
     def points(self) -> dict[Place, Points]:
         """The points of the present step, on the device."""
         return self.collocation.at(self.global_step, self.device)
@@ -214,6 +228,7 @@ class PINN(LightningModule):
             "loss_of_zero": self.loss_of_zero,
             "adaptive": self.collocation.adaptive,
             "metrics": self.metrics,
+            "before": self.before,
             "noise": (self.noise, self._noise_measured, self._noise_said),
             "balance": self.balance.state(),
             **about(self.whole, self.config),
@@ -224,7 +239,7 @@ class PINN(LightningModule):
         state = checkpoint["pinn"]
         self.turns.load(state)
         if self.march:
-            self.march.present = state["slab"]
+            self.march.present, self.before = state["slab"], state["before"]
         self.balance.load(state["balance"])
         self.loss_of_zero, self.collocation.adaptive = state["loss_of_zero"], state["adaptive"]
         self.metrics, (self.noise, self._noise_measured, self._noise_said) = state["metrics"], state["noise"]

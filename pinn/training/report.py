@@ -97,7 +97,8 @@ def result(
         "residual": solution.residual,
         "weighted_loss": module.loss if module.metrics else None,
         "size": module.balance.sizes,
-        "loss": {name: module.metrics.get(f"loss/{name}") for name in problem.equations},
+        **({"slabs_done": module.done} if module.march else {}),
+        "loss": module.reached,
         "noise_floor": module.noise,
         "parameters": solution.learned,
         "versions": {
@@ -162,7 +163,7 @@ def _print_diagnosis(console: Console, result: dict[str, Any]) -> None:
     console.print(found["summary"], soft_wrap=True)
     for advice in found["advice"][:ADVICE]:
         console.print(f"  {advice['finding']}", soft_wrap=True)
-        console.print(f"    [bold]{escape(' '.join(map(shlex.quote, advice['try'][0])))}[/]", soft_wrap=True)
+        console.print(f"    [bold]{escape(shlex.join(advice['try'][0]))}[/]", soft_wrap=True)
 
 
 def _pictures(solution: Solution, directory: Path) -> list[Path]:

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from benchmarks.accuracy_table import BARS, OURS, PEERS, Row, key, ordered, picture, put_into, read, table, write
 from benchmarks.watched import Watched, watch
 
 from pinn import Problem
-from pinn.files import HISTORY, RESULT, read_history
+from pinn.files import CONFIG, HISTORY, RESULT, read_history
 from pinn.references import truth
 from pinn.solution import held_out
 
@@ -77,12 +78,16 @@ def run(options: argparse.Namespace) -> list[Row]:
 
 def solvers(problem: str, options: argparse.Namespace) -> Iterator[tuple[str, list[str], float]]:
     """Each solver's name, its command without the seed and the directory, and when it is stopped."""
-    ours = [sys.executable, str(ROOT / "scripts/train.py"), f"pde={problem}", "trainer.enable_progress_bar=false"]
-    yield OURS, ours, options.budget or PATIENCE * BARS[problem][-1].seconds
+    yield OURS, ours(problem), options.budget or PATIENCE * BARS[problem][-1].seconds
     for library, interpreter in (peer.split("=", 1) for peer in options.peers):
         if problem in PEER_PROBLEMS:
             command = [interpreter, str(Path(__file__).parent / "accuracy_peer.py"), library, problem]
             yield library, command, options.peer_budget
+
+
+def ours(problem: str) -> list[str]:
+    """The command of a user."""
+    return [sys.executable, str(ROOT / "scripts/train.py"), f"pde={problem}", "trainer.enable_progress_bar=false"]
 
 
 def measure(problem: str, solver: str, seed: int, command: list[str], limit: float) -> tuple[Row, list[Row]]:
@@ -112,7 +117,7 @@ def summary(problem: Problem, solver: str, seed: int, watched: Watched, folder: 
     result = json.loads((folder / RESULT).read_text()) if (folder / RESULT).exists() else {}
     history = read_history(folder / HISTORY)
     found = figures(problem, result.get("parameters", {}), errors_of(result)) if result else {}
-    if not found and history:  # stopped without a last word
+    if not found and history and not slabs(folder):  # stopped without a last word
         found = of_history(problem, history[-1])
     status = "timed out" if watched.timed_out else str(result.get("status", "failed"))
     if status == "finished" and (not found or not all(map(math.isfinite, found.values()))):
@@ -160,6 +165,12 @@ def of_history(problem: Problem, line: Numbers) -> dict[str, float]:
         for kind in ("parameter/", "error/")
     )
     return {name: value for name, value in figures(problem, parameters, errors).items() if math.isfinite(value)}
+
+
+def slabs(folder: Path) -> bool:
+    """Whether a run goes slab by slab of time: then a line of its history is about one of them alone."""
+    path = folder / CONFIG
+    return path.exists() and yaml.safe_load(path.read_text()).get("slabs", 1) > 1
 
 
 def thinned(points: list[Row]) -> list[Row]:

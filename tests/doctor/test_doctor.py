@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from advice import followed
 
 from pinn.app import solve
 from pinn.doctor.measure import measure
@@ -22,6 +23,25 @@ def problem(waves=1, enforce="hard"):
         exact={"u": f"sin({waves}*pi*x)*exp(x)"},
         enforce=enforce,
         name="line",
+    )
+
+
+def front():
+    """A layer at x = 0.3."""
+    text = "tanh((x - 0.3)/0.02)"
+    return Problem(**{**problem().definition, "conditions": {"ends": f"u(boundary) = {text}"}, "exact": {"u": text}})
+
+
+def oscillation():
+    """Four waves in time."""
+    return Problem(
+        coordinates={"t": [0, 1], "x": [0, 1]},
+        fields=["u"],
+        functions={"q": "manufactured"},
+        equations={"heat": "u_t = u_xx + q"},
+        conditions={"start": "u(t=0) = 0", "ends": "u(boundary) = 0"},
+        exact={"u": "sin(pi*x)*sin(24*t)"},
+        name="rod",
     )
 
 
@@ -47,14 +67,6 @@ CASES = {
 }  # fmt: skip
 
 
-def followed(lines, tries):
-    """The command with what was advised: a key's later value counts, and another optimizer has other keys."""
-    if any(one.startswith("optimizer=") for one in tries):
-        lines = [line for line in lines if not line.startswith("optimizer")]
-    keys = [one.lstrip("+").partition("=")[0] for one in tries]
-    return [*(line for line in lines if line.lstrip("+").partition("=")[0] not in keys), *tries]
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_the_first_advice_is_right_and_helps(name, tmp_path):
     given, lines, expected = CASES[name]
@@ -66,6 +78,34 @@ def test_the_first_advice_is_right_and_helps(name, tmp_path):
     more = ("trainer.max_steps=60",) if "optimizer" in expected else ()
     better = solve(given, *followed(lines, first["try"][0]), *more)
     assert better.error["u"]["relative_l2"] < 0.5 * run.error["u"]["relative_l2"]
+
+
+@pytest.mark.parametrize(
+    ("given", "lines", "expected", "better"),
+    [
+        (front(), ("network.width=60", "network.scale=30", "sampling.points=300"), "+layers.x=", 1e-3),
+        (oscillation(), ("network.width=80", "network.scale=8", "sampling.points=500"), "slabs=4", 0.1),
+    ],
+    ids=["a layer", "time"],
+)
+def test_what_is_advised_beside_the_first_helps_too(given, lines, expected, better, tmp_path):
+    run = solve(given, *LEAST_SQUARES, *lines, run_dir=tmp_path)
+    advice = json.loads((tmp_path / "result.json").read_text())["diagnosis"]["advice"]
+    (tries,) = [t for one in advice for t in one["try"] if t[0].startswith(expected)]
+    after = solve(given, *followed([*LEAST_SQUARES, *lines], tries))
+    assert after.error["u"]["relative_l2"] < better * run.error["u"]["relative_l2"]
+
+
+def test_a_run_in_slabs_that_is_done_gets_no_advice_and_one_that_is_not_goes_on(tmp_path):
+    lines = ("network.width=250", "network.scale=6", "sampling.points=1200", "slabs=2")
+    gentle = Problem.load("heat")
+    solve(gentle, *LEAST_SQUARES, *lines, run_dir=tmp_path / "done")
+    result = json.loads((tmp_path / "done" / "result.json").read_text())
+    assert result["slabs_done"] == 2 and result["diagnosis"]["advice"] == []
+    solve(gentle, *LEAST_SQUARES, *lines, "trainer.max_steps=1", run_dir=tmp_path / "begun")
+    result = json.loads((tmp_path / "begun" / "result.json").read_text())
+    (advice,) = result["diagnosis"]["advice"]
+    assert result["slabs_done"] == 1 and advice["try"] == [["trainer.max_steps=-1", "resume=auto"]]
 
 
 def test_a_run_that_is_done_gets_no_advice(tmp_path, capsys):

@@ -1,0 +1,116 @@
+"""Every problem of the catalogue by nothing but its name: `python scripts/benchmark.py catalogue`.
+
+Each is run once and stopped when its time is over: what it has reached by then is its figure, and the row says so. The
+seconds are those of the processor, so that other work on the machine changes little. docs/catalogue.md has the figures
+too, by `python scripts/catalogue.py`.
+"""
+
+import argparse
+import math
+import tempfile
+from pathlib import Path
+
+from benchmarks.accuracy import code, ours, summary
+from benchmarks.accuracy_table import OURS, Row, put_into, read, write
+from benchmarks.watched import watch
+
+from pinn.problem import Problem, configs
+from pinn.references import truth
+
+LIMIT = 30.0  # seconds of processor time of a run
+KEPT = ("problem", "status", "error", "errors", "seconds", "steps", "unknowns", "seed", "limit", "code", "machine")
+__all__ = ["add_options", "picture", "run"]
+
+
+def names() -> list[str]:
+    """Of all problems."""
+    return sorted(path.stem for path in (configs() / "pde").glob("*.yaml"))
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Of the command line."""
+    parser.add_argument("--problems", nargs="+", choices=names(), default=names(), metavar="NAME")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=float, default=LIMIT, metavar="SECONDS", help="of the processor, each run")
+    parser.add_argument("--keep", action="store_true", help="keep the rows that this code has given before")
+
+
+def run(options: argparse.Namespace) -> list[Row]:
+    """A row a problem; results.csv is written after each, so that what was measured stays."""
+    path = options.out / "results.csv"
+    rows = {row["problem"]: row for row in read(path) if options.keep and row["code"] == code(row["problem"], OURS)}
+    for problem in options.problems:
+        if problem in rows:
+            continue
+        rows[problem] = measure(Problem.load(problem), options.seed, options.limit)
+        write(path, [rows[name] for name in sorted(rows)])
+        print(*(f"{name}={rows[problem][name]}" for name in ("problem", "status", "errors", "seconds")), flush=True)
+    found = [rows[name] for name in sorted(rows)]
+    put_into(options.out / "README.md", table(found))
+    return found
+
+
+def measure(problem: Problem, seed: int, limit: float) -> Row:
+    """Run it."""
+    truth(problem)  # where a solver of our own has to find it, its time is not the network's
+    with tempfile.TemporaryDirectory() as folder:
+        command = [*ours(problem.name), f"seed={seed}", f"run_dir={folder}"]
+        watched = watch(command, Path(folder), limit, of_processor=True)
+        row, _ = summary(problem, OURS, seed, watched, Path(folder))
+    row |= {"seconds": f"{watched.processor:.1f}", "limit": f"{limit:g}"}
+    return {name: row[name] for name in KEPT}
+
+
+def table(rows: list[Row]) -> str:
+    """Markdown: what ended by itself, by its error; below it what did not."""
+    done, others = ([row for row in rows if (row["status"] == "finished") is wanted] for wanted in (True, False))
+    lines = [f"{len(done)} of {len(rows)} runs ended by themselves.", ""]
+    lines += ["| problem | error | of | seconds | steps |", "| --- | --- | --- | --- | --- |"]
+    for row in sorted(done, key=size):
+        lines.append(f"| {row['problem']} | {row['error']} | {worst(row)} | {row['seconds']} | {row['steps']} |")
+    lines += ["", f"{len(others)} did not.", ""] if others else []
+    lines += ["| problem | how it ended | error by then | seconds |", "| --- | --- | --- | --- |"] if others else []
+    for row in sorted(others, key=size):
+        lines.append(f"| {row['problem']} | {row['status']} | {row['error'] or 'none'} | {row['seconds']} |")
+    return "\n".join(lines)
+
+
+def said(row: Row) -> str:
+    """A sentence for the page of the problem."""
+    if row["status"] == "finished":
+        return f"Measured: {what(row)} {float(row['error']):.1e} in {float(row['seconds']):.0f} s, seed {row['seed']}."
+    if row["status"] == "timed out" and row["error"]:
+        return f"Measured: stopped after {row['limit']} s, with {what(row)} {float(row['error']):.1e}."
+    return f"Measured: {row['status']} after {float(row['seconds']):.0f} s."
+
+
+def what(row: Row) -> str:
+    """Which error it is; of several fields, or numbers, the largest."""
+    several = " " in row["errors"]
+    return f"error of {worst(row)}, the largest," if several else f"error of {worst(row)}"
+
+
+def worst(row: Row) -> str:
+    """The field, or the number to be found, that is furthest from the truth."""
+    found = dict(part.split(":") for part in row["errors"].split())
+    return max(found, key=lambda name: float(found[name]), default="")
+
+
+def size(row: Row) -> float:
+    """The error, for sorting."""
+    return float(row["error"]) if row["error"] else math.inf
+
+
+def picture(rows: list[Row], path: Path) -> None:
+    """The errors in order: full where the run ended by itself, hollow where it was stopped."""
+    from matplotlib.figure import Figure
+
+    shown = sorted((row for row in rows if math.isfinite(size(row))), key=size, reverse=True)
+    page = Figure(figsize=(6.4, 0.6 + 0.17 * len(shown)), layout="constrained")
+    axes = page.subplots()
+    for k, row in enumerate(shown):
+        axes.plot(size(row), k, "o", color="C0", ms=4.5, mfc="C0" if row["status"] == "finished" else "white")
+    axes.set(xscale="log", xlabel="relative $L^2$ error", ylim=(-1, len(shown)))
+    axes.set_yticks(range(len(shown)), [row["problem"].replace("_", " ") for row in shown], fontsize=7.5)
+    axes.grid(alpha=0.3, lw=0.6)
+    page.savefig(path, dpi=110)
