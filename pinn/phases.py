@@ -32,6 +32,7 @@ class Phase(BaseModel):
         steps: How many, at most.
         until: When it ends earlier: on a `stall`, or where the loss is that of rounding (`noise`).
         patience: A stall is that the least loss of so many measurements is above 0.99 times the least one before them.
+            Measured is every step, but every `trainer.log_every_n_steps` of the methods with a learning rate.
         solve_output_every: After so many steps, each time, the output layer is solved by least squares, with the other
             layers as they are (variable projection); 0: never.
     """

@@ -129,9 +129,9 @@ class Residuals(nn.Module):
 
     def draw_directions(self, seed: int) -> None:
         """New random directions for the places whose operators are estimated: a pure function of the seed."""
-        like = next(self.network.parameters())
         for place, planned in self.plans.items():
             if planned.directions:
+                like = next(self.network.parameters())
                 self._directions[place] = planned.directions.draw(seed, len(self.coordinate_names), like)
 
     def forward(self, points: Mapping[Place, Points]) -> dict[str, Tensor]:

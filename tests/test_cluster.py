@@ -43,6 +43,8 @@ CASES |= {f"sampling {n}": [f"sampling={n}", "sampling.resample_every=2", *FIRST
 CASES |= {
     "slopes": FIRST,
     "slices": ["memory_budget=200kB", *FIRST],
+    "slabs of adam": ["slabs=3", "optimizer=adam", "optimizer.steps=3"],
+    "slabs of gauss_newton": ["slabs=2", "optimizer=gauss_newton", "optimizer.steps=3", "sampling.points=201"],
     "more parameters than points": ["optimizer=gauss_newton", "trainer.max_steps=3", "network.width=20"],
 }
 SECOND_ORDER = 1e-6  # the condition of the system multiplies rounding
@@ -82,7 +84,8 @@ def train(folder: Path, *typed: str, before: tuple[str, ...] = (sys.executable,)
     """Start the command in a folder."""
     folder.mkdir(exist_ok=True)
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen([*before, str(SCRIPT), "pde=poisson", *typed], cwd=folder, **{**pipe, **options})
+    pde = [] if any(text.startswith("pde=") for text in typed) else ["pde=poisson"]
+    return subprocess.Popen([*before, str(SCRIPT), *pde, *typed], cwd=folder, **{**pipe, **options})
 
 
 def ended(process: subprocess.Popen[str]) -> str:
@@ -127,21 +130,35 @@ def curves_of_one(tmp_path_factory):
 def test_several_processes_train_as_one(count, curves_of_one, mark, tmp_path):
     """Points that do not divide, corners of one point, integrals, data, and a bias without gradient."""
     cases = CASES if count == 2 else {name: CASES[name] for name in OF_FOUR}
+    found = by_several(count, cases, tmp_path)
+    for name in cases:
+        rows, rel = CHAOTIC.get(name), 1e-11 if "optimizer=adam" in cases[name] else SECOND_ORDER
+        assert len(found[name]) == len(curves_of_one[name]) > 1
+        assert same(found[name][:rows], curves_of_one[name][:rows], rel=rel), name
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="no two accelerators")
+def test_two_accelerators_train_as_one(mark, tmp_path):
+    cases = {name: [*CASES[name], "trainer.accelerator=gpu"] for name in (*OF_FOUR, "slabs of adam")}
+    one, two = curves(cases, str(tmp_path / "one")), by_several(2, cases, tmp_path)
+    for name in cases:
+        assert same(two[name], one[name], rel=SECOND_ORDER), name
+
+
+def by_several(count: int, cases: dict[str, list[str]], folder: Path) -> dict[str, list[dict[str, float]]]:
+    """The curves of some processes, started as torchrun would."""
     shared = {"WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "GROUP_RANK": 0, "TORCHELASTIC_RUN_ID": "test"}
     shared |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
     processes = []
     for rank in range(count):
         place = {key: str(value) for key, value in (shared | {"RANK": rank, "LOCAL_RANK": rank}).items()}
-        typed = [sys.executable, str(FOLDER / "cluster" / "together.py"), json.dumps(cases), str(tmp_path / "many")]
+        typed = [sys.executable, str(FOLDER / "cluster" / "together.py"), json.dumps(cases), str(folder / "many")]
         pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         processes.append(subprocess.Popen(typed, env=os.environ | place, **pipe))
     printed = [ended(process) for process in processes]
     assert [process.returncode for process in processes] == [0] * count, printed
-    found = json.loads(printed[0].splitlines()[-1])
-    for name in cases:
-        rows, rel = CHAOTIC.get(name), 1e-11 if "optimizer=adam" in cases[name] else SECOND_ORDER
-        assert len(found[name]) == len(curves_of_one[name]) > 1
-        assert same(found[name][:rows], curves_of_one[name][:rows], rel=rel), name
+    return json.loads(printed[0].splitlines()[-1])
 
 
 def test_the_comparison_sees_a_wrong_curve(curves_of_one):
@@ -177,9 +194,17 @@ def test_torchrun(mark, tmp_path):
     assert [row["step"] for row in read_history(run / "metrics.csv")] == [10, 20]
 
 
-def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(mark, tmp_path):
+@pytest.mark.parametrize(
+    "what",
+    [
+        ("pde=poisson", "optimizer.steps=400", "sampling=rad", "sampling.resample_every=50"),
+        ("pde=heat", "optimizer.steps=200", "slabs=2"),
+    ],
+    ids=["points that move", "slabs"],
+)
+def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(what, mark, tmp_path):
     steps, chance = 400, random.Random(0)
-    typed = (*LONG, f"optimizer.steps={steps}", "sampling=rad", "sampling.resample_every=50", "run_dir=out")
+    typed = (*LONG, *what, "run_dir=out")
     whole = train(tmp_path / "whole", *typed)
     assert "finished" in ended(whole)
     folder = tmp_path / "parts"
@@ -195,6 +220,7 @@ def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(mark, tmp_path):
     ends = [place / "out" for place in (tmp_path / "whole", folder)]
     assert same(*(read_history(end / "metrics.csv") for end in ends))
     states = [torch.load(end / "last.ckpt", weights_only=True)["state_dict"] for end in ends]
+    assert read_history(ends[1] / "metrics.csv")[-1]["step"] == steps
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 

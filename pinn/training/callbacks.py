@@ -17,7 +17,8 @@ from pinn.training.module import PINN
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
 BETWEEN_TALKS = 1.0  # seconds
-BETWEEN_FRAMES = 0.5  # seconds
+BETWEEN_FRAMES = 0.5  # seconds, at least
+DRAWN = 0.005  # of the time, at most
 BETWEEN_LINES = 10.0  # seconds, where the output is no terminal
 
 
@@ -88,7 +89,7 @@ class Watched(Callback):
         self.watch, self._seen = watch, None
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: PINN, *args: Any) -> None:  # noqa: D102
-        if pl_module.metrics is not self._seen and not trainer.should_stop:
+        if pl_module.metrics and pl_module.metrics is not self._seen and not trainer.should_stop:
             self._seen = pl_module.metrics
             if self.watch(pl_module.global_step, pl_module.metrics):
                 pl_module.ended, trainer.should_stop = "pruned", True
@@ -109,21 +110,22 @@ class Bar(Callback):
         self.console = console
         self.progress = Progress(*columns, console=console, disable=not console.is_terminal, auto_refresh=False)
         self._task = self.progress.add_task("", measured="")
-        self._line = self._drawn = time.monotonic()
+        self._line = self._next = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:  # noqa: D102
         self.progress.start()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: PINN, *args: Any) -> None:  # noqa: D102
         now = time.monotonic()
-        if now - self._drawn < BETWEEN_FRAMES and not trainer.should_stop:  # drawing takes a millisecond
+        if now < self._next and not trainer.should_stop:
             return
-        self._drawn = now
         phase = pl_module.turns.present
         done = phase.steps if pl_module.finished else pl_module.turns.step
         measured = _measured(pl_module)
         self.progress.update(self._task, description=phase.name, completed=done, total=phase.steps, measured=measured)
         self.progress.refresh()
+        took = time.monotonic() - now  # a millisecond; on a busy machine or a slow terminal many
+        self._next = now + max(BETWEEN_FRAMES, took / DRAWN)
         if not self.console.is_terminal and now - self._line > BETWEEN_LINES:
             self.console.print(f"{phase.name} {done}/{phase.steps}  {measured}")
             self._line = time.monotonic()

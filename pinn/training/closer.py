@@ -13,7 +13,7 @@ from pinn.training.balance import Balance
 from pinn.training.ranks import Ranks
 
 SLICE = 2**12  # points at a time
-APART = 1.15  # ratio of the steps of two closer looks
+APART = 1.4  # ratio of the steps of two closer looks
 
 
 def due(step: int, every: int) -> bool:

@@ -31,13 +31,14 @@ from pinn.training.march import begin
 from pinn.training.memory import peak_bytes
 from pinn.training.noise import NoiseFloor
 from pinn.training.ranks import Ranks, Together
+from pinn.training.stopwatch import Stopwatch
 from pinn.training.system import System
 from pinn.training.turns import Turns
 
 COMPILATION = 3.0  # seconds a channel, roughly: see warm_up_seconds in experiments/operators/results.csv
 SAVED = 0.25  # part of an eager step, at least
 UNEVEN = 100.0  # ratio of sizes of equations that is worth a line
-TURN = 0.1  # seconds
+TURN = 0.5  # seconds
 NOISY = 4.0  # a loss so many times that of rounding has come to its end
 log = logging.getLogger("pinn")
 
@@ -68,7 +69,9 @@ class PINN(LightningModule):
         self.history: list[dict[str, float]] = []  # of all of this process
         self.loss_of_zero = 0.0  # not measured yet
         self._clock = (0, time.perf_counter())
-        self._begun, self._inside = time.perf_counter(), 0.0  # when the last measurement began; seconds in steps since
+        self._begun = time.perf_counter()  # when the last measurement began
+        self.stopwatch = Stopwatch()  # since then
+        self._all = list(residuals.parameters())  # to collect them takes a hundredth of a small step
         self._noise = NoiseFloor(residuals, self._autocast)
         self.noise: dict[str, float] = {}  # the loss that rounding alone makes, by equation
         self._noise_measured, self._noise_said = 0, False
@@ -104,7 +107,7 @@ class PINN(LightningModule):
     def on_train_start(self) -> None:
         """Start the clock of `time/step`; a run that goes on may have finished already."""
         if self.march and self.march.present is None:
-            begin(self.whole, self.config, self.residuals, 0)
+            self._begin_slab(0)
         self._balance()
         self.loss_of_zero = self.loss_of_zero or self._loss_of_zero()
         if self.config.derivatives.compile and self.config.derivatives.engine == "jet":
@@ -133,22 +136,23 @@ class PINN(LightningModule):
         optimizers, phase = self.optimizers(), self.turns.present
         number = self.slab * len(self.config.phases) + self.turns.index
         optimizer = optimizers[number] if isinstance(optimizers, list) else optimizers
-        self.residuals.draw_directions(self.config.seed + 2**32 * self.global_step)
-        self.balance.update(self.points(), self.global_step)
-        if phase.method.scheduled:
-            for group in optimizer.param_groups:
-                group["lr"] = group.setdefault("initial_lr", group["lr"]) * phase.factor(self.turns.step)
-        began = time.perf_counter()
+        with self.stopwatch:
+            self.residuals.draw_directions(self.config.seed + 2**32 * self.global_step)
+            self.balance.update(self.points(), self.global_step)
+            if phase.method.scheduled:
+                for group in optimizer.param_groups:
+                    group["lr"] = group.setdefault("initial_lr", group["lr"]) * phase.factor(self.turns.step)
+            closure = self._closure(optimizer.optimizer)
         try:
-            optimizer.step(self._closure(optimizer.optimizer))
+            optimizer.step(closure)  # under the stopwatch as well, but for what Lightning does
             self.turns.step += 1
             if phase.solve_output_every and self.turns.step % phase.solve_output_every == 0:
-                layer: list[Tensor] = list(output_layer(self.residuals).parameters())
-                LeastSquares(layer).step(self._system(layer))
+                with self.stopwatch:
+                    layer: list[Tensor] = list(output_layer(self.residuals).parameters())
+                    LeastSquares(layer).step(self._system(layer))
         except FloatingPointError:  # second-order methods notice at once
             self.diverged = self.trainer.should_stop = True
             return
-        self._inside += time.perf_counter() - began
         converged = getattr(optimizer.optimizer, "converged", False)
         # a step of the other methods is long: measuring it costs little, and waiting for the tenth much
         every = self.config.trainer.log_every_n_steps if phase.method.scheduled else 1
@@ -157,13 +161,18 @@ class PINN(LightningModule):
             self.turns.measured(self.loss)
             if why := self.turns.end(converged, self._noisy):
                 self._end_phase(why)
-        if (self.turns.finished or self.solved) and self.slab < self.slabs - 1 and not self.diverged:
-            self._next_slab()
-        self.trainer.should_stop = self.finished or self.diverged
+            if (self.turns.finished or self.solved) and self.slab < self.slabs - 1 and not self.diverged:
+                self._next_slab()
+            self.trainer.should_stop = self.finished or self.diverged
+
+    def _begin_slab(self, k: int) -> None:
+        """Each process finds the start of slab k itself, perhaps with other rounding."""
+        begin(self.whole, self.config, self.residuals, k)
+        self.ranks.agree(self.residuals.parameters())
 
     def _next_slab(self) -> None:
         """Begin the next slab of time where this one ends."""
-        begin(self.whole, self.config, self.residuals, self.slab + 1)
+        self._begin_slab(self.slab + 1)
         self.turns = Turns(self.config.phases)
         self._noise, self.noise, self._noise_said = NoiseFloor(self.residuals, self._autocast), {}, True
         self.before, self.metrics = [*self.before, self.metrics], {}
@@ -247,11 +256,10 @@ class PINN(LightningModule):
     def _closure(self, optimizer: Optimizer) -> Callable[[], Any]:
         if self.turns.present.method.closure == "system":
             return self._system(optimizer.param_groups[0]["params"])
-        parameters = list(self.residuals.parameters())
 
         def closure() -> Tensor:
             loss, gradient = self._gradient(self.ranks)
-            for parameter, found in zip(parameters, gradient, strict=True):
+            for parameter, found in zip(self._all, gradient, strict=True):
                 parameter.grad = found
             return loss
 
@@ -320,7 +328,7 @@ class PINN(LightningModule):
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)  # what is still to be done of the steps
         steps, now = self.global_step - self._clock[0], time.perf_counter()
-        inside = self._inside + now - began
+        inside = self.stopwatch.seconds + now - began
         losses = {name: loss.detach() for name, loss in self.losses().items()}
         values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
         self.metrics = {f"loss/{name}": value for name, value in values.items()}
@@ -334,12 +342,13 @@ class PINN(LightningModule):
         if closely:
             with self._autocast():
                 self.metrics |= closer(self.residuals, self.points(), self.balance, self.ranks)
-        self.history.append({"step": self.global_step, **self.metrics})
         self.diverged = not all(map(math.isfinite, values.values()))
         self._look_for_the_noise_floor()
-        for logger in self.loggers:
-            logger.log_metrics(self.metrics, self.global_step)
-        self._clock, self._begun, self._inside = (self.global_step, time.perf_counter()), now, 0.0
+        if not self.history or self.history[-1]["step"] < self.global_step:  # the end of a slab is the next one's start
+            self.history.append({"step": self.global_step, **self.metrics})
+            for logger in self.loggers:
+                logger.log_metrics(self.metrics, self.global_step)
+        self._clock, self._begun, self.stopwatch.seconds = (self.global_step, time.perf_counter()), now, 0.0
 
     def _look_for_the_noise_floor(self) -> None:
         """Say once when the loss is that of rounding; the floor is measured anew when the steps have doubled."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pinn.training.module import PINN
 
 Watch = Callable[[int, Mapping[str, float]], bool]
-MEASURED = 2**11  # held-out points of the errors logged during training
+MEASURED = 2**10  # held-out points of the errors logged during training
 EXIT = {"finished": 0, "pruned": 0, "diverged": 1, "interrupted": 130, "terminated": 143}
 
 
@@ -155,7 +155,8 @@ def _trainer(config: Config, module: PINN, directory: Path | None, console: Cons
         callbacks.append(Bar(console))
     if watch:
         callbacks.append(Watched(watch))
-    plugins: list[Any] = [WholeFiles(), LightningEnvironment() if here.size is None else Outside(here)]
+    started_by = LightningEnvironment() if here.size is None else Outside(here)
+    plugins: list[Any] = [WholeFiles(), module.stopwatch, started_by]
     if here.size:
         options |= {"devices": here.devices, "num_nodes": here.nodes}
     if here.size or config.several_devices:

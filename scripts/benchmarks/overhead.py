@@ -10,16 +10,12 @@ import io
 import tempfile
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
-import hydra
-from omegaconf import OmegaConf
 from rich.console import Console
 
 from pinn import Problem
-from pinn.app import CONFIGS
+from pinn.app.compose import checked, compose
 from pinn.files import read_history
-from pinn.schema import check
 from pinn.training.build import build
 from pinn.training.run import fit
 
@@ -65,9 +61,7 @@ def picture(rows: list[dict], path: Path) -> None:
 def _history(points: int, steps: int) -> list[dict[str, float]]:
     typed = ["pde=poisson", "experiment=none", "network.width=64", "network.depth=3", f"sampling.points={points}"]
     typed += ["derivatives.compile=false", "optimizer=adam", f"optimizer.steps={steps}", "tolerance=0"]
-    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        composed: Any = OmegaConf.to_container(hydra.compose("train", [*typed, "trainer=cpu"]), resolve=True)
-    config, problem = check(composed), Problem.load("poisson")
+    config, problem = checked(compose(*typed, "trainer=cpu")), Problem.load("poisson")
     terminal = Console(file=io.StringIO(), force_terminal=True, width=120)
     with tempfile.TemporaryDirectory() as folder:
         fit(problem, config, build(problem, config), Path(folder), terminal)

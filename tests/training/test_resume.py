@@ -1,5 +1,7 @@
 """A run that is stopped and goes on is the run that was never stopped, bit for bit, whatever is chosen of a group."""
 
+import re
+
 import pytest
 import torch
 
@@ -16,6 +18,21 @@ PROBLEM = Problem(
     parameters={"k": {"learn": 0.3, "truth": "1/pi**2"}},
     exact={"u": "sin(pi*x)"},
     enforce="soft",
+)
+HEAT = Problem(
+    coordinates={"t": [0, 1], "x": [0, 1]},
+    fields=["u"],
+    equations={"heat": "u_t = 0.1*u_xx"},
+    conditions={"start": "u(t=0) = sin(pi*x)", "ends": "u(boundary) = 0"},
+)
+FIELD = Problem(
+    coordinates={"x": [0, 1]},
+    fields=["u"],
+    equations={"bend": "d(k*u_x, x) = -1"},
+    conditions={"ends": "u(boundary) = 0"},
+    parameters={"k": {"field": 1}},
+    observations={"probes": {"points": 9}},
+    exact={"u": "x*(1 - x)/2", "k": "1"},
 )
 OPTIONS = (
     "network.width=6",
@@ -35,15 +52,15 @@ def choices(group: str) -> list[str]:
 
 
 CASES = {f"optimizer={name}": (f"optimizer={name}",) for name in choices("optimizer")}
-# those that remember points, which may not be drawn again, and the rest once more, go on in test_balance
-CASES |= {
-    f"balancing={name}": (f"balancing={name}", "optimizer=adam")
-    for name, scheme in SCHEMES.items()
-    if not scheme.by_point
-}
+CASES |= {f"balancing={name}": (f"balancing={name}", "optimizer=adam") for name in choices("balancing")}
 CASES |= {f"sampling={name}": (f"sampling={name}", "optimizer=adam") for name in choices("sampling")}
 CASES |= {f"network={name}": (f"network={name}", "optimizer=adam") for name in choices("network")}
 CASES["phases"] = ("optimizer=adam_then_gauss_newton", f"optimizer.phases={PHASES}")
+CASES["slabs, within the second"] = ("optimizer=adam", "optimizer.steps=4", "slabs=3")
+CASES["slabs, at the end of one"] = ("optimizer=adam", "optimizer.steps=5", "slabs=3")
+CASES["slabs of two phases"] = ("optimizer=adam_then_gauss_newton", f"optimizer.phases={PHASES}", "slabs=2")
+CASES["field that is learned"] = ("optimizer=adam",)
+PROBLEMS = {"slabs": HEAT, "field": FIELD}  # by the first word
 
 
 @pytest.fixture(autouse=True)
@@ -53,14 +70,18 @@ def _no_pictures(monkeypatch):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_five_and_five_steps_are_ten(name, tmp_path):
+def test_five_and_five_steps_are_ten(name, tmp_path, accelerator="cpu"):
     network = name.startswith("network")
-    typed = [line for line in OPTIONS if not (network and line.startswith("network.scale"))]
-    groups = dict(line.split("=", 1) for line in CASES[name] if not line.startswith("optimizer.phases"))
-    lines = [line for line in CASES[name] if line.startswith("optimizer.phases")]
+    typed = [f"trainer.accelerator={accelerator}"]
+    typed += [line for line in OPTIONS if not (network and line.startswith("network.scale"))]
+    groups = dict(line.split("=", 1) for line in CASES[name] if not line.startswith("optimizer."))
+    lines = [line for line in CASES[name] if line.startswith("optimizer.")]
+    scheme = SCHEMES[groups.get("balancing", "fixed")]
+    lines += ["sampling.resample_every=0"] * scheme.by_point  # it remembers something of each point
+    problem = PROBLEMS.get(re.split(r"\W", name)[0], PROBLEM)
 
     def run(folder, steps):
-        return solve(PROBLEM, *typed, *lines, f"trainer.max_steps={steps}", run_dir=tmp_path / folder, **groups)
+        return solve(problem, *typed, *lines, f"trainer.max_steps={steps}", run_dir=tmp_path / folder, **groups)
 
     whole = run("whole", 10)
     run("parts", 5)
@@ -73,6 +94,18 @@ def test_five_and_five_steps_are_ten(name, tmp_path):
             row.pop(key, None)
     assert [row["step"] for row in histories[0]] == list(range(1, len(histories[0]) + 1))
     assert histories[0] == histories[1]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator")
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_so_on_an_accelerator(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # sums in the same order, see torch's notes on randomness
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        test_five_and_five_steps_are_ten(name, tmp_path, "gpu")
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 def test_a_run_that_has_ended_stays_as_it_is(tmp_path):
