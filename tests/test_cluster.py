@@ -43,6 +43,8 @@ CASES |= {f"sampling {n}": [f"sampling={n}", "sampling.resample_every=2", *FIRST
 CASES |= {
     "slopes": FIRST,
     "slices": ["memory_budget=200kB", *FIRST],
+    "many points": ["sampling.points=700", *FIRST],
+    "many points, balancing ntk": ["sampling.points=700", "balancing=ntk", *FIRST],
     "slabs of adam": ["slabs=3", "optimizer=adam", "optimizer.steps=3"],
     "slabs of gauss_newton": ["slabs=2", "optimizer=gauss_newton", "optimizer.steps=3", "sampling.points=201"],
     "more parameters than points": ["optimizer=gauss_newton", "trainer.max_steps=3", "network.width=20"],

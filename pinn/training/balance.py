@@ -191,9 +191,7 @@ def sensitivities(
     residuals: Residuals, points: Mapping[Place, Points], parameters: list[Tensor], ranks: Ranks
 ) -> dict[str, Tensor]:
     """By equation the mean of |grad r|**2 over points from all over its place, so few that their Jacobian is small."""
-    few = {
-        place: at if place.integral else at[:: math.ceil(len(at.x) * ranks.size / SOME)] for place, at in points.items()
-    }
+    few = _few(residuals, points, ranks, parameters[0].device)
     found = residuals.sensitivities(few, parameters)
     counts = {e.name: 1 if place.integral else len(at.x) for place, at in few.items() for e in residuals.groups[place]}
     names = [e.name for group in residuals.groups.values() for e in group]
@@ -201,3 +199,22 @@ def sensitivities(
     sums = ranks.sums(counts[name] * found[name] if name in found else zero for name in names)
     totals = ranks.sums(zero + counts.get(name, 0) for name in names)
     return {name: value / total for name, value, total in zip(names, sums, totals, strict=True)}
+
+
+def _few(
+    residuals: Residuals, points: Mapping[Place, Points], ranks: Ranks, device: torch.device
+) -> dict[Place, Points]:
+    """What this process has of every k-th point of all, so that the number of processes makes no difference."""
+    places = list(residuals.plans)
+    counts = ranks.totals([len(points[place].x) if place in points else 0 for place in places], device)
+    few: dict[Place, Points] = {}
+    for place, count in zip(places, counts, strict=True):
+        if place not in points or place.integral:
+            few |= {place: points[place]} if place in points else {}
+            continue
+        k = max(1, math.ceil(count / SOME))
+        mine = range(ranks.rank, count, ranks.size)  # their numbers among all
+        first = next((j for j, number in enumerate(mine) if number % k == 0), None)
+        if first is not None:
+            few[place] = points[place][first :: k // math.gcd(k, ranks.size)]
+    return few

@@ -66,6 +66,14 @@ class Ranks:
         distributed.all_reduce(found, distributed.ReduceOp.MAX)
         return found.tolist()
 
+    def totals(self, counts: Sequence[int], device: torch.device | str = "cpu") -> list[int]:
+        """Each count summed over the processes."""
+        if self.size == 1:
+            return list(counts)
+        found = torch.tensor(counts, dtype=torch.int64, device=device)
+        distributed.all_reduce(found)
+        return found.tolist()
+
     def part(self, x: Tensor) -> Tensor:
         """This process's part of the rows of a tensor; `rows` puts such parts together again."""
         return x.tensor_split(self.size)[self.rank]
