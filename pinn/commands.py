@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pinn.messages import explain
-from pinn.postprocessing import EXPORTERS, NORMS, WRITERS, Measured, read_grid, write
+from pinn.postprocessing import EXPORTERS, NORMS, WRITERS, Frame, Measured, read_grid, write
 from pinn.postprocessing import evaluate as measure
 from pinn.postprocessing import export as write_network
 from pinn.schema import ConfigError
@@ -97,10 +97,13 @@ def predict(options: Predict) -> int:
     domain = solution.problem.domain
     console = Console(highlight=False, soft_wrap=True)
     with _told():
-        grid = read_grid(options.grid, domain)
-        values = grid.evaluate(solution, options.quantities or solution.problem.fields)
+        grid, problem = read_grid(options.grid, domain), solution.problem
+        texts = options.quantities or problem.fields
+        values = grid.evaluate(solution, texts)
+        vectors = tuple(text for text in texts if len(problem.quantity(text).components) > 1)
+        frame = Frame(domain.parameters, problem.scope.calculus.system, vectors)
         for path in _paths(options, "prediction.npz"):
-            files = write(path, grid, values, domain.parameters)
+            files = write(path, grid, values, frame)
             console.print(f"{files[-1]}: {', '.join(values)}", markup=False)
     outside = int((~grid.inside).sum())
     console.print(" x ".join(map(str, grid.inside.shape)) + " points" + f", {outside} outside" * bool(outside))

@@ -13,6 +13,8 @@ from typing import Any
 
 import sympy
 import yaml
+from benchmarks.accuracy_table import Row, read
+from benchmarks.gallery import said
 
 from pinn.plots import portrait
 from pinn.problem import Problem, configs
@@ -21,6 +23,7 @@ from pinn.references import REFERENCES, truth
 PROBLEMS = configs() / "pde"
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, PICTURES = DOCS / "catalogue.md", DOCS / "catalogue"
+MEASURED = Path(__file__).parents[1] / "experiments" / "catalogue" / "results.csv"
 LINE, EVOLUTION = "One coordinate", "Time and a line"
 PLANE, MOVING_PLANE = "The plane", "Time and a plane"
 KINDS = (": one field, up to second order", ": one field, of higher order", ": several fields")
@@ -38,7 +41,8 @@ HEAD = """\
 
 Written by `python scripts/catalogue.py`: {count} problems, each a YAML file in [configs/pde](../configs/pde). The
 pictures show the truth that a run is compared with: the exact solution or a reference, through the middle of what does
-not fit into a plane.
+not fit into a plane. What is measured is `python scripts/train.py pde=NAME` and nothing else, stopped where its time
+was over: [experiments/catalogue](../experiments/catalogue) has the figures in order.
 
 | | |
 | --- | --- |
@@ -109,9 +113,15 @@ def section(name: str) -> str:
         "\n".join(["```", *lines, *(f"{key}: {_flow(value)}" for key, value in where.items()), "```"]),
         f"{count or 'No'} condition{'s' * (count != 1)}. {_truth(mapping)}",
         *([f"![{name}](catalogue/{name}.png)"] if known else []),
+        *([said(row)] if (row := measured().get(name)) else []),
         f"`python scripts/train.py pde={name}`",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def measured() -> dict[str, Row]:
+    """The rows of the benchmark, by problem."""
+    return {row["problem"]: row for row in read(MEASURED)}
 
 
 def _truth(mapping: Mapping[str, Any]) -> str:

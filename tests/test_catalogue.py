@@ -1,11 +1,14 @@
 """Every problem of the catalogue can be trained: a few steps of Adam bring its loss down."""
 
+import argparse
 import re
 
 import catalogue
 import hydra
 import pytest
 import yaml
+from benchmarks import gallery
+from benchmarks.accuracy_table import read, write
 from omegaconf import OmegaConf
 from rich.console import Console
 
@@ -101,3 +104,56 @@ def test_each_has_its_source_its_place_on_the_page_and_its_picture(name):
     assert all(text in page for text in mapping["equations"].values())
     if "exact" in mapping or "reference" in mapping:
         assert (catalogue.PICTURES / f"{name}.png").exists() and f"(catalogue/{name}.png)" in page
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ({"status": "finished"}, "Measured: error of v, the largest, 1.2e-06 in 7 s, seed 0."),
+        (
+            {"status": "timed out"},
+            "Measured: stopped after 14 s, unfinished; error of v, the largest, 1.2e-06 by then.",
+        ),
+        ({"status": "failed", "error": "", "errors": ""}, "Measured: failed after 7 s."),
+    ],
+)
+def test_the_page_says_what_the_file_says(row, text, tmp_path, monkeypatch):
+    row = {
+        "problem": "heat",
+        "error": "1.2e-06",
+        "errors": "u:1.00e-08 v:1.20e-06",
+        "seconds": "7.1",
+        "seed": "0",
+        **row,
+    }
+    write(tmp_path / "results.csv", [row | {"limit": "14", "steps": "3"}])
+    monkeypatch.setattr(catalogue, "MEASURED", tmp_path / "results.csv")
+    assert text in catalogue.section("heat") and "Measured" not in catalogue.section("burgers")
+
+
+def test_the_benchmark_writes_what_the_page_reads(tmp_path, monkeypatch):
+    options = argparse.Namespace(problems=["lane_emden"], seed=3, limit=60.0, keep=False, out=tmp_path)
+    (row,) = gallery.run(options)
+    assert row["status"] == "finished" and float(row["error"]) < 1e-6 and row["seed"] == "3"
+    assert 1 < float(row["seconds"]) < 60 and read(tmp_path / "results.csv") == [row]
+    gallery.picture([row], tmp_path / "results.png")
+    assert (tmp_path / "results.png").stat().st_size > 1000
+    monkeypatch.setattr(gallery, "measure", lambda *_: pytest.fail("it is measured again"))
+    assert gallery.run(argparse.Namespace(**{**vars(options), "keep": True})) == [row]
+
+
+def test_runs_that_did_not_end_are_listed_apart():
+    rows = [
+        {
+            "problem": name,
+            "status": status,
+            "error": error,
+            "errors": "u:1" if error else "",
+            "seconds": "9",
+            "steps": "1",
+        }
+        for name, status, error in (("a", "finished", "1e-9"), ("b", "timed out", "0.1"), ("c", "failed", ""))
+    ]
+    text = gallery.table(rows)
+    assert "1 of 3 runs ended by themselves." in text and text.index("| a |") < text.index("2 did not")
+    assert "| b | timed out | 0.1 |" in text and "| c | failed | none |" in text

@@ -9,7 +9,9 @@ TUTORIALS = Path(__file__).parents[1] / "tutorials"
 CHECKS = {
     "plate": lambda found: found["error"] < 1e-9 and abs(found["volume"] - 0.25) < 1e-9 and Path("plate.pdf").exists(),
     "burgers": lambda found: abs(found["nu"] - 0.05) < 2e-3,
-    "sweep": lambda found: found["worst"] < 1e-9 and len(found["results"]) == 2,
+    "sweep": lambda found: (
+        found["worst"] < 1e-9 and len(found["results"]) == 2 and "#SBATCH --partition=gpu" in found["script"]
+    ),
 }
 
 

@@ -2,7 +2,8 @@
 
 from pinn.postprocessing.evaluation import NORMS, Measured, evaluate
 from pinn.postprocessing.export import EXPORTERS, export
+from pinn.postprocessing.frames import Frame
 from pinn.postprocessing.grid import Grid, read_grid
 from pinn.postprocessing.write import WRITERS, write
 
-__all__ = ["EXPORTERS", "NORMS", "WRITERS", "Grid", "Measured", "evaluate", "export", "read_grid", "write"]
+__all__ = ["EXPORTERS", "NORMS", "WRITERS", "Frame", "Grid", "Measured", "evaluate", "export", "read_grid", "write"]

@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 
 from pinn.language import TIME
+from pinn.language.calculus import CARTESIAN
+from pinn.postprocessing.frames import Frame
 from pinn.postprocessing.grid import Grid
 
 CELLS = {1: "line", 2: "quad", 3: "hexahedron"}
 CORNERS = {1: [(0,), (1,)], 2: [(0, 0), (1, 0), (1, 1), (0, 1)]}
 CORNERS[3] = [(*corner, k) for k in (0, 1) for corner in CORNERS[2]]  # VTK's order
+PLAIN = Frame()
 COLLECTION = """\
 <VTKFile type="Collection" version="0.1"><Collection>
 {entries}
@@ -24,14 +27,14 @@ COLLECTION = """\
 """
 
 
-def write(path: Path, grid: Grid, values: Mapping[str, np.ndarray], parameters: tuple[str, ...] = ()) -> list[Path]:
+def write(path: Path, grid: Grid, values: Mapping[str, np.ndarray], frame: Frame = PLAIN) -> list[Path]:
     """Write a file whose kind its suffix tells: `.npz`, `.csv`, `.vtu` or `.nc`.
 
     Args:
         path: Where to; its folder is made if need be.
         grid: The points.
         values: By name, of the grid's shape, NaN outside of the domain.
-        parameters: Names of the coordinates that are parameters: neither space nor time.
+        frame: Which coordinates are those of space, and what they mean.
 
     Returns:
         The files: of a VTK file of several times one a time, and one for all.
@@ -42,17 +45,17 @@ def write(path: Path, grid: Grid, values: Mapping[str, np.ndarray], parameters: 
     if path.suffix not in WRITERS:
         raise ValueError(f"out={path}: files end in {', '.join(WRITERS)}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    return WRITERS[path.suffix](path, grid, values, parameters)
+    return WRITERS[path.suffix](path, grid, values, frame)
 
 
-def write_npz(path: Path, grid: Grid, values: Mapping[str, np.ndarray], parameters: tuple[str, ...]) -> list[Path]:
+def write_npz(path: Path, grid: Grid, values: Mapping[str, np.ndarray], frame: Frame) -> list[Path]:
     """Arrays by name, and the values along each coordinate: `numpy.load(path)["u"]`."""
     arrays: dict[str, Any] = {**values, **grid.axes}
     np.savez_compressed(path, **arrays)
     return [path]
 
 
-def write_csv(path: Path, grid: Grid, values: Mapping[str, np.ndarray], parameters: tuple[str, ...]) -> list[Path]:
+def write_csv(path: Path, grid: Grid, values: Mapping[str, np.ndarray], frame: Frame) -> list[Path]:
     """A row a point, a column a coordinate and a quantity; all digits."""
     columns = [*grid.points.T, *(value.ravel() for value in values.values())]
     with path.open("w", newline="") as file:
@@ -62,8 +65,11 @@ def write_csv(path: Path, grid: Grid, values: Mapping[str, np.ndarray], paramete
     return [path]
 
 
-def write_netcdf(path: Path, grid: Grid, values: Mapping[str, np.ndarray], parameters: tuple[str, ...]) -> list[Path]:
-    """A dimension a coordinate, a variable a quantity, whose text is its `long_name`; NaN is the missing value."""
+def write_netcdf(path: Path, grid: Grid, values: Mapping[str, np.ndarray], frame: Frame) -> list[Path]:
+    """A dimension a coordinate, a variable a quantity, whose text is its `long_name`; NaN is the missing value.
+
+    Beside curvilinear coordinates stand the Cartesian ones of every point of space, `cartesian_x` and so on.
+    """
     from scipy.io import netcdf_file
 
     taken: set[str] = set(grid.axes)
@@ -72,35 +78,68 @@ def write_netcdf(path: Path, grid: Grid, values: Mapping[str, np.ndarray], param
         for name, axis in grid.axes.items():
             file.createDimension(name, len(axis))
             file.createVariable(name, "d", (name,))[:] = axis
+        beside = _beside(file, grid, frame)
+        taken |= set(beside)
         for text, value in values.items():
             variable = file.createVariable(_plain(text, taken), "d", tuple(grid.axes))
             variable.long_name, variable._FillValue = text, np.nan
+            if beside:
+                variable.coordinates = " ".join(beside)
             variable[:] = value
     return [path]
 
 
-def write_vtk(path: Path, grid: Grid, values: Mapping[str, np.ndarray], parameters: tuple[str, ...]) -> list[Path]:
+def _beside(file: Any, grid: Grid, frame: Frame) -> list[str]:
+    """The variables with the Cartesian coordinates."""
+    if frame.system == CARTESIAN:
+        return []
+    space = _space(grid, frame)
+    x = frame.points(_spread(grid, space)).reshape(*(len(grid.axes[name]) for name in space), 3)
+    names = [f"cartesian_{name}" for name in "xyz"]
+    for k, name in enumerate(names):
+        file.createVariable(name, "d", tuple(space))[:] = x[..., k]
+    return names
+
+
+def _space(grid: Grid, frame: Frame) -> list[str]:
+    """The coordinates of space."""
+    return [name for name in grid.axes if name != TIME and name not in frame.parameters]
+
+
+def _spread(grid: Grid, names: list[str]) -> dict[str, np.ndarray]:
+    """Some of the coordinates at all points of their own grid, (N,) each, the first varying slowest."""
+    spread = np.meshgrid(*(grid.axes[name] for name in names), indexing="ij")
+    return {name: values.ravel() for name, values in zip(names, spread, strict=True)}
+
+
+def write_vtk(path: Path, grid: Grid, values: Mapping[str, np.ndarray], frame: Frame) -> list[Path]:
     """Cells of space for ParaView, without those that reach out of the domain.
 
-    Several times, or values of parameters, are a file each, and a `.pvd` that ParaView opens as one.
+    Points are Cartesian whatever the coordinates; vectors stand there whole, with Cartesian components, beside their
+    components along the coordinates. Several times, or values of parameters, are a file each, and a `.pvd` that
+    ParaView opens as one.
     """
     try:
         import meshio
     except ImportError:
         raise ValueError(f"out={path}: VTK is written by meshio: pip install 'pinn[mesh]'") from None
     names = list(grid.axes)
-    space = [k for k, name in enumerate(names) if name != TIME and name not in parameters]
+    space = [names.index(name) for name in _space(grid, frame)]
     others = [k for k in range(len(names)) if k not in space]
     if not 1 <= len(space) <= 3:
         raise ValueError(f"out={path}: VTK has 1 to 3 coordinates of space, here are {len(space)}")
+    at = _spread(grid, [names[k] for k in space])
+    points, along = frame.points(at), frame.unit_vectors(at)
     steps = list(product(*(range(grid.inside.shape[k]) for k in others)))
     files, entries = [], []
     for number, step in enumerate(steps):
         here = tuple(dict(zip(others, step, strict=True)).get(k, slice(None)) for k in range(len(names)))
-        x, cells, kept = _cells([grid.axes[names[k]] for k in space], grid.inside[here])
+        cells, kept = _cells(grid.inside[here])
         data: dict[str, Any] = {name: value[here].ravel()[kept] for name, value in values.items()}
+        for name in frame.vectors:
+            data[name] = sum(data[f"{name}_{q}"][:, None] * e[kept] for q, e in along.items())
         files.append(path if len(steps) == 1 else path.with_name(f"{path.stem}_{number:04d}.vtu"))
-        meshio.write_points_cells(files[-1], x, [(CELLS[len(space)], cells)], point_data=data)
+        meshio.write_points_cells(files[-1], points[kept], [(CELLS[len(space)], cells)], point_data=data)
         time = grid.axes[TIME][step[others.index(names.index(TIME))]] if TIME in names else number
         entries.append(f'<DataSet timestep="{time:.17g}" file="{files[-1].name}"/>')
     if len(steps) > 1:
@@ -109,29 +148,26 @@ def write_vtk(path: Path, grid: Grid, values: Mapping[str, np.ndarray], paramete
     return files
 
 
-def _cells(axes: list[np.ndarray], inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points (n, 3), the corners of cells that lie inside, and which points of the grid those are."""
-    d = len(axes)
+def _cells(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The corners of cells that lie inside, and which points of the grid those are."""
     number = np.arange(inside.size).reshape(inside.shape)
-    corners = [tuple(slice(c, c - 1 or None) for c in corner) for corner in CORNERS[d]]
+    corners = [tuple(slice(c, c - 1 or None) for c in corner) for corner in CORNERS[inside.ndim]]
     whole = np.all([inside[corner] for corner in corners], axis=0)
     cells = np.stack([number[corner][whole] for corner in corners], axis=1)
     kept = np.unique(cells)
-    x = np.zeros((inside.size, 3))
-    x[:, :d] = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, d)
-    return x[kept], np.searchsorted(kept, cells), kept
+    return np.searchsorted(kept, cells), kept
 
 
 def _plain(text: str, taken: set[str]) -> str:
     """A name of letters, digits and `_` that nothing else has."""
-    name = re.sub(r"\W+", "_", text).strip("_") or "value"
+    name = re.sub(r"[\W_]+", "_", text).strip("_") or "value"
     while name in taken:
         name += "_"
     taken.add(name)
     return name
 
 
-WRITERS: dict[str, Callable[[Path, Grid, Mapping[str, np.ndarray], tuple[str, ...]], list[Path]]] = {
+WRITERS: dict[str, Callable[[Path, Grid, Mapping[str, np.ndarray], Frame], list[Path]]] = {
     ".npz": write_npz,
     ".csv": write_csv,
     ".vtu": write_vtk,

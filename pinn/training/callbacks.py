@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from pinn.training.module import PINN
+from pinn.training.notebook import NotebookBar
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
 BETWEEN_TALKS = 1.0  # seconds
@@ -96,7 +97,7 @@ class Watched(Callback):
 
 
 class Bar(Callback):
-    """Optimizer, step, loss, error and time, as a bar; as a line every ten seconds where the output is no terminal."""
+    """Optimizer, step, loss, error and time, as a bar; as a line every ten seconds where there is nowhere to draw."""
 
     def __init__(self, console: Console):
         columns = (
@@ -110,6 +111,7 @@ class Bar(Callback):
         self.console = console
         self.progress = Progress(*columns, console=console, disable=not console.is_terminal, auto_refresh=False)
         self._task = self.progress.add_task("", measured="")
+        self._notebook = NotebookBar() if console.is_jupyter else None
         self._line = self._next = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:  # noqa: D102
@@ -122,11 +124,15 @@ class Bar(Callback):
         phase = pl_module.turns.present
         done = phase.steps if pl_module.finished else pl_module.turns.step
         measured = _measured(pl_module)
-        self.progress.update(self._task, description=phase.name, completed=done, total=phase.steps, measured=measured)
-        self.progress.refresh()
+        if self._notebook:
+            self._notebook.draw(phase.name, done, phase.steps, measured)
+        else:
+            shown = {"description": phase.name, "completed": done, "total": phase.steps, "measured": measured}
+            self.progress.update(self._task, **shown)
+            self.progress.refresh()
         took = time.monotonic() - now  # a millisecond; on a busy machine or a slow terminal many
         self._next = now + max(BETWEEN_FRAMES, took / DRAWN)
-        if not self.console.is_terminal and now - self._line > BETWEEN_LINES:
+        if not (self.console.is_terminal or self._notebook) and now - self._line > BETWEEN_LINES:
             self.console.print(f"{phase.name} {done}/{phase.steps}  {measured}")
             self._line = time.monotonic()
 

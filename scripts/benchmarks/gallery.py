@@ -80,7 +80,7 @@ def said(row: Row) -> str:
     if row["status"] == "finished":
         return f"Measured: {what(row)} {float(row['error']):.1e} in {float(row['seconds']):.0f} s, seed {row['seed']}."
     if row["status"] == "timed out" and row["error"]:
-        return f"Measured: stopped after {row['limit']} s, with {what(row)} {float(row['error']):.1e}."
+        return f"Measured: stopped after {row['limit']} s, unfinished; {what(row)} {float(row['error']):.1e} by then."
     return f"Measured: {row['status']} after {float(row['seconds']):.0f} s."
 
 

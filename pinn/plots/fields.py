@@ -1,0 +1,138 @@
+"""Pictures of any problem: its fields, the truth, the error, the residuals.
+
+Shape letters: N points, D coordinates, F fields.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps, rc_context
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from pinn.geometry import Domain
+from pinn.plots.draw import STYLE, drawn
+from pinn.plots.panels import SEQUENTIAL, Panel, evaluated, of_magnitudes, of_values, value_range
+from pinn.plots.symbols import symbol
+from pinn.plots.views import views
+
+FINE, SNAPSHOTS = 201, (0.0, 0.5, 1.0)  # points and times of portraits
+SHADES = (28, 16, 16)  # of the colour map, of grey and of a line's colour in a portrait's file
+PORTRAIT: dict[Any, object] = {"savefig.dpi": 84}  # a panel is about 360 pixels wide
+
+
+def pictures(
+    domain: Domain,
+    fields: Sequence[str],
+    prediction: Callable[[Tensor], Tensor],
+    truth: Callable[[Tensor], Tensor] | None,
+    residuals: Callable[[Tensor], Mapping[str, Tensor]] | None,
+    path: Path,
+) -> list[Path]:
+    """Draw field.png and, where there is something to draw, exact.png, error.png and residual.png.
+
+    Args:
+        domain: Where the fields live.
+        fields: Names of the F fields.
+        prediction: Points (N, D), float64 on the CPU, to fields (N, F).
+        truth: The same for the true fields, or None.
+        residuals: Points (N, D) to ``{equation: (N,)}``, or None.
+        path: Folder for the pictures; it is made if need be.
+
+    Returns:
+        The files written.
+    """
+    sheets = _sheets(domain, fields, prediction, truth)
+    if residuals is not None:
+        shown = views(domain)
+        sheets["residual"] = of_magnitudes(shown, evaluated(residuals, shown), "residual of ")
+    path.mkdir(parents=True, exist_ok=True)
+    files = []
+    for name, rows in sheets.items():
+        files.append(path / f"{name}.png")
+        with rc_context(STYLE):
+            drawn(rows).savefig(files[-1])
+    return files
+
+
+def figure(
+    domain: Domain,
+    fields: Sequence[str],
+    prediction: Callable[[Tensor], Tensor],
+    truth: Callable[[Tensor], Tensor] | None,
+) -> Figure:
+    """One figure with each field and, where there is a truth, the truth and the error beside it.
+
+    Args:
+        domain: Where the fields live.
+        fields: Names of the F fields.
+        prediction: Points (N, D), float64 on the CPU, to fields (N, F).
+        truth: The same for the true fields, or None.
+    """
+    by_field = zip(*_sheets(domain, fields, prediction, truth).values(), strict=True)
+    with rc_context(STYLE):
+        return drawn([row for rows in by_field for row in rows])
+
+
+def portrait(domain: Domain, fields: Sequence[str], values: Callable[[Tensor], Tensor], path: Path) -> Path:
+    """Draw fields alone, in one small file for a page: three times instead of four, few colours.
+
+    Args:
+        domain: Where the fields live.
+        fields: Names of the F fields.
+        values: Points (N, D), float64 on the CPU, to fields (N, F).
+        path: The picture to write.
+
+    Returns:
+        That path.
+    """
+    shown = views(domain, SNAPSHOTS, FINE)
+    found = evaluated(lambda x: dict(zip(map(symbol, fields), values(x).unbind(1), strict=True)), shown)
+    rows = [
+        [Panel(v, name, part, value_range(parts), False, SEQUENTIAL) for v, part in zip(shown, parts, strict=True)]
+        for name, parts in found.items()
+    ]
+    buffer = io.BytesIO()
+    with rc_context(STYLE | PORTRAIT):
+        drawn(rows).savefig(buffer)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    few = Image.open(buffer).convert("RGB").quantize(palette=_palette(), dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+    return path
+
+
+def _palette() -> Image.Image:
+    """Even steps of all that a portrait shows: a palette made from the picture would bend its colour map."""
+    mapped, grey, line = (np.linspace(0, 1, count)[:, None] for count in SHADES)
+    shades = [colormaps[SEQUENTIAL](mapped[:, 0])[:, :3], grey * np.ones(3), 1 + line * (np.array(to_rgb("C0")) - 1)]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.rint(255 * np.concatenate(shades)).astype(np.uint8).tobytes())
+    return palette
+
+
+def _sheets(
+    domain: Domain,
+    fields: Sequence[str],
+    prediction: Callable[[Tensor], Tensor],
+    truth: Callable[[Tensor], Tensor] | None,
+) -> dict[str, list[list[Panel]]]:
+    """Field, truth and error: of each, one row of panels a field."""
+    shown, names = views(domain), list(map(symbol, fields))
+    predicted = evaluated(lambda x: dict(zip(names, prediction(x).unbind(1), strict=True)), shown)
+    if truth is None:
+        return {"field": of_values(shown, predicted, "predicted ", like=predicted)}
+    true = evaluated(lambda x: dict(zip(names, truth(x).unbind(1), strict=True)), shown)
+    error = {name: predicted[name] - true[name] for name in names}
+    return {
+        # Both take the colours of the truth, so that they can be compared by eye.
+        "field": of_values(shown, predicted, "predicted ", like=true),
+        "exact": of_values(shown, true, "exact ", like=true),
+        "error": of_magnitudes(shown, error, "error of "),
+    }
