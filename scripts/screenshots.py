@@ -63,7 +63,8 @@ def shoot(url: str, name: str, *, width: int = 1280, height: int = 1500, dark: b
     seen = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")
     if width > 1000:
         seen = seen.resize((width * 3 // 4, height * 3 // 4), Image.Resampling.LANCZOS)
-    seen.quantize(COLOURS, dither=Image.Dither.FLOYDSTEINBERG).save(DOCS / f"{name}.png", optimize=True)
+    few = seen.quantize(COLOURS, Image.Quantize.MAXCOVERAGE)  # else the ends of colour maps, which are few, are lost
+    few.save(DOCS / f"{name}.png", optimize=True)
     print(DOCS / f"{name}.png")
 
 

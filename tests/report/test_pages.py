@@ -64,6 +64,12 @@ def test_every_curve_and_picture_is_there(driver, runs):
     names = {row.removeprefix("loss/") for row in read_history(runs / "stokes_hole/first/metrics.csv")[0]}
     shown = script(driver, "document.querySelector('#curve-loss .plot').data.map(t => t.name)")
     assert len(shown) == 15 and set(shown) <= names
+    curves = (
+        "[...document.querySelectorAll('#curves figure')].map(f => [f.id, f.lastChild.data.every(t => t.y.length > 0)])"
+    )
+    assert dict(script(driver, curves)) == {
+        f"curve-{group}": True for group in ("loss", "residual_max", "grad_norm", "time")
+    }
     assert script(driver, "document.querySelectorAll('math').length") > 8
     assert script(driver, "document.querySelector('#solution .plot').layout.shapes.length") == 1  # the hole
     text = script(driver, "document.body.innerText")
@@ -98,13 +104,29 @@ def test_the_slider_moves_and_the_pictures_change_their_kind(driver, runs):
     assert said == []
 
 
+@pytest.fixture
+def live(runs, tmp_path):
+    """A run that is at its second step, watched."""
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("config.yaml", "last.ckpt"):
+        shutil.copy(runs / "line" / "more" / name, run / name)
+    lines = (runs / "line" / "more" / "metrics.csv").read_text().splitlines(keepends=True)
+    (run / "metrics.csv").write_text("".join(lines[:3]))
+    with server(Live(run, restore)) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{serving.server_port}/", run, lines
+        serving.shutdown()
+
+
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("dark", [False, True])
-def test_readable_at_any_width_in_light_and_dark(runs, width, dark):
+def test_readable_at_any_width_in_light_and_dark(runs, live, width, dark):
     chromium.needs_chromium()
     write_index(runs)
+    url, *_ = live
     with chromium.browser(width, dark=dark) as driver:
-        for page in (runs / "stokes_hole/first/report.html", runs / "line/more/report.html", runs / "index.html"):
+        for page in (runs / "stokes_hole/first/report.html", runs / "line/more/report.html", runs / "index.html", url):
             opened(driver, page)
             assert script(driver, "document.documentElement.scrollWidth") == width
             paper, ink = (
@@ -115,6 +137,8 @@ def test_readable_at_any_width_in_light_and_dark(runs, width, dark):
             wide = "[...document.querySelectorAll('.plot .main-svg')].map(d => d.getBoundingClientRect().right)"
             assert max(script(driver, wide), default=0) <= width
             assert float(script(driver, "getComputedStyle(document.body).fontSize").removesuffix("px")) >= 14
+        driver.execute_script("document.body.insertAdjacentHTML('beforeend', '<p style=\"width: 2000px\">wide</p>')")
+        assert script(driver, "document.documentElement.scrollWidth") > width  # the check sees what is too wide
 
 
 def test_the_comparison_sorts_filters_and_overlays(driver, runs):
@@ -146,21 +170,6 @@ def test_a_run_that_is_moved_stays_readable(driver, runs, tmp_path):
     (tmp_path / "elsewhere" / plotly_name()).unlink()  # the check sees what is missing
     driver.get(f"file://{tmp_path}/elsewhere/report.html")
     assert chromium.errors(driver) != []
-
-
-@pytest.fixture
-def live(runs, tmp_path):
-    """A run that is at its second step, watched."""
-    run = tmp_path / "run"
-    run.mkdir()
-    for name in ("config.yaml", "last.ckpt"):
-        shutil.copy(runs / "line" / "more" / name, run / name)
-    lines = (runs / "line" / "more" / "metrics.csv").read_text().splitlines(keepends=True)
-    (run / "metrics.csv").write_text("".join(lines[:3]))
-    with server(Live(run, restore)) as serving:
-        threading.Thread(target=serving.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{serving.server_port}/", run, lines
-        serving.shutdown()
 
 
 def test_the_live_page_follows_the_run(driver, live):
