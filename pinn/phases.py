@@ -120,7 +120,15 @@ class Phases(BaseModel):
     phases: Annotated[tuple[AnyPhase, ...], AfterValidator(_some)]
 
 
+class Auto(BaseModel):
+    """One or several of them, to be chosen from the problem."""
+
+    model_config = STRICT
+    name: Literal["auto"]
+
+
 if TYPE_CHECKING:
-    Optimizer = Phase | Phases
+    Optimizer = Phase | Phases | Auto
 else:
-    Optimizer = Annotated[Union[*_TAGGED, Annotated[Phases, Tag("phases")]], Discriminator(_tag)]
+    _WHOLE = Annotated[Phases, Tag("phases")], Annotated[Auto, Tag("auto")]
+    Optimizer = Annotated[Union[*_TAGGED, *_WHOLE], Discriminator(_tag)]

@@ -8,11 +8,13 @@ from pydantic import (
     BaseModel,
     ByteSize,
     ConfigDict,
+    Discriminator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    Tag,
     ValidationError,
     create_model,
 )
@@ -20,7 +22,17 @@ from pydantic import (
 from pinn.balancing import SCHEMES, Scheme
 from pinn.messages import Model, Unions, explain, keys
 from pinn.optimizers.ranges import arguments
-from pinn.phases import PHASES, Optimizer, Phase, Phases, checked_arguments
+from pinn.phases import PHASES, Auto, Optimizer, Phase, Phases, checked_arguments
+
+AUTO = "auto"
+"""In place of a value: `pinn.training.choice` finds one."""
+
+
+CHOSEN = (
+    *("optimizer", "precision", "network.width", "network.scale"),
+    *("sampling.points", "sampling.boundary_points"),
+)
+"""The keys at which it may stand."""
 
 
 class ConfigError(ValueError):
@@ -65,11 +77,35 @@ class Periodic(_Strict):
 
 
 Features = Annotated[Fourier | Periodic, Field(discriminator="name")]
+
+
+def _count(count: Any) -> Any:
+    if count != AUTO and (type(count) is not int or count < 1):
+        raise ValueError("should be an integer greater than 0, or auto")
+    return count
+
+
+Count = Annotated[Any, AfterValidator(_count)]
 Activation = Literal["tanh", "sin", "gelu", "silu", "softplus"]
 
 
+def _tag(scale: Any) -> str:
+    return "each" if isinstance(scale, dict) else AUTO if scale == AUTO else "all"
+
+
+if TYPE_CHECKING:
+    Scale = Any
+else:
+    Scale = Annotated[
+        Annotated[PositiveFloat, Tag("all")]
+        | Annotated[dict[str, PositiveFloat], Tag("each")]
+        | Annotated[Literal["auto"], Tag(AUTO)],
+        Discriminator(_tag),
+    ]
+
+
 class _Network(_Strict):
-    width: PositiveInt
+    width: Count
     depth: PositiveInt
     features: Features | None
 
@@ -79,7 +115,7 @@ class MLP(_Network):
 
     name: Literal["mlp"]
     activation: Activation
-    scale: PositiveFloat | dict[str, PositiveFloat]
+    scale: Scale
     adaptive: bool
     factorised: bool
 
@@ -130,8 +166,8 @@ Network = Annotated[MLP | ModifiedMLP | PirateNet | Siren | Separable | Chebyshe
 
 
 class _Sampling(_Strict):
-    points: PositiveInt
-    boundary_points: PositiveInt
+    points: Count
+    boundary_points: Count
     resample_every: NonNegativeInt
 
 
@@ -177,7 +213,7 @@ class Precision(_Strict):
     """Group `precision`."""
 
     name: str
-    dtype: Literal["float64", "float32"]
+    dtype: Literal["float64", "float32", "auto"]
     matmul: Literal["highest", "high"]
     autocast: bool
 
@@ -339,7 +375,7 @@ UNIONS: Unions = {
     "network.features": _choices(Features),
     "sampling": _choices(Sampling),
     "balancing": BALANCING,
-    "optimizer": {**PHASES, "phases": Phases},
+    "optimizer": {**PHASES, "phases": Phases, AUTO: Auto},
     "optimizer.phases": PHASES,
     "logger": _choices(Logger),
     "launcher": _choices(Launcher),
@@ -378,6 +414,8 @@ class Config(_Strict):
     tolerance: NonNegativeFloat
     layers: dict[str, tuple[Layer, ...]] = {}
     slabs: PositiveInt = 1
+    curriculum: dict[str, Annotated[tuple[float, ...], Field(min_length=2)]] = {}
+    budget: PositiveFloat | None = None
     memory_budget: ByteSize | None = None
     dry_run: bool = False
     verify: bool = False
@@ -386,10 +424,13 @@ class Config(_Strict):
     run_dir: str | None = None
     resume: Annotated[Any, AfterValidator(_resume)] = "auto"
     checkpoint_every: NonNegativeFloat = 300.0
+    chosen: dict[str, str] = {}  # keys that were auto, and why they are what they are now
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """The optimizers, in turn."""
+        """The optimizers, in turn; none where they are still to be chosen."""
+        if isinstance(self.optimizer, Auto):
+            return ()
         return self.optimizer.phases if isinstance(self.optimizer, Phases) else (self.optimizer,)
 
     @property
@@ -401,18 +442,31 @@ class Config(_Strict):
 def check(composed: Mapping[str, Any]) -> Config:
     """The configuration, or a `ConfigError` that names everything that is wrong with it."""
     try:
-        config = Config.model_validate(composed)
+        config = Config.model_validate(_one_optimizer(composed))
         if config.derivatives.engine == "autograd" and config.derivatives.compile is True:
             raise ConfigError("derivatives.compile=true: nested derivatives do not compile; take derivatives=jet.")
         if isinstance(config.sampling, (RAD, RARD, R3)):
             _check_adaptive(config.sampling)
+        if config.curriculum and config.slabs > 1:
+            raise ConfigError("curriculum: each lesson takes the whole time; take slabs=1, or leave it out.")
         _check_scheme(config)
         return config
     except ValidationError as error:
         raise ConfigError(explain(error, composed, Config, UNIONS)) from None
 
 
+def _one_optimizer(composed: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was chosen by name comes before the phases of a recipe, and those before what would be chosen."""
+    optimizer = composed.get("optimizer")
+    if not isinstance(optimizer, Mapping) or not {"name", "phases"} <= optimizer.keys():
+        return composed
+    superfluous = "name" if optimizer["name"] == AUTO and optimizer["phases"] else "phases"
+    return {**composed, "optimizer": {key: value for key, value in optimizer.items() if key != superfluous}}
+
+
 def _check_adaptive(sampling: RAD | RARD | R3) -> None:
+    if AUTO in (sampling.points, sampling.boundary_points):
+        raise ConfigError(f"sampling={sampling.name}: points that move need a number of them, such as 3000, not auto.")
     wanted = sampling.added if isinstance(sampling, RARD) else sampling.points
     if sampling.candidates < wanted:
         raise ConfigError(

@@ -60,7 +60,7 @@ def command(tmp_path, monkeypatch):
 def test_help_shows_the_groups_and_what_to_type(command, capsys, typed):
     assert command(*typed) == 0
     text = capsys.readouterr().out
-    for word in ("pde ", "biharmonic", "gauss_newton*", "fp64*", "--config-dir=mine", "-m", "network.width=64"):
+    for word in ("pde ", "biharmonic", "gauss_newton", "auto*", "fp64", "--config-dir=mine", "-m", "network.width=64"):
         assert word in text
     assert len(text.splitlines()) < 30
 

@@ -16,6 +16,7 @@ from pinn.app import CONFIGS
 from pinn.problem import Problem
 from pinn.schema import check
 from pinn.training.build import build
+from pinn.training.choice import choose
 from pinn.training.module import PINN
 from pinn.training.run import fit
 
@@ -39,6 +40,7 @@ def losses(problem, lr):
     """The loss before and after the steps, at the same points in float64."""
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
         config = check(OmegaConf.to_container(hydra.compose("train", [*SMALL, f"optimizer.lr={lr}"]), resolve=True))
+    config = choose(problem, config)
     residuals = build(problem, config)
     assert {p.dtype.itemsize for p in residuals.parameters()} == {8} and config.sampling.resample_every == 0
     before = sum(PINN(residuals, problem, config, None).losses().values())

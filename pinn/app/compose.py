@@ -28,9 +28,6 @@ def checked(composed: DictConfig) -> Config:
     """A configuration in which every key is known and every value possible."""
     container = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     assert isinstance(container, dict)
-    optimizer = container["optimizer"]
-    if isinstance(optimizer, dict) and "name" in optimizer:
-        optimizer.pop("phases", None)  # a recipe's: what was chosen by name comes first
     return check({str(key): value for key, value in container.items()})
 
 

@@ -29,12 +29,18 @@ def run(composed: DictConfig, started: float) -> int:
         raise ConfigError("-m: the runs of a sweep take one device each; set trainer.devices=1, or launcher=slurm.")
     choice = HydraConfig.get().runtime.choices["pde"]
     problem, config = stated(choice, composed, config)
+    from pinn.training.budget import Budget
     from pinn.training.build import build
+    from pinn.training.choice import choose
+    from pinn.training.files import fixed_directory
     from pinn.training.run import train
 
+    budget = Budget(config.budget, started, time.time() - started) if config.budget else None
+    job = HydraConfig.get().job.num if sweep else None
+    config = choose(problem, config, fixed_directory(config, choice, job, launch().job))
     residuals = build(problem, config)
-    place = None if config.dry_run else directory(config, choice, HydraConfig.get().job.num if sweep else None)
-    return train(problem, config, residuals, place, started).exit_status
+    place = None if config.dry_run else directory(config, choice, job)
+    return train(problem, config, residuals, place, started, budget=budget).exit_status
 
 
 def process_start() -> float:

@@ -23,6 +23,7 @@ def search(config: Config) -> int:
 
     from pinn.search import search
     from pinn.training.build import build
+    from pinn.training.choice import choose
     from pinn.training.run import train
 
     assert isinstance(config.sweep, Optuna)
@@ -33,6 +34,7 @@ def search(config: Config) -> int:
         try:
             composed = hydra.compose("train", [*typed, *lines, f"run_dir={place}"])
             problem, run = stated(choice, composed, checked(composed))
+            run = choose(problem, run, place)
             place.mkdir(parents=True, exist_ok=True)
             done = train(problem, run, build(problem, run), place, watch=watch)
         except USER_ERRORS as error:

@@ -244,6 +244,7 @@ def _plan(solution: Solution, config: Config, result: Result) -> str:
         "slabs of time": str(config.slabs) if config.slabs > 1 else None,
         "balancing": config.balancing.name,
         "derivatives": f"{config.derivatives.engine}{', compiled' if result.get('compiled') else ''}",
+        "why": " ".join(f"{line[0].upper()}{line[1:]}." for line in words.choices(config)) or None,
         **words.channels(residuals),
         "steps": f"{steps} in {words.duration(seconds)}, start-up and pictures included" if steps and seconds else None,
     }  # fmt: skip

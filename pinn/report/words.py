@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pinn.residuals import Residuals
-from pinn.schema import Config
+from pinn.schema import CHOSEN, Config
 
 LONGEST = 60  # characters of an operator, where there are a hundred terms
 
@@ -13,6 +13,27 @@ def network(config: Config) -> str:
     chosen = config.network
     text = f"{chosen.name} {chosen.depth} x {chosen.width} {getattr(chosen, 'activation', '')}".rstrip()
     return text + (f" on {chosen.features.name} features" if chosen.features else "")
+
+
+def choices(config: Config) -> list[str]:
+    """What was chosen, with the reason, a line each; what was given instead."""
+    found: dict[str, list[str]] = {}
+    for key, why in config.chosen.items():
+        found.setdefault(why, []).append(f"{key}={_said(config, key)}")
+    lines = [f"chosen: {' '.join(values)}: {why}" for why, values in found.items()]
+    given = [f"{key}={_said(config, key)}" for key in CHOSEN if key not in config.chosen and _said(config, key)]
+    return [*lines, *([f"given: {' '.join(given)}"] if lines and given else [])]
+
+
+def _said(config: Config, key: str) -> str:
+    """The value at a key, in one word; nothing where there is none."""
+    if key == "optimizer":
+        return ", ".join(phase.name for phase in config.phases)
+    if key == "precision":
+        return config.precision.name
+    group, _, name = key.partition(".")
+    found = getattr(getattr(config, group), name, None)
+    return "" if found is None else f"{found}"
 
 
 def precision(config: Config) -> str:

@@ -25,6 +25,7 @@ from pinn.sampling import Sobol, points
 from pinn.schema import AdaptiveSampling, Balancing, Config, ConfigError, check
 from pinn.slabs import without_start
 from pinn.solution import Solution
+from pinn.training.curriculum import lessons
 from pinn.training.network import network
 
 CHECKED = 4  # points of each place on which the engines are compared
@@ -53,6 +54,7 @@ def build(problem: Problem, config: Config) -> Residuals:
         observe(problem)
     except ValueError as error:
         raise ConfigError(f"pde={problem.name}: {error}") from None
+    lessons(problem, config)
     torch.manual_seed(config.seed)
     fields = network(problem, config).to(getattr(torch, config.precision.dtype))
     estimator = Estimator(config.derivatives.estimate_above, config.derivatives.directions)
@@ -183,7 +185,7 @@ def load(directory: str | Path, problem: Problem | None = None) -> Solution:
 
 def restore(folder: Path, problem: Problem | None = None) -> Solution:
     """The same of a run that may still go on: untrained before its first checkpoint."""
-    config = _kept(folder).model_copy(update={"init": None})
+    config = kept(folder).model_copy(update={"init": None})
     if problem is None:
         if config.pde is None:
             raise ConfigError(f"{folder}: its problem has Python functions; give it too: pinn.load(directory, problem)")
@@ -216,7 +218,7 @@ def _check_there(folder: Path, names: tuple[str, ...], key: str = "") -> None:
             raise ConfigError(f"{key}{folder}: no run is here: {name} is missing.")
 
 
-def _kept(folder: Path) -> Config:
+def kept(folder: Path) -> Config:
     """The configuration of the run in a directory."""
     _check_there(folder, (CONFIG,))
     return check(yaml.safe_load((folder / CONFIG).read_text()))

@@ -19,7 +19,7 @@ FORMAT = 1
 
 FREE = (
     *("pde", "trainer", "logger", "launcher", "sweep", "run_dir", "resume", "checkpoint_every"),
-    *("dry_run", "silence", "memory_budget"),
+    *("dry_run", "silence", "budget", "memory_budget", "chosen"),
 )
 """Keys that a run may change when it goes on."""
 

@@ -18,18 +18,22 @@ from torch.optim import Optimizer
 from pinn import metrics
 from pinn.geometry import Place, Points
 from pinn.networks import March
+from pinn.operators import Estimator
 from pinn.optimizers import LeastSquares
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.schema import Config
 from pinn.training.balance import Balance
+from pinn.training.budget import Budget
 from pinn.training.build import output_layer, solved, trained
 from pinn.training.checkpoint import about
 from pinn.training.closer import closer, due
 from pinn.training.collocation import Collocation
+from pinn.training.curriculum import lessons
 from pinn.training.march import begin
 from pinn.training.memory import peak_bytes
 from pinn.training.noise import NoiseFloor
+from pinn.training.pace import evaluation_seconds, in_time, solve_size
 from pinn.training.ranks import Ranks, Together
 from pinn.training.stopwatch import Stopwatch
 from pinn.training.system import System
@@ -51,9 +55,17 @@ class PINN(LightningModule):
         problem: What is solved.
         config: Phases, sampling, weights, precision and seed.
         truth: Held-out points (N, D) and the true fields there (N, F), to log the error; or None.
+        budget: When the run has to be over; or None.
     """
 
-    def __init__(self, residuals: Residuals, problem: Problem, config: Config, truth: tuple[Tensor, Tensor] | None):
+    def __init__(
+        self,
+        residuals: Residuals,
+        problem: Problem,
+        config: Config,
+        truth: tuple[Tensor, Tensor] | None,
+        budget: Budget | None = None,
+    ):
         super().__init__()
         self.automatic_optimization = False
         self.residuals, self.config, self.truth = residuals, config, truth
@@ -61,6 +73,8 @@ class PINN(LightningModule):
         self.whole, self.problem = problem, solved(problem, config)
         self.balance = Balance(self.problem, residuals, config, self._autocast)
         self.turns = Turns(config.phases)
+        self.budget = budget
+        self.lessons, self._lesson = lessons(problem, config), 0
         self.collocation = Collocation(self.problem, config, residuals, self._autocast)
         self.ranks = Ranks()
         self.diverged, self.ended = False, "finished"  # what ends it otherwise says so
@@ -88,13 +102,13 @@ class PINN(LightningModule):
 
     @property
     def slabs(self) -> int:
-        """How many slabs of time there are."""
-        return self.march.count if self.march else 1
+        """How many slabs of time there are, or lessons of a curriculum."""
+        return self.march.count if self.march else max(1, len(self.lessons))
 
     @property
     def slab(self) -> int:
         """The present one."""
-        return (self.march.present or 0) if self.march else 0
+        return (self.march.present or 0) if self.march else self._lesson
 
     def train_dataloader(self) -> Iterable[int]:
         """One long epoch; what a step needs it draws itself."""
@@ -107,13 +121,17 @@ class PINN(LightningModule):
     def on_train_start(self) -> None:
         """Start the clock of `time/step`; a run that goes on may have finished already."""
         if self.march and self.march.present is None:
-            self._begin_slab(0)
+            self._begin(0)
+        if self.lessons:
+            self.teach(self._lesson)
         self._balance()
         self.loss_of_zero = self.loss_of_zero or self._loss_of_zero()
         if self.config.derivatives.compile and self.config.derivatives.engine == "jet":
             self._compile_if_worthwhile()
         self._clock, self._begun = (self.global_step, time.perf_counter()), time.perf_counter()
         self.trainer.should_stop = self.finished
+        if self.budget and not self.finished:
+            self.budget.evaluation = evaluation_seconds(self)
 
     def _balance(self) -> None:
         """Measure how large the equations are, and say so where they differ much."""
@@ -125,11 +143,16 @@ class PINN(LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Steps for some milliseconds, or until one was measured: a turn of Lightning's loop costs a third of one."""
-        before, most = self.metrics, self.trainer.max_steps
+        if not in_time(self):
+            return
+        before, most, began = self.metrics, self.trainer.max_steps, time.perf_counter()
+        size = solve_size(self) if self.budget else 0.0
         for _ in range(max(1, int(TURN / self.metrics.get("time/step", TURN)))):  # the same in all processes
             self._step()
             if self.trainer.should_stop or self.metrics is not before or self.global_step == most:
-                return
+                break
+        if self.budget:
+            self.budget.took(time.perf_counter() - began, size)
 
     def _step(self) -> None:
         """One step of the present phase's optimizer."""
@@ -160,24 +183,41 @@ class PINN(LightningModule):
             self._measure(closely=due(self.global_step, every))
             self.turns.measured(self.loss)
             if why := self.turns.end(converged, self._noisy):
-                self._end_phase(why)
+                self.end_phase(why)
             if (self.turns.finished or self.solved) and self.slab < self.slabs - 1 and not self.diverged:
-                self._next_slab()
+                self.next_slab()
             self.trainer.should_stop = self.finished or self.diverged
 
-    def _begin_slab(self, k: int) -> None:
-        """Each process finds the start of slab k itself, perhaps with other rounding."""
-        begin(self.whole, self.config, self.residuals, k)
-        self.ranks.agree(self.residuals.parameters())
-
-    def _next_slab(self) -> None:
-        """Begin the next slab of time where this one ends."""
-        self._begin_slab(self.slab + 1)
+    def next_slab(self) -> None:
+        """Begin the next slab of time, or the next lesson, where this one ends."""
+        self._begin(self.slab + 1)
         self.turns = Turns(self.config.phases)
         self._noise, self.noise, self._noise_said = NoiseFloor(self.residuals, self._autocast), {}, True
-        self.before, self.metrics = [*self.before, self.metrics], {}
+        if self.march:
+            self.before = [*self.before, self.metrics]
+        self.metrics = {}
 
-    def _end_phase(self, why: str) -> None:
+    def _begin(self, k: int) -> None:
+        """Make slab or lesson k the present one."""
+        if self.lessons:
+            self.teach(k)
+            self.balance.sizes = {}
+            self.balance.begin(self.points())
+            self.loss_of_zero = self._loss_of_zero()
+        else:  # each process finds the start of a slab itself, perhaps with other rounding
+            begin(self.whole, self.config, self.residuals, k)
+            self.ranks.agree(self.residuals.parameters())
+
+    def teach(self, k: int) -> None:
+        """Take lesson k of the curriculum: its residuals, of the same network."""
+        self._lesson, problem, config = k, self.lessons[k], self.config
+        estimator = Estimator(config.derivatives.estimate_above, config.derivatives.directions)
+        network, engine = self.residuals.network, config.derivatives.engine
+        self.residuals.become(Residuals(problem, network, engine, config.memory_budget, estimator))
+        self.problem = self.balance.problem = self.collocation.problem = problem
+        self._noise = NoiseFloor(self.residuals, self._autocast)
+
+    def end_phase(self, why: str) -> None:
         """Go on to the next one; one line about a phase that ends early."""
         phase, steps = self.turns.present, self.turns.step
         if steps < phase.steps and self.slabs == 1 and not self.ranks.rank:
@@ -249,9 +289,12 @@ class PINN(LightningModule):
         self.turns.load(state)
         if self.march:
             self.march.present, self.before = state["slab"], state["before"]
+        if self.lessons:
+            self.teach(state["slab"])
         self.balance.load(state["balance"])
         self.loss_of_zero, self.collocation.adaptive = state["loss_of_zero"], state["adaptive"]
         self.metrics, (self.noise, self._noise_measured, self._noise_said) = state["metrics"], state["noise"]
+        self._noisy = bool(self.metrics) and self.loss <= NOISY * self._floor
 
     def _closure(self, optimizer: Optimizer) -> Callable[[], Any]:
         if self.turns.present.method.closure == "system":
@@ -290,6 +333,8 @@ class PINN(LightningModule):
         if not steps:
             return False
         self._gradient_seconds()
+        if self.budget:
+            steps = min(steps, int(max(self.budget.left, 0.0) / self._gradient_seconds()))
         return steps * SAVED * self._gradient_seconds() > COMPILATION * self.residuals.channels
 
     def _gradient(self, ranks: Ranks) -> tuple[Tensor, list[Tensor]]:
@@ -333,7 +378,7 @@ class PINN(LightningModule):
         values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
         self.metrics = {f"loss/{name}": value for name, value in values.items()}
         self.metrics |= {f"weight/{name}": weight for name, weight in self.balance.means().items()}
-        self.metrics |= {f"error/{field}": error for field, error in self._errors().items()}
+        self.metrics |= {f"error/{field}": error for field, error in self.errors().items()}
         self.metrics |= {f"parameter/{name}": value.item() for name, value in self.residuals.learned.items()}
         measured = [peak_bytes(self.device) / 1e6, (now - self._clock[1]) / max(steps, 1)]
         memory, seconds = self.ranks.largest(measured, self.device)
@@ -357,18 +402,23 @@ class PINN(LightningModule):
             names = list(self.problem.equations)
             worst = self.ranks.largest([found.get(name, 0.0) for name in names], self.device)
             self.noise, self._noise_measured = dict(zip(names, worst, strict=True)), self.global_step
-        floor = sum(self.balance.factors[name] * value for name, value in self.noise.items())
-        self._noisy = self.loss <= NOISY * floor
+        self._noisy = self.loss <= NOISY * self._floor
         if self._noisy and not self._noise_said and not self.ranks.rank:
             self._noise_said = True
             remedy = "nothing is left to gain" if self._noise.double else "precision=fp64 goes further"
             log.warning(
                 "noise floor: rounding alone makes a loss of %.1e in precision=%s, and the loss is %.1e: %s",
-                *(floor, self.config.precision.name, self.loss, remedy),
+                *(self._floor, self.config.precision.name, self.loss, remedy),
             )
 
-    def _errors(self) -> dict[str, float]:
-        if self.truth is None:
+    @property
+    def _floor(self) -> float:
+        """The loss that rounding alone makes."""
+        return sum(self.balance.factors[name] * value for name, value in self.noise.items())
+
+    def errors(self) -> dict[str, float]:
+        """The relative L2 error of each field at held-out points of the present slab, where the truth is known."""
+        if self.truth is None or self.slab < len(self.lessons) - 1:  # the truth is that of the last lesson
             return {}
         x, true = self.truth
         if self.march:

@@ -30,6 +30,7 @@ from pinn.schema import Config
 from pinn.solution import Solution
 
 if TYPE_CHECKING:
+    from pinn.training.budget import Budget
     from pinn.training.module import PINN
 
 ADVICE = 3  # pieces of it in the terminal; the page has all
@@ -63,6 +64,8 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
         f"{sampling.points} {sampling.name} points",
         style="dim",
     )
+    for line in words.choices(config):
+        console.print(f"  {line}", style="dim", markup=False)
     for finding in findings(problem):
         if finding.name not in config.silence:
             console.print(f"  look: {finding}", style="yellow", markup=False)
@@ -97,7 +100,7 @@ def result(
         "residual": solution.residual,
         "weighted_loss": module.loss if module.metrics else None,
         "size": module.balance.sizes,
-        **({"slabs_done": module.done} if module.march else {}),
+        **({"slabs_done": module.done} if config.slabs > 1 else {}),
         "loss": module.reached,
         "noise_floor": module.noise,
         "parameters": solution.learned,
@@ -123,7 +126,13 @@ def hardware() -> dict[str, str]:
 
 
 def finish(
-    console: Console, result: dict[str, Any], solution: Solution, config: Config, directory: Path | None, started: float
+    console: Console,
+    result: dict[str, Any],
+    solution: Solution,
+    config: Config,
+    directory: Path | None,
+    started: float,
+    budget: Budget | None = None,
 ) -> list[Path]:
     """Print the table; with a directory, write result.json and, unless nobody looks, pictures and the page.
 
@@ -145,8 +154,12 @@ def finish(
     if result["status"] in ("interrupted", "terminated"):
         console.print(f"the same command with run_dir={directory} goes on", soft_wrap=True)
     write(directory / RESULT, json.dumps(_finite(result), indent=2) + "\n")
-    pictures = [] if console.quiet or result["status"] in ("diverged", "terminated") else _pictures(solution, directory)
-    pages = [] if console.quiet or result["status"] == "terminated" else [_page(solution, config, directory)]  # no time
+    late = budget is not None and not budget.drawable
+    if late:
+        console.print(f"there is no time left for pictures and a page: pinn report {directory} writes it")
+    hurried = late or console.quiet or result["status"] == "terminated"
+    pictures = [] if hurried or result["status"] == "diverged" else _pictures(solution, directory)
+    pages = [] if hurried else [_page(solution, config, directory)]
     seconds = round(time.time() - started, 3)  # pictures included
     write(directory / RESULT, json.dumps(_finite({**result, "seconds": seconds}), indent=2) + "\n")
     console.print(

@@ -21,6 +21,7 @@ from pinn.residuals import Residuals
 from pinn.schema import Config, ConfigError
 from pinn.solution import Solution, held_out
 from pinn.training import report
+from pinn.training.budget import Budget
 from pinn.training.files import first_checkpoint
 from pinn.training.launch import launch, requeue
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pinn.training.module import PINN
 
 Watch = Callable[[int, Mapping[str, float]], bool]
+LOADING = 5.0  # seconds, roughly, where all was loaded before
 MEASURED = 2**10  # held-out points of the errors logged during training
 EXIT = {"finished": 0, "pruned": 0, "diverged": 1, "interrupted": 130, "terminated": 143}
 
@@ -67,6 +69,7 @@ def train(
     directory: Path | None,
     started: float | None = None,
     watch: Watch | None = None,
+    budget: Budget | None = None,
 ) -> Run:
     """Train, measure, and write what belongs in the directory; a dry run prints what that would cost.
 
@@ -78,11 +81,14 @@ def train(
         started: When the clock of `seconds` began, as of `time.time()`; now if it is None.
         watch: Told the step and the metrics of each measurement; when it answers True, the run is pruned. A run that is
             watched is one of many: it prints nothing and draws nothing.
+        budget: When all has to be over, where the configuration says so; counted from `started` if it is None.
 
     Raises:
         ConfigError: The checkpoint that the run should go on from is of another one.
     """
     started, here = started or time.time(), launch()
+    if config.budget and budget is None:
+        budget = Budget(config.budget, started, LOADING)
     console = Console(quiet=here.rank > 0 or watch is not None, highlight=False)
     begin, done = first_checkpoint(config, directory), 0
     if begin:
@@ -101,12 +107,12 @@ def train(
         if begin and (earlier := begin.with_name(HISTORY)).exists() and not (directory / HISTORY).exists():
             write(directory / HISTORY, earlier.read_text())
         write(directory / CONFIG, yaml.safe_dump(config.model_dump(mode="json", exclude_unset=True), sort_keys=False))
-    module, status = fit(problem, config, residuals, directory, console, begin, watch)
+    module, status = fit(problem, config, residuals, directory, console, begin, watch, budget)
     solution = Solution(problem, residuals, directory)
     if here.rank:
         return Run(solution, "finished")  # the first process tells how it ended; the others' status would kill it
     result = report.result(problem, config, solution, module, status, started)
-    pictures = report.finish(console, result, solution, config, directory, started)
+    pictures = report.finish(console, result, solution, config, directory, started, budget)
     if config.logger.name != "csv":
         from pinn.training.dashboards import close
 
@@ -124,6 +130,7 @@ def fit(
     console: Console,
     begin: Path | None = None,
     watch: Watch | None = None,
+    budget: Budget | None = None,
 ) -> tuple[PINN, str]:
     """Train in place, from a checkpoint or anew, and report nothing; the module, for its measurements, and its end."""
     from pinn.training.module import PINN
@@ -133,9 +140,11 @@ def fit(
     except ValueError as error:
         raise ConfigError(f"pde={problem.name}: reference: {error}") from None
     x = held_out(problem, MEASURED)
-    module = PINN(residuals, problem, config, None if true is None else (x, true(x)))
+    module = PINN(residuals, problem, config, None if true is None else (x, true(x)), budget)
     trainer = _trainer(config, module, directory, console, watch)
     trainer.fit(module, ckpt_path=begin, weights_only=True)
+    if module.lessons:  # what is left is told of the problem itself, however far the run came
+        module.teach(len(module.lessons) - 1)
     return module, "diverged" if module.diverged else module.ended
 
 

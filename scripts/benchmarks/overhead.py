@@ -17,6 +17,7 @@ from pinn import Problem
 from pinn.app.compose import checked, compose
 from pinn.files import read_history
 from pinn.training.build import build
+from pinn.training.choice import choose
 from pinn.training.run import fit
 
 
@@ -61,7 +62,8 @@ def picture(rows: list[dict], path: Path) -> None:
 def _history(points: int, steps: int) -> list[dict[str, float]]:
     typed = ["pde=poisson", "experiment=none", "network.width=64", "network.depth=3", f"sampling.points={points}"]
     typed += ["derivatives.compile=false", "optimizer=adam", f"optimizer.steps={steps}", "tolerance=0"]
-    config, problem = checked(compose(*typed, "trainer=cpu")), Problem.load("poisson")
+    problem = Problem.load("poisson")
+    config = choose(problem, checked(compose(*typed, "trainer=cpu")))
     terminal = Console(file=io.StringIO(), force_terminal=True, width=120)
     with tempfile.TemporaryDirectory() as folder:
         fit(problem, config, build(problem, config), Path(folder), terminal)

@@ -17,6 +17,7 @@ from pinn.operators import jets
 from pinn.problem import Problem
 from pinn.schema import ConfigError, check
 from pinn.training.build import build
+from pinn.training.choice import choose
 from pinn.training.module import PINN
 
 PROBLEM = Problem(
@@ -34,7 +35,7 @@ def module(*overrides: str) -> PINN:
         composed = hydra.compose(
             "train", ["~pde", "experiment=none", "network.width=5", "sampling.points=30", *overrides]
         )
-    config = check(OmegaConf.to_container(composed, resolve=True))
+    config = choose(PROBLEM, check(OmegaConf.to_container(composed, resolve=True)))
     return PINN(build(PROBLEM, config), PROBLEM, config, None)
 
 

@@ -1,0 +1,153 @@
+"""What is not said is chosen: from trials that need no knowledge of the solution, the same every time."""
+
+import math
+
+import pytest
+import torch
+
+from pinn.app import solve
+from pinn.app.compose import checked, compose
+from pinn.geometry import Points
+from pinn.problem import Problem
+from pinn.residuals import Residuals
+from pinn.solution import Solution
+from pinn.training import choice as choices
+from pinn.training.choice import choose
+from pinn.training.frequency import frequencies
+from pinn.training.trials import Trials
+
+SMALL = ("trainer.enable_progress_bar=false",)
+
+
+def waves(count: int, equation: str = "u_xx = f") -> Problem:
+    return Problem(
+        coordinates={"x": [0, 1]},
+        fields=["u"],
+        functions={"f": "manufactured"},
+        equations={"bend": equation},
+        conditions={"ends": "u(boundary) = 0"},
+        exact={"u": f"sin({count}*pi*x)"},
+    )
+
+
+def config(*lines: str):
+    return checked(compose("~pde", "experiment=none", *lines))
+
+
+@pytest.fixture
+def _no_pictures(monkeypatch):
+    monkeypatch.setattr("pinn.plots.pictures", lambda *_: [])
+    monkeypatch.setattr("pinn.plots.history", lambda _, path: path)
+
+
+def test_nothing_said_solves_a_linear_problem_to_rounding(capsys):
+    solution = solve(waves(1), *SMALL)
+    assert solution.error["u"]["relative_l2"] < 1e-12
+    text = " ".join(capsys.readouterr().out.split())
+    assert "chosen: optimizer=least_squares: the problem is linear" in text
+    assert "of what zero would" in text and "given:" not in text
+
+
+def test_the_scale_follows_the_solution():
+    slow, fast = (choose(waves(count), config("network.width=60")) for count in (1, 12))
+    assert fast.network.scale > 2 * slow.network.scale
+    narrow = (*SMALL, "network.width=60", "sampling.points=300", "optimizer=least_squares")
+    assert solve(waves(12), *narrow).error["u"]["relative_l2"] < 1e-6
+    assert solve(waves(12), *narrow, "network.scale=2").error["u"]["relative_l2"] > 1e-2
+
+
+def test_the_held_out_residual_orders_trials_as_the_error_does():
+    problem, run = waves(6), choose(waves(6), config("network.width=60"))
+    found = []
+    for scale in (1.0, 6.0, 100.0):
+        trials = Trials(problem, run)
+        residuals = trials._residuals(60, scale)
+        assert isinstance(residuals, Residuals)
+        residual = trials._solve(residuals, 60)
+        found.append((residual, Solution(problem, residuals).error["u"]["relative_l2"]))
+    assert sorted(found) == sorted(found, key=lambda pair: pair[1])
+    assert max(error for _, error in found) > 1e3 * min(error for _, error in found)
+
+
+def test_what_is_given_stays_and_is_said_so(capsys):
+    lines = ("network.width=9", "sampling.points=50", "precision=fp64", *SMALL, "trainer.max_steps=1")
+    solve(waves(1), *lines, optimizer="gauss_newton")
+    text = " ".join(capsys.readouterr().out.split())
+    assert "given: optimizer=gauss_newton precision=fp64 network.width=9 sampling.points=50" in text
+    assert "chosen: network.scale=" in text and "chosen: optimizer" not in text
+
+
+def test_where_all_is_given_nothing_is_tried_nor_said(monkeypatch):
+    monkeypatch.setattr(choices, "Trials", None)
+    lines = ("network.width=9", "network.scale=1", "sampling.points=9", "sampling.boundary_points=9", "precision=fp64")
+    assert choose(waves(1), config(*lines, "optimizer=adam")).chosen == {}
+
+
+@pytest.mark.parametrize(
+    ("lines", "phases"),
+    [
+        ((), ["least_squares"]),
+        (("network.width=20",), ["least_squares", "gauss_newton"]),
+        (("network.width=120", "network.depth=2"), ["least_squares", "soap"]),
+        (("balancing=conflict_free",), ["adam"]),
+        (("optimizer=spring",), ["spring"]),
+        (("optimizer.phases=[{name: lbfgs, steps: 3}]",), ["lbfgs"]),
+    ],
+)
+def test_the_optimizer_suits_the_network(lines, phases):
+    assert [phase.name for phase in choose(waves(1), config(*lines)).phases] == phases
+
+
+def test_a_nonlinear_problem_takes_newtons_steps_and_then_all_layers():
+    found = choose(waves(1, "u_xx + u**2 = f"), config("network.width=20", "network.scale=3"))
+    assert [phase.name for phase in found.phases] == ["least_squares", "gauss_newton"]
+
+
+@pytest.mark.parametrize(
+    ("equation", "linear"),
+    [("u_xx + x*u = f", True), ("x**2*u_xx = f", True), ("u_xx + u*u_x = f", False), ("u_xx + sin(u) = f", False)],
+)
+def test_linear_is_what_is_linear(equation, linear):
+    assert Trials(waves(1, equation), choose(waves(1), config("network.width=9"))).linear == linear
+
+
+def test_a_large_network_of_a_first_order_method_takes_float32():
+    large = ("network.width=128", "network.scale=1", "optimizer=adam")
+    assert choose(waves(1), config(*large)).precision.name == "fp32"
+    assert choose(waves(1), config(*large, "precision=fp64")).precision.name == "fp64"
+    assert choose(waves(1), config(*large, "optimizer=gauss_newton")).precision.name == "fp64"
+
+
+def test_the_choice_is_the_same_whatever_was_drawn_before():
+    torch.manual_seed(1)
+    one = choose(waves(5), config("seed=3"))
+    torch.manual_seed(2)
+    assert choose(waves(5), config("seed=3")) == one
+
+
+def test_a_run_that_goes_on_has_what_it_had(tmp_path, monkeypatch, _no_pictures):
+    problem = waves(2, "u_xx + u**2 = f")
+    typed = (*SMALL, "network.width=12", "sampling.points=60")
+    whole = solve(problem, *typed, "trainer.max_steps=6", run_dir=tmp_path / "whole")
+    solve(problem, *typed, "trainer.max_steps=3", run_dir=tmp_path / "parts")
+    monkeypatch.setattr(choices, "Trials", None)  # nothing is tried again
+    parts = solve(problem, *typed, "trainer.max_steps=6", run_dir=tmp_path / "parts")
+    for a, b in zip(whole.residuals.parameters(), parts.residuals.parameters(), strict=True):
+        assert a.equal(b)
+
+
+def test_frequencies_are_those_of_the_residual():
+    problem = Problem(
+        coordinates={"x": [0, 2], "y": [-1, 1]}, fields=["u"], equations={"given": "u = sin(3*(x - 1))*sin(11*y)"}
+    )
+    zero = torch.nn.Sequential(torch.nn.Linear(2, 1)).double()
+    for parameter in zero.parameters():
+        torch.nn.init.zeros_(parameter)
+    x = torch.rand(4000, 2, dtype=torch.float64) * 2 - torch.tensor([0.0, 1.0])
+    found = frequencies(Residuals(problem, zero), problem.domain, Points(x))
+    assert found == pytest.approx([3, 11], rel=0.1)
+
+
+def test_a_trial_that_fails_is_the_worst():
+    trials = Trials(waves(1, "log(u - 5) + u_xx = f"), choose(waves(1), config("network.width=9")))
+    assert trials.residual(9, 1.0) == math.inf
