@@ -96,7 +96,7 @@ def beginning(problem: Problem, k: int, order: int, length: float) -> Problem:
 def inherited(problem: Problem, order: int) -> dict[str, str]:
     """Names for what a slab takes from the one before it: the fields whose derivatives of an order go on."""
     begins = zip(problem.fields, powers(problem), strict=True)
-    return {f"start_{field}_{order}": field for field, m in begins if m and order <= m}
+    return {f"start_{field}_{order}": field for field, m in begins if order < m}
 
 
 def _value(problem: Problem, key: str, equation: Equation) -> tuple[str, int]:

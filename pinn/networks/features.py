@@ -22,6 +22,7 @@ class Scaled(nn.Module):
     Attributes:
         inputs: D.
         size: E.
+        groups: How many of them are one thing to see, such as the cosine and the sine of a period, in turn.
     """
 
     center: Tensor
@@ -30,6 +31,7 @@ class Scaled(nn.Module):
     def __init__(self, lower: Sequence[float], upper: Sequence[float]):
         super().__init__()
         self.inputs = self.size = len(lower)
+        self.groups = (1,) * self.size
         self.lower, self.upper = tuple(lower), tuple(upper)
         low, high = torch.tensor([self.lower, self.upper], dtype=torch.float64)
         self.register_buffer("center", (low + high) / 2)
@@ -67,6 +69,7 @@ class Fourier(nn.Module):
         super().__init__()
         self.scaled = Scaled(lower, upper)
         self.inputs, self.size = len(lower), 2 * count
+        self.groups = (1,) * self.size
         self.count, self.scale = count, scale
         self.register_buffer("waves", torch.pi * scale * torch.randn(count, len(lower)))
 
@@ -104,7 +107,8 @@ class Periodic(nn.Module):
         super().__init__()
         self.scaled = Scaled(lower, upper)
         self.periodic, self.count = tuple(periodic), count
-        self.inputs, self.size = len(lower), sum(2 * count if p else 1 for p in self.periodic)
+        self.groups = tuple(2 * count if p else 1 for p in self.periodic)
+        self.inputs, self.size = len(lower), sum(self.groups)
         self.register_buffer("frequencies", torch.pi * torch.arange(1, count + 1, dtype=torch.float64))
 
     def along(self, k: int) -> "Periodic":
@@ -147,6 +151,7 @@ class Embedded(nn.Module):
         super().__init__()
         self.coordinates, self.expressions, self.features = tuple(coordinates), tuple(expressions), features
         self.inputs, self.size = len(self.coordinates), features.size
+        self.groups = tuple(map(len, self.expressions)) if isinstance(features, Scaled) else features.groups
         self._functions = [torch_function([x], of) for x, of in zip(self.coordinates, self.expressions, strict=True)]
 
     def along(self, k: int) -> "Embedded":

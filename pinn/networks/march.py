@@ -11,17 +11,17 @@ from torch import Tensor, nn
 
 
 class March(nn.Module):
-    r"""``u(t, x) = q_k0(x) + ... + tau^m q_km(x) + tau^m N_k(z)`` on slab k of time, h long, which begins at t_k.
+    r"""``u(t, x) = q_k0(x) + ... + tau^(m-1) q_k,m-1(x) + tau^m N_k(z)`` on slab k of time, h long, which begins at t_k.
 
     ``tau = (t - t_k)/h``, and z are the coordinates with the slab stretched over the whole time, so that all networks
     are alike. Whatever N_k gives, the fields and their first m - 1 derivatives by time begin as the polynomial in tau
-    says, which is fitted to the end of slab k - 1; its last term only goes on from there. (One network a slab:
-    Krishnapriyan et al. 2021, NeurIPS 34; values by construction: Lagaris, Likas & Fotiadis 1998, IEEE Trans. Neural
-    Netw. 9.)
+    says, which is fitted to the end of slab k - 1. The m-th derivative is not handed on: it would carry the error in
+    its fastest waves from slab to slab, and each makes it larger. (One network a slab: Krishnapriyan et al. 2021,
+    NeurIPS 34; values by construction: Lagaris, Likas & Fotiadis 1998, IEEE Trans. Neural Netw. 9.)
 
     Args:
         networks: N_k, each (N, D) to (N, F) with a linear layer `output`.
-        starts: q_k0, q_k1, ... likewise, up to the largest m; of time they see nothing.
+        starts: q_k0, q_k1, ... likewise, as many as the largest m; of time they see nothing.
         time: Index of the coordinate that is time.
         interval: The whole time.
         powers: m of each field; 0 where no derivative by time determines it, and the field is N_k alone.
@@ -107,7 +107,7 @@ class March(nn.Module):
         tau = (x[:, self.time] - self.begins(k)) / self.length
         fields = []
         for f, m in enumerate(self.powers):
-            u = further[:, f] + start[m][:, f] if m else further[:, f]
+            u = further[:, f]
             for order in reversed(range(m)):  # Horner's scheme
                 u = start[order][:, f] + tau * u
             fields.append(u)

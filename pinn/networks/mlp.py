@@ -17,7 +17,9 @@ class MLP(nn.Module):
 
     The first layer's weights are uniform in ±scale and its biases in ±pi (±the largest scale if smaller): with
     `sin`, one hidden layer is a set of random Fourier features (Rahimi & Recht 2007) with frequencies up to `scale`.
-    Later weights are Glorot-uniform (Glorot & Bengio 2010).
+    The weights of a group of features, such as the cosine and the sine of one coordinate, have a random direction and
+    their norm is uniform, so that there are as many slow waves as fast ones. Later weights are Glorot-uniform (Glorot &
+    Bengio 2010).
 
     Args:
         features: z, (N, D) to (N, E).
@@ -51,7 +53,7 @@ class MLP(nn.Module):
         sizes = [features.size, *[width] * depth]
         layers = [nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
         self.output = nn.Linear(width, outputs)
-        _initialise([*layers, self.output], scale)
+        _initialise([*layers, self.output], scale, features.groups)
         s = elementwise(activation, adaptive)
         hidden = [FactorisedLinear(layer) for layer in layers] if factorised else layers
         self.hidden = nn.Sequential(*(module for layer in hidden for module in (layer, s)))
@@ -62,10 +64,14 @@ class MLP(nn.Module):
 
 
 @torch.no_grad()
-def _initialise(layers: list[nn.Linear], scale: float | Sequence[float]) -> None:
+def _initialise(layers: list[nn.Linear], scale: float | Sequence[float], groups: Sequence[int]) -> None:
     first, *later = layers
     scales = torch.as_tensor(scale, dtype=first.weight.dtype)
-    first.weight.copy_(scales * (2 * torch.rand_like(first.weight) - 1))
+    weights = 2 * torch.rand_like(first.weight) - 1
+    for group in weights.split(list(groups), dim=1):
+        if group.shape[1] > 1:
+            group.copy_(nn.functional.normalize(torch.randn_like(group), dim=1) * torch.rand_like(group[:, :1]))
+    first.weight.copy_(scales * weights)
     shift = min(float(scales.max()), torch.pi)
     nn.init.uniform_(first.bias, -shift, shift)
     for layer in later:

@@ -44,7 +44,7 @@ class LeastSquares(torch.optim.Optimizer):
 
     @property
     def converged(self) -> bool:
-        """Whether the last step gained next to nothing."""
+        """Whether the last step gained next to nothing, or as much as its linearisation promised."""
         return self.state[self.param_groups[0]["params"][0]].get("converged", False)
 
     def step(self, closure: Callable[[], System]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -56,8 +56,10 @@ class LeastSquares(torch.optim.Optimizer):
         loss = float(r @ r)
         start = read(parameters)
         direction = solve(jacobian, jacobian @ start - r, group["rcond"]) - start
+        promised = float((r + jacobian @ direction).square().sum())
         reached = descend(system, parameters, start, direction, loss)
-        self.state[parameters[0]]["converged"] = reached >= (1 - WORTHWHILE) * loss
+        done = reached <= (1 + WORTHWHILE) * promised or reached >= (1 - WORTHWHILE) * loss
+        self.state[parameters[0]]["converged"] = done
         return r @ r
 
 

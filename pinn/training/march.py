@@ -24,11 +24,11 @@ from pinn.training.network import stretches
 
 
 def begin(problem: Problem, config: Config, residuals: Residuals, k: int) -> None:
-    """Make slab k the present one: its solution stands still, or goes on as the one before it ended.
+    """Make slab k the present one: its solution begins where the one before it ended, and stands still.
 
     Args:
         problem: With its initial conditions.
-        config: Says how many points the start gets.
+        config: Says how many points a slab gets; its start gets half as many.
         residuals: Of the problem without them, on a `March`.
         k: Number of the slab.
     """
@@ -42,7 +42,7 @@ def begin(problem: Problem, config: Config, residuals: Residuals, k: int) -> Non
             parameter.zero_()
     kind = {"dtype": output.weight.dtype, "device": output.weight.device, "stretched": stretches(problem, config)}
     place = start(problem)
-    drawn = points(problem.domain, {place: config.sampling.points}, Sobol(), seed=config.seed, step=k, **kind)
+    drawn = points(problem.domain, {place: -(-config.sampling.points // 2)}, Sobol(), seed=config.seed, step=k, **kind)
     at = {place: Points(march.squeezed(drawn[place].x, k))}
     orders = march.starts[k]
     assert isinstance(orders, nn.ModuleList)
@@ -50,11 +50,6 @@ def begin(problem: Problem, config: Config, residuals: Residuals, k: int) -> Non
         layer = network.output
         assert isinstance(layer, nn.Linear)
         fitted = beginning(problem, k, order, march.length)
-        if not fitted.equations:  # a slope that nobody knows yet
-            with torch.no_grad():
-                for parameter in layer.parameters():
-                    parameter.zero_()
-            continue
         if k:
             fitted.values = {**fitted.values, **_ends(problem, residuals, march, k, order)}
         at_start = Residuals(fitted, march, residuals.engine, residuals.memory_budget)

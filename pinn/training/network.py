@@ -33,18 +33,18 @@ def network(problem: Problem, config: Config) -> nn.Module:
 
 
 def _march(problem: Problem, config: Config, inputs: Inputs | None) -> March:
-    """A network for each slab of time, and for its start one an order of the derivative by time."""
+    """A network for each slab of time, and for its start half of one an order of the derivative by time."""
     try:
         begins = powers(problem)
     except LanguageError as error:
         raise ConfigError(f"slabs={config.slabs}: {error}") from None
-    fields, *starts = (
-        [_network(problem, config, inputs, len(problem.fields)) for _ in range(config.slabs)]
-        for _ in range(max(begins) + 2)
-    )
+    narrower = config.network.model_copy(update={"width": -(-config.network.width // 2)})  # there is no time in them
+    half, outputs = config.model_copy(update={"network": narrower}), len(problem.fields)
+    fields = [_network(problem, config, inputs, outputs) for _ in range(config.slabs)]
+    starts = [[_network(problem, half, inputs, outputs) for _ in range(max(begins))] for _ in range(config.slabs)]
     time, domain = problem.coordinate_names.index(TIME), problem.domain
     interval = domain.lower[time], domain.upper[time]
-    return March(fields, list(zip(*starts, strict=True)), time=time, interval=interval, powers=begins)
+    return March(fields, starts, time=time, interval=interval, powers=begins)
 
 
 def stretches(problem: Problem, config: Config) -> dict[int, Stretch]:
