@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class March(nn.Module):
-    r"""``u(t, x) = q_k0(x) + ... + tau^(m-1) q_k,m-1(x) + tau^m N_k(z)`` on slab k of time, h long, which begins at t_k.
+    r"""``u(t, x) = q_k0(x) + tau q_k1(x) + ... + tau^m N_k(z)`` on slab k of time, h long, which begins at t_k.
 
     ``tau = (t - t_k)/h``, and z are the coordinates with the slab stretched over the whole time, so that all networks
     are alike. Whatever N_k gives, the fields and their first m - 1 derivatives by time begin as the polynomial in tau

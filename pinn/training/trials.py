@@ -59,7 +59,7 @@ class Trials:
         if key not in self.found:
             try:
                 self.found[key] = self._solve(self._residuals(width, scale), width)
-            except (FloatingPointError, torch.linalg.LinAlgError):
+            except (FloatingPointError, torch.linalg.LinAlgError):  # pyright: ignore[reportPrivateImportUsage]
                 self.found[key] = math.inf
         return self.found[key]
 
