@@ -189,8 +189,9 @@ def _scales(problem: Problem) -> Iterator[str]:
             small, large = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
             yield (
                 f"{key}: on this domain {_short(small)} is {sizes[large] / sizes[small]:.0e} times smaller than "
-                f"{_short(large)}: take units in which lengths and coefficients are near 1 (training divides the "
-                "equation by its size as a whole, which leaves this ratio)"
+                f"{_short(large)}: take units in which lengths and coefficients are near 1. Training divides the "
+                f"residual of {key} as a whole by its size at the start (balancing.normalise=true; `size` in "
+                "result.json), which leaves this ratio"
             )
 
 
@@ -211,7 +212,8 @@ def _long(problem: Problem) -> Iterator[str]:
         if span * rate > LONG:
             yield (
                 f"{key}: the time {span:g} is long for a nonlinear equation whose terms act at a rate of {rate:g}: "
-                "solve it piece by piece, each from the end of the one before"
+                "try slabs=4, one network after another, each begun where the one before it ended, or "
+                "'balancing.causal={chunks: 16, tolerance: 1.0}', by which later times wait for the earlier"
             )
 
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import sympy
 import torch
 from torch import Tensor
 from torch.quasirandom import SobolEngine
 
 from pinn.geometry import Annulus, Ball, Box, Cylinder, Domain, Ellipse, Place, Points
-from pinn.language import CARTESIAN, Calculus, coordinate, torch_function
+from pinn.language import CARTESIAN, Calculus, coordinate, normal, torch_function
 from pinn.sampling.tensor import Gauss
 
 POINTS = 2**16  # of a rule
@@ -42,9 +41,6 @@ def integrate(
     Returns:
         The integral and an estimate of its error: the difference from half as many Gauss points along each coordinate,
         or 2.36 standard errors over the scrambles; rounding at least.
-
-    Raises:
-        ValueError: It is the boundary of a shape in coordinates that are not cartesian.
     """
 
     def estimate(points: Points, weights: Tensor) -> Tensor:
@@ -65,11 +61,7 @@ def integrate(
 
 
 def rule(domain: Domain, place: Place, count: int, calculus: Calculus) -> Rule:
-    """About so many points of a place, and weights whose sum is its measure.
-
-    Raises:
-        ValueError: It is the boundary of a shape in coordinates that are not cartesian.
-    """
+    """About so many points of a place, and weights whose sum is its measure."""
     parts = faces(domain, place)
     points, weights = zip(*(_rule(domain, part, max(1, count // len(parts)), calculus) for part in parts), strict=True)
     normals = [p.normals for p in points if p.normals is not None]
@@ -82,12 +74,14 @@ def _rule(domain: Domain, place: Place, count: int, calculus: Calculus, seed: in
     points, weights = gauss(domain, place, count) if tensor(domain, place) else sobol(domain, place, count, seed)
     if calculus.system == CARTESIAN:
         return points, weights
+    normals = [normal(x.name) for x in calculus.space] if place.boundary else []
+    element = calculus.element({domain.names[i] for i, _ in place.fixed}, normals)
+    columns = [*points.x.unbind(1)]
     if place.boundary:
-        raise ValueError(f"{place.name}: integrals over a shape's boundary are for cartesian coordinates")
-    fixed = {domain.names[i] for i, _ in place.fixed}
-    across = [h for x, h in zip(calculus.space, calculus.factors, strict=True) if x.name in fixed]
-    element = torch_function([coordinate(name) for name in domain.names], [calculus.volume / sympy.Mul(*across)])
-    return points, weights * element(*points.x.unbind(1))[0]
+        assert points.normals is not None
+        columns += [points.normals[:, domain.names.index(x.name)] for x in calculus.space]
+    function = torch_function([*(coordinate(name) for name in domain.names), *normals], [element])
+    return points, weights * function(*columns)[0]
 
 
 def faces(domain: Domain, place: Place) -> list[Place]:

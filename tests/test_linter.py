@@ -30,9 +30,11 @@ WRONG = {
     "trivial": ({**RIGHT, "conditions": {**RIGHT["conditions"], "start": "u(t=0) = 0"}}, ["u = 0 satisfies every"]),
     "corners": ({**RIGHT, "conditions": {**RIGHT["conditions"], "start": "u(t=0) = 1 - x"}},
                 ["start and ends meet at t=0, x=0", "u = 1 and the other 0"]),
-    "scales": ({**RIGHT, "equations": {"heat": "u_t = 1e-9*u_xx"}}, ["-1e-09*u_xx is 1e+09 times smaller than 1*u_t"]),
+    "scales": ({**RIGHT, "equations": {"heat": "u_t = 1e-9*u_xx"}},
+               ["-1e-09*u_xx is 1e+09 times smaller than 1*u_t", "balancing.normalise=true"]),
     "long_time": ({**RIGHT, "coordinates": {"t": [0, 3], "x": [0, 1]}, "equations": {"r": "u_t = u_xx + 5*u*(1 - u)"}},
-                  ["the time 3 is long", "rate of 5"]),
+                  ["the time 3 is long", "rate of 5", "slabs=4",
+                   "'balancing.causal={chunks: 16, tolerance: 1.0}'"]),
     "exact": ({**RIGHT, "exact": {"u": "exp(-pi**2*t)*sin(pi*x)"}}, ["heat: what stands under exact does", "at t="]),
 }  # fmt: skip
 

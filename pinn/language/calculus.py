@@ -11,7 +11,7 @@ Shape letters: D coordinates of space.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import sympy
 from sympy import ImmutableDenseMatrix as Array
@@ -62,6 +62,18 @@ class Calculus:
         self.factors = tuple(factors[name] for name in names)
         volume = sympy.Mul(*factors.values())
         self.volume = volume if "theta" in names else volume.subs(sympy.sin(THETA), 1)
+
+    def element(self, fixed: Collection[str] = (), normals: Sequence[sympy.Symbol] = ()) -> sympy.Expr:
+        """What one unit of the coordinates' own volume, area or length is in space.
+
+        Args:
+            fixed: Coordinates with one value, on a face, a section or an edge.
+            normals: The outward normal n in the coordinates, on a boundary: then `J |n/h|`.
+        """
+        if normals:
+            areas = [self.volume / h * n for n, h in zip(normals, self.factors, strict=True)]
+            return sympy.sqrt(sympy.Add(*[area**2 for area in areas]))
+        return self.volume / sympy.Mul(*[h for x, h in zip(self.space, self.factors, strict=True) if x.name in fixed])
 
     def grad(self, a: Value) -> Array:
         """Of a number, or `d_i U_j` of a vector."""

@@ -397,7 +397,7 @@ class _Parser:
         if any(isinstance(value, Array) for value in values):
             raise ValueError(f"{name} takes a number, here is a vector")
         if name == "integral":
-            return Integral(values[0] * calculus.volume)
+            return Integral(values[0])
         return sympy.atan2(*values) if name == "atan2" else ELEMENTARY[name](*values)
 
     def choice(self, node: ast.Call, name: str) -> sympy.Expr:

@@ -141,7 +141,7 @@ class _TextPrinter(StrPrinter):
     def _print_Integral(self, expr: Integral) -> str:
         if not isinstance(expr, Integral):
             raise self.refuse(expr)
-        return f"integral({self._print(expr.args[0] / self.scope.calculus.volume)})"
+        return f"integral({self._print(expr.args[0])})"
 
     def _print_DiracDelta(self, expr: sympy.DiracDelta) -> str:
         """From sign(g)' = 2 g' delta(g), for an argument that is linear in a coordinate."""
@@ -256,7 +256,7 @@ class _LatexPrinter(LatexPrinter):
         return super().parenthesize(item, level, is_neg=is_neg, strict=strict)
 
     def _print_Integral(self, expr: Integral, exp: str | None = None) -> str:
-        inner = self._print(expr.args[0] / self.scope.calculus.volume)
+        inner = self._print(expr.args[0])
         text = rf"\int \left({inner}\right) \, \mathrm{{d}}V"
         return text if exp is None else self._power(rf"\left({text}\right)", exp)
 

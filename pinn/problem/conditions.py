@@ -10,8 +10,8 @@ from typing import Any
 import sympy
 from sympy.core.function import AppliedUndef
 
-from pinn.geometry import Domain, Place
-from pinn.language import Integral, LanguageError, Scope, Statement, did_you_mean, has_field, normal
+from pinn.geometry import Box, Domain, Place
+from pinn.language import CARTESIAN, Integral, LanguageError, Scope, Statement, did_you_mean, has_field, normal
 from pinn.problem.equation import Equation, highest_order, partner_name
 
 HARD, SOFT = "hard", "soft"
@@ -77,8 +77,8 @@ def need_all_orders(orders: Mapping[int, set[int]], field: str, equations: Itera
             )
 
 
-def integrand(residual: sympy.Expr, measure: float, text: str) -> sympy.Expr:
-    """What has the mean zero where `residual`, a sum of integrals and numbers, is zero."""
+def integrand(residual: sympy.Expr, place: Place, scope: Scope, domain: Domain, text: str) -> sympy.Expr:
+    """What has the mean zero over a place where `residual`, a sum of integrals and numbers, is zero."""
     integrals = sorted(residual.atoms(Integral), key=sympy.default_sort_key)
     plain = {integral: sympy.Dummy(real=True) for integral in integrals}
     rest = residual.xreplace(plain)
@@ -86,8 +86,18 @@ def integrand(residual: sympy.Expr, measure: float, text: str) -> sympy.Expr:
     outside = rest.subs(dict.fromkeys(plain.values(), 0))
     if has_field(rest) or any(f.free_symbols & set(plain.values()) for f in factors.values()):
         raise LanguageError("integrals stand in a sum, each times a number, beside nothing but numbers", text)
-    size = sympy.Rational(repr(measure))
+    fixed = [domain.names[i] for i, _ in place.fixed]
+    size = sympy.Rational(repr(domain.measure(place))) * scope.calculus.element(
+        fixed, scope.normals if place.boundary and scope.calculus.system != CARTESIAN else ()
+    )
     return sympy.Add(*[factor * size * integral.args[0] for integral, factor in factors.items()]) + outside
+
+
+def need_unit_normals(expressions: Iterable[sympy.Expr], scope: Scope, domain: Domain, text: str) -> None:
+    """Refuse the normal of a shape where coordinates have scale factors, in which it is no unit vector."""
+    curved = not isinstance(domain, Box) and any(h != 1 for h in scope.calculus.factors)
+    if curved and any(e.free_symbols & set(scope.normals) for e in expressions):
+        raise LanguageError(f"the outward normal of a shape is not known in {scope.system} coordinates", text)
 
 
 def needs_field(statement: Statement, text: str) -> None:

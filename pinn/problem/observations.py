@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pinn.geometry import Domain, Place, Points
 from pinn.language import LanguageError, constant, did_you_mean
-from pinn.problem.tables import columns, select
+from pinn.problem.tables import at_row, columns, select
 
 KEYS = ("file", "values", "points", "of", "noise", "seed")
 WEIGHT = "weight"
@@ -103,7 +103,8 @@ class Observations:
             self.quantities = tuple(field for field in self.fields if field in found)
         if not self.quantities:
             raise LanguageError(f"{str(file)!r} has a column for none of the fields {', '.join(self.fields)}")
-        read = select(found, [*self.domain.names, *self.quantities], file)
+        weighted = [WEIGHT] if WEIGHT in found else []
+        read = select(found, [*self.domain.names, *self.quantities, *weighted], file)
         if len({len(np.ravel(column)) for column in read}) > 1:
             raise LanguageError(f"{str(file)!r}: its columns have different lengths")
         arrays = [torch.from_numpy(np.ravel(column)) for column in read]
@@ -112,7 +113,11 @@ class Observations:
         outside = ~self.domain.inside(self.x)
         if outside.any():
             raise LanguageError(f"{str(file)!r}: the point {self.x[outside][0].tolist()} lies outside the domain")
-        self._set(self.x, arrays[d:], torch.from_numpy(np.ravel(found[WEIGHT])) if WEIGHT in found else None)
+        weight = arrays.pop() if weighted else None
+        if weight is not None and (weight < 0).any():
+            row = int((weight < 0).nonzero()[0])
+            raise LanguageError(f"{at_row(file, row)} has a negative {WEIGHT}: it is {weight[row]:g}")
+        self._set(self.x, arrays[d:], weight)
 
     def _set(self, x: Tensor, values: Sequence[Tensor], weight: Tensor | None) -> None:
         named = {self.data_name(q): v for q, v in zip(self.quantities, values, strict=True)}

@@ -44,6 +44,7 @@ from pinn.problem.conditions import (
     enforced,
     integrand,
     need_all_orders,
+    need_unit_normals,
     needs_field,
     paired,
     periodicity,
@@ -222,6 +223,7 @@ class Problem:
         place = self.domain.interior if at is None else self._place(at, text)
         if any(part.has(Integral) for part in parts.values()):
             raise LanguageError("an integral is a number, no function: ask for solution.integral(...)", text)
+        need_unit_normals(parts.values(), self.scope, self.domain, text)
         known = {name: part.subs(self.sources) for name, part in parts.items()}
         named = {f"{text}_{name}".rstrip("_"): self._of_values(part) for name, part in known.items()}
         return Quantity(text, named, place)
@@ -269,13 +271,14 @@ class Problem:
         integral = statement.residual.has(Integral)
         if statement.place is None and not integral:
             raise LanguageError("a condition says where it holds: u(x=0) = ..., u(boundary) = ...", text)
+        need_unit_normals([statement.residual], self.scope, self.domain, text)
         place = self.domain.interior if statement.place is None else self._place(statement.place, text)
         if statement.partner is not None:
             place = paired(place, self._place(statement.partner, text), text)
             return Equation(key, text, statement.left - at_partner(statement.right, self.scope, text), place)
         if integral:
             place = replace(place, integral=True)
-            return Equation(key, text, integrand(statement.residual, self.domain.measure(place), text), place)
+            return Equation(key, text, integrand(statement.residual, place, self.scope, self.domain, text), place)
         return Equation(key, text, statement.residual, place)
 
     def _of_values(self, residual: sympy.Expr) -> sympy.Expr:

@@ -38,25 +38,30 @@ def columns(file: Any) -> dict[str, np.ndarray]:
         names = table.dtype.names
         if names is None:
             raise ValueError("it has no line of names")
-        found = {name: np.atleast_1d(table[name]) for name in names}
+        return {name: np.atleast_1d(table[name]) for name in names}
     except (ValueError, OSError) as error:
         raise LanguageError(f"{str(file)!r} cannot be read: {str(error).partition(chr(10))[0]}") from None
-    for name, column in found.items():
-        if not np.isfinite(column).all():
-            row = int(np.flatnonzero(~np.isfinite(column))[0]) + 2
-            raise LanguageError(f"{str(file)!r}: line {row} has no number in the column {name}")
-    return found
+
+
+def at_row(file: Any, row: int) -> str:
+    """How a message speaks of a row: in a CSV file by its line, below that of the names."""
+    return f"{str(file)!r}: " + (f"line {row + 2}" if Path(str(file)).suffix == ".csv" else f"row {row + 1}")
 
 
 def select(found: Mapping[str, np.ndarray], wanted: Sequence[str], file: Any) -> list[np.ndarray]:
     """Some of the columns, in order.
 
     Raises:
-        LanguageError: One is missing.
+        LanguageError: One is missing, or holds something that is no finite number.
     """
     for name in wanted:
         if name not in found:
             raise LanguageError(f"{str(file)!r} has no column {name!r}; it has {', '.join(found)}")
+        wrong = np.argwhere(~np.isfinite(found[name]))
+        if len(wrong):
+            place = at_row(file, int(wrong[0][0]) if wrong.shape[1] else 0)
+            value = found[name][tuple(wrong[0])]
+            raise LanguageError(f"{place} has no number in the column {name}: it is {value}")
     return [found[name] for name in wanted]
 
 
@@ -77,12 +82,11 @@ def table(file: Any, name: str, coordinates: Sequence[str]) -> Callable[[Tensor]
     """
     found = columns(file)
     names = [c for c in coordinates if c in found]
-    (values,) = select(found, [name], file)
+    *positions, values = select(found, [*names, name], file)
     if not names:
         raise LanguageError(
             f"{str(file)!r} has a column for none of {', '.join(coordinates)}; it has {', '.join(found)}"
         )
-    positions = [found[c] for c in names]
     axes = [np.unique(p) for p in positions]
     shape = tuple(map(len, axes))
     if values.ndim == 1 and len(values) == len(positions[0]) and (len(axes) > 1 or values.shape == shape):

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from known_solutions import known
 
 from pinn import LanguageError, Problem
 from pinn.geometry import Points
@@ -60,10 +61,44 @@ def test_a_shape_is_integrated_by_its_own_points():
     assert rim == pytest.approx(2 * math.pi, abs=1e-2)  # the integral of lap(u) = 2
 
 
-def test_curvilinear_coordinates_have_their_volume():
-    polar = {"coordinates": {"r": [0, 1], "phi": [0, "2*pi"]}, "coordinate_system": "polar"}
-    expected = math.pi / 2 + math.pi**2  # of r**2 + phi
-    assert value("integral(u) = 0", **polar) == pytest.approx(expected, rel=1e-10)
+POLAR = {"coordinates": {"r": [1, 2], "phi": [0, "pi/2"]}, "coordinate_system": "polar"}
+SPHERICAL = {"coordinates": {"r": [0, 1], "theta": [0, "pi/2"], "phi": [0, 1]}, "coordinate_system": "spherical"}
+CYLINDRICAL = {"coordinates": {"r": [0, 1], "z": [0, 2]}, "coordinate_system": "cylindrical"}  # phi is left out
+DISK = {"disk": {"center": [1, 0], "radius": 0.5}}
+TORUS = {**CYLINDRICAL, "coordinates": {"r": [0, 2], "z": [-1, 1]}, "domain": DISK}
+
+
+@pytest.mark.parametrize(
+    ("what", "where", "expected", "system"),
+    [  # u = q1**2 + q2, of the first two coordinates
+        ("u", "", 15 / 4 * math.pi / 2 + 3 / 2 * math.pi**2 / 8, POLAR),
+        ("u", "(phi=0)", 7 / 3, POLAR),  # dr, not r dr
+        ("u", "(r=2)", 2 * (4 * math.pi / 2 + math.pi**2 / 8), POLAR),
+        ("1", "(boundary)", 2 + 3 * math.pi / 2, POLAR),
+        ("dn(u)", "(boundary)", 3 * math.pi, POLAR),  # of lap(u) = 4
+        ("1", "", 1 / 3, SPHERICAL),
+        ("1", "(r=1)", 1, SPHERICAL),
+        ("u", "(theta=pi/2)", 1 / 4 + math.pi / 4, SPHERICAL),  # r dr dphi
+        ("1", "(phi=0)", math.pi / 4, SPHERICAL),
+        ("u", "(z=2)", 1 / 4 + 1, CYLINDRICAL),
+        ("u", "(r=1)", 2 + 2, CYLINDRICAL),
+        ("1", "", math.pi / 4, TORUS),
+        ("1", "(boundary)", math.pi, TORUS),
+        ("dn(u)", "(boundary)", math.pi, TORUS),  # of lap(u) = 4, r dr dz
+    ],
+)
+def test_curvilinear_coordinates_have_their_volume_and_their_areas(what, where, expected, system):
+    exact = where != "(boundary)" and "domain" not in system  # Gauss points, and polynomials
+    a, b, *_ = system["coordinates"]
+    what = f"1 + u - {a}**2 - {b}" if what == "1" else what  # a field has to occur
+    assert value(f"integral({what}){where} = 0", **system) == pytest.approx(expected, rel=1e-10 if exact else 3e-3)
+    solution = known(lambda x: x[:, :1] ** 2 + x[:, 1:2], **system)
+    assert solution.integral(f"({what}){where}").value == pytest.approx(expected, rel=1e-10 if exact else 3e-3)
+
+
+def test_the_normal_of_a_shape_in_coordinates_with_scale_factors_is_refused():
+    with pytest.raises(LanguageError, match="normal of a shape is not known in polar coordinates"):
+        found("dn(u)(boundary) = 0", **{**POLAR, "domain": {"disk": {"center": [1.5, 0.7], "radius": 0.3}}})
 
 
 def test_one_row_and_the_gradient_of_the_mean():

@@ -1,5 +1,6 @@
 """Observations: their points, values, weights and losses; parameters found from them."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -91,6 +92,34 @@ def test_points_outside_are_refused(tmp_path):
     (tmp_path / "data.csv").write_text("t,v\n0.5,0.25\n1.5,0.5\n")
     with pytest.raises(LanguageError, match=r"the point \[1.5\] lies outside"):
         Problem(**DECAY, observations={"probe": {"file": tmp_path / "data.csv"}})
+
+
+@pytest.mark.parametrize("ending", ["csv", "npz"])
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("v", "nan", "has no number in the column v: it is nan"),
+        ("t", "-inf", "has no number in the column t: it is -inf"),
+        ("weight", "inf", "has no number in the column weight: it is inf"),
+        ("weight", "-1", "has a negative weight: it is -1"),
+        ("remark", "nan", None),  # nobody asks for it
+    ],
+)
+def test_what_is_no_number_in_a_file_is_quoted(tmp_path, ending, column, value, said):
+    data = {"t": ["0.25", "0.5"], "v": ["1", "2"], "weight": ["1", "1"], "remark": ["0", "0"]}
+    data[column][1] = value
+    file = tmp_path / f"data.{ending}"
+    if ending == "csv":
+        file.write_text("\n".join(",".join(row) for row in (data, *zip(*data.values(), strict=True))))
+    else:
+        np.savez(file, **{name: np.array(values, dtype=float) for name, values in data.items()})
+    observed, row = {"probe": {"file": file}}, {"csv": "line 3", "npz": "row 2"}[ending]
+    if said is None:
+        assert list(Problem(**DECAY, observations=observed).observations) == ["probe"]
+        return
+    with pytest.raises(LanguageError) as error:
+        Problem(**DECAY, observations=observed)
+    assert str(error.value) == f"observations.probe: {str(file)!r}: {row} {said}"
 
 
 def test_without_a_truth_there_is_nothing_to_observe():
