@@ -15,6 +15,7 @@ from pinn.report.html import frame, place_plotly
 
 INDEX = "index.html"
 DRAWN = 8  # runs whose curves are shown at first
+NO_SETTINGS = ("pde", "run_dir", "resume", "chosen")  # in a run's config.yaml, and nothing to compare
 POINTS = 240  # of a curve
 SCRIPTS = ("plots.js", "index.js")
 NUMBERS = ("error", "residual", "loss", "seconds", "steps", "parameters", "memory")  # columns to be sorted as numbers
@@ -78,7 +79,7 @@ def _summary(run: Path, folder: Path) -> dict[str, Any]:
         "seconds": result.get("seconds"),
         "steps": result.get("steps", last.get("step")),
         "memory": result.get("peak_memory_megabytes"),
-        "settings": _flat({key: value for key, value in settings.items() if key not in ("pde", "run_dir", "resume")}),
+        "settings": _flat({key: value for key, value in settings.items() if key not in NO_SETTINGS}),
         "curves": {**found, "groups": {group: _worst(columns) for group, columns in kept.items()}},
     }
 
