@@ -135,7 +135,7 @@ def test_several_processes_train_as_one(count, curves_of_one, mark, tmp_path):
     found = by_several(count, cases, tmp_path)
     for name in cases:
         rows, rel = CHAOTIC.get(name), 1e-11 if "optimizer=adam" in cases[name] else SECOND_ORDER
-        assert len(found[name]) == len(curves_of_one[name]) > 1
+        assert len(found[name]) == len(curves_of_one[name]) > 0
         assert same(found[name][:rows], curves_of_one[name][:rows], rel=rel), name
 
 

@@ -44,7 +44,7 @@ HEAT = Problem(
     enforce={"middle": "soft"},
     name="heat",
 )
-SMALL = ("network.width=5", "network.depth=2", "sampling.points=41", "sampling.boundary_points=7")
+SMALL = ("network.width=5", "network.depth=2", "network.scale=2", "sampling.points=41", "sampling.boundary_points=7")
 OFTEN = ("trainer.log_every_n_steps=1", "trainer.enable_progress_bar=false", "trainer.accelerator=cpu")
 
 
