@@ -24,6 +24,7 @@ from pinn.training.build import restore
 LINES = (
     "optimizer.steps=2",
     "network.width=30",
+    "network.scale=3",
     "sampling.points=80",
     "sampling.boundary_points=20",
     "logger.pictures_every=2",
@@ -64,7 +65,7 @@ def run(request, tmp_path_factory):
             *LINES,
             request.param,
             "optimizer.steps=2",
-            optimizer="least_squares",
+            optimizer="gauss_newton",
             logger="wandb",
             run_dir=folder,
         )
