@@ -22,4 +22,4 @@ SCHEMES: dict[str, type[Scheme]] = {
     "conflict_free": ConflictFree,
 }
 
-__all__ = ["SCHEMES", "Causal", "Measured", "Scheme"]
+__all__ = ["SCHEMES", "Causal", "Fixed", "Measured", "Scheme"]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinn.balancing import Causal, normalisation
+from pinn.balancing import Causal, Fixed, normalisation
 from pinn.geometry import Place, Points
 from pinn.problem import Problem
 from pinn.residuals import Residuals
@@ -40,6 +40,7 @@ class Balance:
         ranks: The processes that train together: all see the same residuals, and get the same weights.
         weights: What multiplies the squares in the present step: numbers, or one for each of this process's points.
         shifts: What is added to the residuals at this process's points, where anything is.
+        steady: Whether both are those of the step before: else an optimum of this step is none of the next one.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Balance:
         self.ranks = Ranks()
         self.weights: dict[str, float | Tensor] = dict(self.given)
         self.shifts: dict[str, Tensor] = {}
+        self.steady = True
         self._means: dict[str, float | Tensor] = dict(self.given)
 
     @property
@@ -85,8 +87,10 @@ class Balance:
     def update(self, points: Mapping[Place, Points], step: int) -> None:
         """Make the weights of a step."""
         present = Present(self.residuals, points, self.sizes, self.seed + 2**32 * step, self.autocast, self.ranks)
-        if step % self.scheme.every == 0:
+        renewed = step % self.scheme.every == 0
+        if renewed:
             self.scheme.update(present)
+        self.steady = self.causal is None and (isinstance(self.scheme, Fixed) or not renewed)
         weights = {name: f * self.scheme.weights.get(name, 1.0) for name, f in self.factors.items()}
         if self.causal:
             of_chunks = present.causal(self.causal, self.problem.domain.interior)

@@ -176,7 +176,7 @@ class PINN(LightningModule):
         except FloatingPointError:  # second-order methods notice at once
             self.diverged = self.trainer.should_stop = True
             return
-        converged = getattr(optimizer.optimizer, "converged", False)
+        converged = self.balance.steady and getattr(optimizer.optimizer, "converged", False)
         # a step of the other methods is long: measuring it costs little, and waiting for the tenth much
         every = self.config.trainer.log_every_n_steps if phase.method.scheduled else 1
         if converged or self.turns.step == phase.steps or self.global_step % every == 0:

@@ -42,7 +42,7 @@ def test_a_dry_run_prints_the_plan_and_trains_nothing(capsys, tmp_path, monkeypa
 
 def test_the_expected_time_is_that_of_the_steps(capsys):
     solve(PROBLEM, *SMALL, "dry_run=true", "trainer.max_steps=40", optimizer="adam")
-    (row,) = (line.split() for line in capsys.readouterr().out.splitlines() if "adam" in line)
+    (row,) = (line.split() for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["adam"])
     name, steps, step, unit, plain, rate, whole, whole_unit = row
     size = {"ms": 1e-3, "s": 1.0, "min": 60.0}
     assert (name, steps) == ("adam", "40")
