@@ -218,9 +218,9 @@ def _check_there(folder: Path, names: tuple[str, ...], key: str = "") -> None:
             raise ConfigError(f"{key}{folder}: no run is here: {name} is missing.")
 
 
-def kept(folder: Path) -> Config:
-    """The configuration of the run in a directory."""
-    _check_there(folder, (CONFIG,))
+def kept(folder: Path, key: str = "") -> Config:
+    """The configuration of the run in a directory, which a key such as `init=` may have named."""
+    _check_there(folder, (CONFIG,), key)
     return check(yaml.safe_load((folder / CONFIG).read_text()))
 
 

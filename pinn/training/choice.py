@@ -69,9 +69,10 @@ def choose(problem: Problem, config: Config, directory: Path | None = None) -> C
     choice = Choice(config)
     if any(choice.open(key) for key in CHOSEN):
         begin = first_checkpoint(config, directory)
-        for folder in (begin.parent if begin else None, Path(config.init) if config.init else None):
-            if folder is not None:
-                _as_before(choice, folder)
+        if begin:
+            _as_before(choice, begin.parent)
+        if config.init:
+            _as_before(choice, Path(config.init), "init=")
     if any(choice.open(key) for key in CHOSEN):
         _precision(choice)
         trials = _network(choice, problem)
@@ -95,9 +96,9 @@ def _with(config: Config, key: str, found: Any) -> Config:
     return config.model_copy(update={group: getattr(config, group).model_copy(update={name: found}) if name else found})
 
 
-def _as_before(choice: Choice, folder: Path) -> None:
+def _as_before(choice: Choice, folder: Path, said: str = "") -> None:
     """What the run in a folder has."""
-    then = kept(folder)
+    then = kept(folder, said)
     for key in CHOSEN:
         if (had := value(then, key)) is not None and had != AUTO:
             choice.take(key, had, then.chosen.get(key, f"as in {folder}"))
