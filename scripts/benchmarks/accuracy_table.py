@@ -22,6 +22,7 @@ class Bar:
 BARS: dict[str, tuple[Bar, ...]] = {  # the second is a stretch
     "poisson": (Bar(1e-12, 20),),
     "biharmonic": (Bar(1e-10, 30),),
+    "plate_sine_load": (Bar(1e-10, 30),),
     "plate": (Bar(1e-10, 30),),
     "helmholtz": (Bar(1e-9, 60),),
     "helmholtz_six": (Bar(1e-7, 300),),
