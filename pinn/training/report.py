@@ -65,7 +65,7 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
         style="dim",
     )
     for line in words.choices(config):
-        console.print(f"  {line}", style="dim", markup=False)
+        console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
     for finding in findings(problem):
         if finding.name not in config.silence:
             console.print(f"  look: {finding}", style="yellow", markup=False)
