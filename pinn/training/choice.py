@@ -202,7 +202,7 @@ def _optimizer(choice: Choice, problem: Problem, trials: Trials | None) -> None:
         why = f"balancing={config.balancing.name} makes a gradient that is no loss's"
         return choice.take("optimizer", _phase("adam", 5000), why)
     size = sum(p.numel() for p in network(problem, config).parameters())
-    output, later = _phase("least_squares", 20), _phase("gauss_newton", 500)
+    output, later = _phase("least_squares", 20), _phase("gauss_newton", 500, until="stall", patience=3)
     if trials is not None and trials.linear:
         if "network.width" in choice.reasons and config.network.depth == 1:
             return choice.take("optimizer", _phase("least_squares", 5), "the problem is linear: one solve is exact")
@@ -214,5 +214,5 @@ def _optimizer(choice: Choice, problem: Problem, trials: Trials | None) -> None:
     return choice.take("optimizer", Phases(phases=(output, later)), why)
 
 
-def _phase(name: str, steps: int) -> Phase:
-    return PHASES[name](name=name, steps=steps)
+def _phase(name: str, steps: int, **options: Any) -> Phase:
+    return PHASES[name](name=name, steps=steps, **options)
