@@ -38,7 +38,7 @@ def test_a_wave_goes_on_with_its_velocity():
     assert max(jump(solution, text, t) for t in ENDS for text in ("u", "u_t")) < 1e-6
 
 
-def test_a_nonlinear_problem_starts_each_slab_near_its_solution():
+def test_a_nonlinear_problem_is_solved_slab_by_slab():
     solution = solve("fisher", "network.width=200", "network.scale=8", "sampling.points=700")
     assert solution.error["u"]["relative_l2"] < 1e-4
 
