@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
@@ -13,6 +14,7 @@ from pinn.language import LanguageError, Scope, constant, equation_latex, parse,
 from pinn.problem import Problem
 
 NAMESPACE = "http://www.w3.org/1998/Math/MathML"  # HTML knows it
+TALL = ("mfrac", "msqrt", "mtable")  # brackets grow around these
 Lines = dict[str, str]  # by name
 
 
@@ -35,9 +37,22 @@ def latex(problem: Problem) -> dict[str, Lines]:
 def mathml(text: str) -> str:
     """LaTeX as MathML; what the converter does not know stays LaTeX."""
     try:
-        return convert(text, display="block").replace(f' xmlns="{NAMESPACE}"', "")
+        found = convert(text, display="block")
     except Exception:  # its errors have nothing in common
         return f"<code>{escape(text)}</code>"
+    tree = ET.fromstring(found.replace(f' xmlns="{NAMESPACE}"', "").replace("&nbsp;", "&#160;"))
+    for row in tree.iter("mrow"):
+        _fence(row)
+    return ET.tostring(tree, encoding="unicode")
+
+
+def _fence(row: ET.Element) -> None:
+    """Keep brackets small around what is small: without a font for mathematics browsers grow them far too much."""
+    tall = any(row.find(f".//{tag}") is not None for tag in TALL)
+    for bracket in row.findall("mo[@fence]"):
+        bracket.set("stretchy", "true" if tall else "false")
+        if not bracket.text:  # of \left., which would still take its space
+            row.remove(bracket)
 
 
 def domain_latex(problem: Problem) -> str:

@@ -99,7 +99,8 @@ def _head(solution: Solution, config: Config, result: Result, rows: Sequence[Map
     problem, last = solution.problem, dict(rows[-1]) if rows else {}
     steps = result.get("steps", int(last.get("step", 0)))
     status = STATUS.get(result.get("status", ""), "")
-    said = f"{status} after {steps} steps" if status else f'<span class="live"></span>training, {steps} steps so far'
+    counted = f"{steps} step{'s' if steps != 1 else ''}"
+    said = f"{status} after {counted}" if status else f'<span class="live"></span>training, {counted} so far'
     few = problem.coordinate_names if len(problem.coordinate_names) < 7 else (*problem.coordinate_names[:3], "…")
     lead = f"{', '.join(problem.fields)} of {', '.join(few)}; {said}; seed {config.seed}."
     errors = {key.removeprefix("error/"): value for key, value in last.items() if key.startswith("error/")}
@@ -208,7 +209,8 @@ def _equations(solution: Solution, config: Config, result: Result, rows: Sequenc
         values = [_root(last.get(f"loss/{name}")), residual.get(name), last.get(f"residual_max/{name}")]
         values += [_root(floor.get(name)), last.get(f"weight/{name}"), last.get(f"grad_norm/{name}")]
         lines.append([escape(name), place, *map(number, values)])
-    head = ["equation", "where", "residual (rms)", "held out", "largest", "of rounding", "weight", "gradient"]
+    where = '<span class="note">where</span>'
+    head = ["equation", where, "residual (rms)", "held out", "largest", "of rounding", "weight", "gradient"]
     return table(head, lines)
 
 

@@ -153,19 +153,25 @@ def finish(
         return []
     if result["status"] in ("interrupted", "terminated"):
         console.print(f"the same command with run_dir={directory} goes on", soft_wrap=True)
-    write(directory / RESULT, json.dumps(_finite(result), indent=2) + "\n")
+    _write_result(directory, result, started)
     late = budget is not None and not budget.drawable
     if late:
         console.print(f"there is no time left for pictures and a page: pinn report {directory} writes it")
     hurried = late or console.quiet or result["status"] == "terminated"
     pictures = [] if hurried or result["status"] == "diverged" else _pictures(solution, directory)
+    _write_result(directory, result, started)  # the page tells the time with the pictures
     pages = [] if hurried else [_page(solution, config, directory)]
-    seconds = round(time.time() - started, 3)  # pictures included
-    write(directory / RESULT, json.dumps(_finite({**result, "seconds": seconds}), indent=2) + "\n")
+    _write_result(directory, result, started)
     console.print(
         f"{directory}/  {' '.join([*(file.name for file in (*pages, *pictures)), HISTORY, RESULT])}", soft_wrap=True
     )
     return pictures
+
+
+def _write_result(directory: Path, result: dict[str, Any], started: float) -> None:
+    """Write result.json, with the time that has passed until now."""
+    seconds = round(time.time() - started, 3)
+    write(directory / RESULT, json.dumps(_finite({**result, "seconds": seconds}), indent=2) + "\n")
 
 
 def _print_diagnosis(console: Console, result: dict[str, Any]) -> None:

@@ -41,5 +41,18 @@ def test_what_the_converter_does_not_know_stays_latex():
     assert mathml(r"\frac{a}<{") == r"<code>\frac{a}&lt;{</code>"
 
 
+@pytest.mark.parametrize(
+    ("text", "stretchy"),
+    [
+        (r"\left. u \right|_{x = 0} = 0", ["false"]),
+        (r"\sin{\left(\pi y \right)}", ["false"] * 2),
+        (r"\left(\frac{y}{2} + 1\right)", ["true"] * 2),
+    ],
+)
+def test_brackets_grow_around_what_is_tall_alone(text, stretchy):
+    brackets = list(ET.fromstring(mathml(text)).iterfind(".//mo[@fence]"))
+    assert [one.get("stretchy") for one in brackets] == stretchy and all(one.text for one in brackets)
+
+
 def test_many_coordinates_are_shortened():
     assert domain_latex(Problem.load("poisson_100d")).count(r"\in") == 3

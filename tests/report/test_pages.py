@@ -70,6 +70,7 @@ def test_every_curve_and_picture_is_there(driver, runs):
     assert dict(script(driver, curves)) == {
         f"curve-{group}": True for group in ("loss", "residual_max", "grad_norm", "time")
     }
+    assert script(driver, "document.querySelector('#curve-time .plot').data.map(t => t.name)") == ["step"]  # in seconds
     assert script(driver, "document.querySelectorAll('math').length") > 8
     assert script(driver, "document.querySelector('#solution .plot').layout.shapes.length") == 1  # the hole
     text = script(driver, "document.body.innerText")
@@ -84,6 +85,41 @@ def test_the_truth_and_what_was_learned(driver, runs):
     assert script(driver, "document.querySelector('#curve-error .plot').layout.yaxis.type") == "log"
     text = script(driver, "document.body.innerText")
     assert "What was learned" in text and "5 observations of u" in text and "Exact solution" in text
+
+
+def test_a_map_and_its_colours_are_equally_high(driver, runs):
+    opened(driver, runs / "stokes_hole" / "first" / "report.html")
+    driver.execute_script("for (const one of Object.values(view().residuals)) one.range = [-5e-16, 5e-16]; draw()")
+    high = "[...document.querySelectorAll('#residuals {}')].map(d => d.getBoundingClientRect().height)"
+    maps, bars = script(driver, high.format(".heatmaplayer image")), script(driver, high.format(".cbfill"))
+    labels = script(driver, "[...document.querySelectorAll('#residuals .cbaxis text')].map(d => d.textContent)")
+    assert labels == ["−5×10⁻¹⁶", "−2.5×10⁻¹⁶", "0", "2.5×10⁻¹⁶", "5×10⁻¹⁶"] * 3
+    assert len(maps) == 3 and bars == pytest.approx(maps, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ("[0.03, 0.01, 0, null]", "0.005 0.01 0.02 0.05"),
+        ("[1, 1e-8]", "10⁻⁸ 10⁻⁶ 10⁻⁴ 10⁻² 1"),
+        ("[2e-7, 2.2e-7]", "2×10⁻⁷ 2.1×10⁻⁷ 2.2×10⁻⁷"),
+        ("[0.02]", "0.01 0.02 0.05"),
+        ("[]", ""),
+    ],
+)
+def test_every_label_of_a_logarithmic_axis_says_its_value(driver, runs, values, labels):
+    opened(driver, write_index(runs))
+    found = script(driver, f"(logarithmic('', {values}).ticktext ?? []).join(' ')")
+    assert labels in found if labels else found == ""  # it goes on beyond the values
+
+
+def test_the_time_with_the_pictures_stands_on_the_page(runs):
+    text = (runs / "stokes_hole" / "first" / "report.html").read_text()
+    assert "finished after 1 step;" in text
+    drawn = max(file.stat().st_mtime for file in (runs / "stokes_hole" / "first").glob("*.png"))
+    begun = (runs / "stokes_hole" / "first" / "config.yaml").stat().st_mtime
+    said = float(re.search(r"1 in ([\d.]+) s, start-up and pictures", text)[1])
+    assert said > drawn - begun - 0.05
 
 
 def test_the_slider_moves_and_the_pictures_change_their_kind(driver, runs):

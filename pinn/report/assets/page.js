@@ -61,6 +61,7 @@ function drawPanels(box, panels) {
     panels = [{ ...panels[0], title: panels[0].title.replace("predicted", "predicted and exact"), beside: panels[1] }, panels[2]];
   const wide = !line && view().to_scale && seen.mode === "map" && ratio() < 0.32;
   box.classList.toggle("wide", wide);
+  const room = Math.max(...panels.map(({ range }) => 26 + 6.6 * Math.max(...ticks(...range).map((value) => round(value).length))), 74);
   while (box.children.length > panels.length) box.lastChild.remove();
   while (box.children.length < panels.length) figure(box);
   panels.forEach((panel, i) => {
@@ -69,7 +70,7 @@ function drawPanels(box, panels) {
     const kind = line ? "line" : seen.mode;
     if (div.dataset.kind && div.dataset.kind !== kind) Plotly.purge(div);
     div.dataset.kind = kind;
-    ({ line: drawLine, map: drawMap, surface: drawSurface })[kind](div, panel);
+    ({ line: drawLine, map: drawMap, surface: drawSurface })[kind](div, panel, room);
   });
 }
 
@@ -81,16 +82,17 @@ function ratio() {
 
 const span = ([low, high, n], half = (high - low) / (n - 1) / 2) => [low - half, high + half];
 
-function drawMap(div, panel) {
-  const [x, y] = view().lines, width = div.clientWidth, inner = Math.max(width - 120, 120);
+/** A map with its colours, for whose labels there is so much room, the same in all maps that stand together. */
+function drawMap(div, panel, room) {
+  const [x, y] = view().lines, width = div.clientWidth, inner = Math.max(width - 46 - room, 120), values = ticks(...panel.range);
   const height = view().to_scale ? Math.min(Math.max(inner * ratio(), 60), 520) : Math.min(0.72 * inner, 340);
   const trace = { type: "heatmap", x: grid(x), y: grid(y), z: rows(panel.values), zmin: panel.range[0], zmax: panel.range[1], zsmooth: view().outlines.length ? false : "best",
     colorscale: panel.signed ? diverging() : SEQUENTIAL, hoverongaps: false,
     hovertemplate: `${view().axes[0]} = %{x:.4g}<br>${view().axes[1]} = %{y:.4g}<br>${panel.label} = %{z:.4g}<extra></extra>`,
-    colorbar: { thickness: 9, outlinewidth: 0, len: 1, y: 0.5, x: 1.02, xpad: 0, ypad: 0, tickvals: ticks(...panel.range), tickfont: { size: 11, color: css("--soft") },
-      exponentformat: "power", ticks: "outside", ticklen: 3, tickcolor: css("--line") } };
+    colorbar: { thickness: 9, outlinewidth: 0, len: 1, y: 0.5, x: 1.02, xpad: 0, ypad: 0, tickvals: values, ticktext: values.map(round), tickfont: { size: 11, color: css("--soft") },
+      ticks: "outside", ticklen: 3, tickcolor: css("--line") } };
   const equal = view().to_scale ? { scaleanchor: "x", constrain: "domain" } : {};
-  Plotly.react(div, [trace], layout({ width, height: height + 52, margin: { l: 46, r: 74, t: 6, b: 46 }, shapes: outside(),
+  Plotly.react(div, [trace], layout({ width, height: height + 52, margin: { l: 46, r: room, t: 6, b: 46 }, shapes: outside(),
     xaxis: axis(view().axes[0], { range: span(x), showgrid: false, constrain: "domain", nticks: 6, automargin: false }),
     yaxis: axis(view().axes[1], { range: span(y), showgrid: false, nticks: Math.max(3, Math.round(height / 60)), automargin: false, ...equal }) }), OPTIONS);
 }
@@ -181,7 +183,7 @@ function drawCurves() {
     if (!$(`curve-${group}`)) figure(box, `curve-${group}`).firstChild.firstChild.textContent = CHARTS[group];
   for (const group of groups) $(`curve-${group}`).classList.toggle("broad", Object.keys(DATA.curves.groups[group]).length > 8);
   for (const group of groups) {
-    const columns = DATA.curves.groups[group], curves = {};
+    const all = DATA.curves.groups[group], columns = group === "time" ? { step: all.step } : all, curves = {}; // of times one is in seconds
     for (const [name, values] of Object.entries(columns)) {
       const kept = values.map((value, i) => [clock[i], value]).filter(([, value]) => value !== null);
       curves[name] = { x: kept.map((pair) => pair[0]), y: kept.map((pair) => pair[1]) };

@@ -13,6 +13,7 @@ const diverging = () => DIVERGING[dark() ? "dark" : "light"];
 const OPTIONS = { responsive: false, displayModeBar: false };
 
 const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+const superscript = (exponent) => [...String(exponent)].map((c) => SUPERSCRIPT[c]).join("");
 /** 3.2×10⁻⁹, 0.0312, 41.7. */
 function number(value, digits = 3) {
   if (value === null || value === undefined || !isFinite(value)) return "–";
@@ -20,7 +21,7 @@ function number(value, digits = 3) {
   const size = Math.abs(value);
   if (size >= 1e-3 && size < 1e5) return String(Number(value.toPrecision(digits))).replace("-", "−");
   const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
-  return `${mantissa.replace("-", "−")}×10${[...String(Number(exponent))].map((c) => SUPERSCRIPT[c]).join("")}`;
+  return `${mantissa.replace("-", "−")}×10${superscript(Number(exponent))}`;
 }
 
 function axis(title, more = {}) {
@@ -34,11 +35,21 @@ function layout(more = {}) {
     margin: { l: 8, r: 8, t: 8, b: 8 }, hoverlabel: { font: { family: css("--sans"), size: 12 } }, ...more };
 }
 
-/** Powers of ten as far as they are few, 1, 2 and 5 within one. */
-function logarithmic(title, values, more = {}) {
-  const positive = values.filter((value) => value > 0), decades = Math.log10(Math.max(...positive) / Math.min(...positive));
-  return axis(title, { type: "log", dtick: decades > 1.3 ? Math.ceil(decades / 5) : "D2", ...more });
+/** Powers of ten as far as they are few, 1, 2 and 5 within one, and round values where there is less than a doubling. */
+function logarithmic(title, values) {
+  const positive = values.filter((value) => value > 0);
+  if (!positive.length) return axis(title, { type: "log" });
+  const low = Math.min(...positive), high = Math.max(...positive), decades = Math.log10(high / low), first = Math.floor(Math.log10(low)) - 1;
+  const mantissas = decades > 1.3 ? [1] : [1, 2, 5], every = Math.max(1, Math.ceil(decades / 5));
+  const powers = Array.from({ length: Math.ceil(decades) + 4 }, (_, i) => first + i).filter((power) => power % every === 0);
+  const few = decades > 0 && decades < 0.3;
+  const tickvals = few ? ticks(low, high) : powers.flatMap((power) => mantissas.map((m) => Number(`${m}e${power}`)));
+  const power = (value) => round(value).replace(/^0\.0*1$/, (text) => `10${superscript(2 - text.length)}`);
+  return axis(title, { type: "log", tickfont: { size: 12 }, tickvals, ticktext: tickvals.map(mantissas.length > 1 ? round : power) });
 }
+
+/** A round value, as short as it can be: 10⁻⁹, 2.5×10⁻⁶, 0.02. */
+const round = (value) => number(value, 6).replace(/\.?0+×/, "×").replace(/^(−?)1×/, "$1");
 
 /** Three to six round values of an interval. */
 function ticks(low, high) {
@@ -48,7 +59,7 @@ function ticks(low, high) {
 }
 
 /** One chart: {name: {x, y, dash, colour}}; logarithmic unless something is not positive. */
-function chart(div, curves, { x = "step", y = "", log = true, zero = false, xlog = false, height = 260 } = {}) {
+function chart(div, curves, { x = "step", y = "", log = true, zero = false, height = 260 } = {}) {
   const names = Object.keys(curves);
   const traces = names.map((name, i) => ({ type: "scatter", name, x: curves[name].x, y: curves[name].y,
     mode: curves[name].y.length < 2 ? "markers" : "lines", line: { width: 1.7, color: curves[name].colour ?? shade(i), dash: curves[name].dash ?? ["solid", "dash", "dot"][Math.floor(i / 8) % 3] },
@@ -56,7 +67,7 @@ function chart(div, curves, { x = "step", y = "", log = true, zero = false, xlog
   const shown = names.length > 1, width = div.clientWidth, longest = Math.max(...names.map((name) => name.length));
   const legend = shown ? 18 * Math.ceil(names.length / Math.max(1, Math.floor((width - 60) / (48 + 7 * longest)))) : 0;
   return Plotly.react(div, traces, layout({ height: height + legend, width,
-    xaxis: axis(x, xlog ? { type: "log" } : { rangemode: "tozero" }), yaxis: log ? logarithmic(y, names.flatMap((name) => curves[name].y)) : axis(y, zero ? { rangemode: "tozero" } : {}), showlegend: shown, hovermode: "x unified",
+    xaxis: axis(x, { rangemode: "tozero" }), yaxis: log ? logarithmic(y, names.flatMap((name) => curves[name].y)) : axis(y, zero ? { rangemode: "tozero" } : {}), showlegend: shown, hovermode: "x unified",
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12 }, bgcolor: "rgba(0,0,0,0)" } }), OPTIONS);
 }
 
