@@ -24,7 +24,6 @@ from pinn.training.build import restore
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-COLOURS = 256  # of a file
 sys.path.insert(0, str(ROOT / "tests"))
 
 
@@ -63,8 +62,7 @@ def shoot(url: str, name: str, *, width: int = 1280, height: int = 1500, dark: b
     seen = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")
     if width > 1000:
         seen = seen.resize((width * 3 // 4, height * 3 // 4), Image.Resampling.LANCZOS)
-    few = seen.quantize(COLOURS, Image.Quantize.MAXCOVERAGE)  # else the ends of colour maps, which are few, are lost
-    few.save(DOCS / f"{name}.png", optimize=True)
+    seen.save(DOCS / f"{name}.png", optimize=True)  # in all its colours: a palette puts bands into colour maps
     print(DOCS / f"{name}.png")
 
 
