@@ -18,6 +18,7 @@ import pytest
 import torch
 from cluster.slurm import put_on_path
 from cluster.together import curves
+from wandb_file import records
 
 from pinn import Problem, plots
 from pinn.app import solve
@@ -187,13 +188,19 @@ def test_two_devices_by_one_command_stop_and_go_on(mark, tmp_path):
     assert [row["step"] for row in read_history(history)] == list(range(1, int(steps[-1]) + 3))
 
 
-def test_torchrun(mark, tmp_path):
+def test_torchrun(mark, tmp_path, monkeypatch):
+    """Of two processes the first speaks to W&B, for both: one run, in the group of its problem."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
     torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", free_port())
-    process = train(tmp_path, *LONG, "optimizer.steps=20", before=(sys.executable, *torchrun))
+    process = train(tmp_path, *LONG, "optimizer.steps=20", "logger=wandb", before=(sys.executable, *torchrun))
     printed = ended(process)
     assert process.returncode == 0, printed
     (run,) = (tmp_path / "runs" / "poisson").iterdir()
     assert [row["step"] for row in read_history(run / "metrics.csv")] == [10, 20]
+    (file,) = run.glob("wandb/offline-run-*/run-*.wandb")
+    found = records(file)
+    assert found["config"]["processes"] == 2 and found["run"][1] == "poisson"
+    assert {"memory/peak", "time/step", "time/points_per_second"} <= found["history"]
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ IDENTITY = "wandb.id"
 REACH = 3.0  # seconds to reach the host; with init_timeout less than ten
 
 
-def dashboard(config: Config, problem: Problem, residuals: Residuals, directory: Path | None) -> Logger:
+def dashboard(config: Config, problem: Problem, residuals: Residuals, directory: Path | None, processes: int) -> Logger:
     """The logger of the configured dashboard.
 
     Raises:
@@ -44,7 +44,7 @@ def dashboard(config: Config, problem: Problem, residuals: Residuals, directory:
     place = directory or Path(tempfile.mkdtemp(prefix="pinn-"))
     about = {"plan": words.channels(residuals), "latex": latex(problem)}
     if isinstance(config.logger, Wandb):
-        return _wandb(config.logger, {**config.model_dump(mode="json"), **about}, place)
+        return _wandb(config.logger, {**config.model_dump(mode="json"), **about, "processes": processes}, place)
     return _tensorboard(config, about, place)
 
 

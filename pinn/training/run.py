@@ -173,15 +173,15 @@ def _trainer(config: Config, module: PINN, directory: Path | None, console: Cons
     if options["accelerator"] == "auto" and config.precision.dtype == "float64" and torch.backends.mps.is_available():
         options["accelerator"] = "cpu"  # Apple's GPUs have no float64
     loggers: list[Logger] = [History(directory / HISTORY)] if directory else []
-    if config.logger.name != "csv" and not here.rank:
-        from pinn.training.dashboards import Pictures, dashboard
+    shown = config.logger.name != "csv" and not here.rank
+    if shown and config.logger.pictures_every:
+        from pinn.training.dashboards import Pictures
 
-        loggers.append(dashboard(config, module.problem, module.residuals, directory))
-        callbacks += [Pictures(config.logger.pictures_every)] if config.logger.pictures_every else []
+        callbacks.append(Pictures(config.logger.pictures_every))
     _silence_lightning()
     ours = ("enable_progress_bar", "enable_model_summary", "enable_checkpointing", "use_distributed_sampler")
     try:
-        return Trainer(
+        trainer = Trainer(
             **options,
             max_epochs=-1,
             callbacks=callbacks,
@@ -191,6 +191,12 @@ def _trainer(config: Config, module: PINN, directory: Path | None, console: Cons
         )
     except MisconfigurationException as error:  # a device that is not there
         raise ConfigError(f"trainer: {error}") from error
+    if shown:
+        from pinn.training.dashboards import dashboard
+
+        shows = dashboard(config, module.problem, module.residuals, directory, trainer.world_size)
+        trainer.loggers = [*loggers, shows]
+    return trainer
 
 
 def _silence_lightning() -> None:

@@ -47,7 +47,8 @@ def test_an_offline_run_holds_every_key(run):
     (file,) = first.glob("run-*.wandb")
     found = records(file)
     assert KEYS | PICTURES | {"error/u", "time/step", "errors"} <= found["history"]
-    assert {"network", "sampling", "optimizer", "plan", "latex"} <= found["config"]
+    assert {"network", "sampling", "optimizer", "plan", "latex"} <= found["config"].keys()
+    assert found["config"]["processes"] == 1
     assert {"final_error/u", "status"} <= found["summary"]
     assert ("model", "config.yaml", "last.ckpt") in found["artifacts"]
     assert found["run"][1] == folder.parent.name  # the runs of a sweep are one group
