@@ -173,11 +173,11 @@ def _trainer(config: Config, module: PINN, directory: Path | None, console: Cons
     if options["accelerator"] == "auto" and config.precision.dtype == "float64" and torch.backends.mps.is_available():
         options["accelerator"] = "cpu"  # Apple's GPUs have no float64
     loggers: list[Logger] = [History(directory / HISTORY)] if directory else []
-    shown = config.logger.name != "csv" and not here.rank
-    if shown and config.logger.pictures_every:
+    every = 0 if config.logger.name == "csv" or here.rank else config.logger.pictures_every
+    if every:
         from pinn.training.dashboards import Pictures
 
-        callbacks.append(Pictures(config.logger.pictures_every))
+        callbacks.append(Pictures(every))
     _silence_lightning()
     ours = ("enable_progress_bar", "enable_model_summary", "enable_checkpointing", "use_distributed_sampler")
     try:
@@ -191,7 +191,7 @@ def _trainer(config: Config, module: PINN, directory: Path | None, console: Cons
         )
     except MisconfigurationException as error:  # a device that is not there
         raise ConfigError(f"trainer: {error}") from error
-    if shown:
+    if config.logger.name != "csv" and not here.rank:
         from pinn.training.dashboards import dashboard
 
         shows = dashboard(config, module.problem, module.residuals, directory, trainer.world_size)
