@@ -128,7 +128,7 @@ def _wandb(settings: Wandb, config: dict[str, Any], directory: Path) -> WandbLog
     if not identity.exists():
         write(identity, secrets.token_hex(4))
     options: dict[str, Any] = {"project": settings.project, "config": config, "dir": directory}
-    # the runs of one problem, or of a sweep with a run_dir, stand together; of several processes the first speaks for all
+    # the runs of a problem, or of a sweep with a run_dir, stand together; of several processes the first speaks for all
     options |= {"id": identity.read_text(), "name": "-".join(directory.parts[-2:]), "group": directory.parent.name}
     quiet = wandb.Settings(silent=True, console="off", init_timeout=settings.init_timeout)
     if _has_account():
