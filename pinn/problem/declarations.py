@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy
 
-from pinn.language import LanguageError, about
+from pinn.language import LanguageError, Scope, about
 from pinn.problem.parameters import interval
 
 MOST_COORDINATES = 1000
@@ -28,6 +28,16 @@ def check_sections(**sections: Any) -> None:
             if not isinstance(key, str):
                 hint = "; YAML reads on, off, yes and no as true or false" if isinstance(key, bool) else ""
                 raise LanguageError(f"{name}: {key!r} is no name: write a letter, then letters and digits{hint}")
+
+
+def check_name(place: str, name: str) -> None:
+    """Say of a name that cannot be one where it stands.
+
+    Raises:
+        LanguageError: It is reserved, or no name at all.
+    """
+    with about(place):
+        Scope((name,), ())
 
 
 def read_fields(given: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:

@@ -49,7 +49,7 @@ from pinn.problem.conditions import (
     paired,
     periodicity,
 )
-from pinn.problem.declarations import check_sections, read_fields, read_intervals
+from pinn.problem.declarations import check_name, check_sections, read_fields, read_intervals
 from pinn.problem.equation import Equation
 from pinn.problem.functions import manufacture, read_exact, read_functions, with_truths
 from pinn.problem.observations import WEIGHT, Observations
@@ -127,10 +127,14 @@ class Problem:
             "equations": equations, "conditions": conditions, "parameters": parameters, "functions": functions,
             "observations": observations, "enforce": enforce, "exact": exact, "reference": reference, "name": name,
         }  # fmt: skip
+        for key in parameters or {}:  # before they are used
+            check_name(f"parameters.{key}", key)
         read = read_parameters(parameters or {})
         self.learned, self.coefficients = read.learned, read.coefficients
         self.parameters = {key: float(value) for key, value in read.known.items()}
         names, vectors = read_fields(fields)
+        for field in (*names, *vectors):
+            check_name("fields", field)
         self.fields = (*names, *self.coefficients)
         intervals = read_intervals(coordinates, read.known)
         with about("coordinates"):

@@ -122,12 +122,13 @@ class Bar(Callback):
         if now < self._next and not trainer.should_stop:
             return
         phase = pl_module.turns.present
-        done = phase.steps if pl_module.finished else pl_module.turns.step
+        done = pl_module.turns.step
+        total = done if pl_module.finished else phase.steps  # a bar that has ended is full
         measured = _measured(pl_module)
         if self._notebook:
-            self._notebook.draw(phase.name, done, phase.steps, measured)
+            self._notebook.draw(phase.name, done, total, measured)
         else:
-            shown = {"description": phase.name, "completed": done, "total": phase.steps, "measured": measured}
+            shown = {"description": phase.name, "completed": done, "total": total, "measured": measured}
             self.progress.update(self._task, **shown)
             self.progress.refresh()
         took = time.monotonic() - now  # a millisecond; on a busy machine or a slow terminal many

@@ -68,14 +68,15 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
         console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
     for finding in findings(problem):
         if finding.name not in config.silence:
-            console.print(f"  look: {finding}", style="yellow", markup=False)
+            console.print(f"  look: {finding}", style="yellow", markup=False, soft_wrap=True)
     for planned in residuals.plans.values():
         if planned.directions:
-            console.print(f"  {planned.directions}", style="yellow")
+            console.print(f"  {planned.directions}", style="yellow", soft_wrap=True)
     if config.precision.name in ("tf32", "bf16") and not all(phase.method.first_order for phase in config.phases):
         console.print(
             f"  {config.precision.name} is coarse for a second-order optimizer: expect an early standstill",
             style="yellow",
+            soft_wrap=True,
         )
 
 

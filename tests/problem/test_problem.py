@@ -65,6 +65,9 @@ def test_the_manufactured_source_makes_the_exact_solution_one():
         ({"coordinates__x": 3}, ["coordinates.x", "3 is no interval"]),
         ({"coordinates__x": [0, "one"]}, ["coordinates.x", "unknown name 'one'"]),
         ({"coordinates__pi": [0, 1]}, ["'pi' is reserved"]),
+        ({"parameters__d": 1}, ["parameters.d: ", "'d' is reserved"]),  # and not where it is used first
+        ({"parameters__2l": 1}, ["parameters.2l: ", "'2l' is no name"]),
+        ({"fields": ["u", "grad"]}, ["fields: ", "'grad' is reserved"]),
         ({"equations": {}}, ["equations", "at least one"]),
         ({"equations__plate": "lap(u) = q = 0"}, ["equations.plate", "exactly one '='"]),
         ({"equations__plate": "u_zz = q"}, ["equations.plate", "'z', which is no coordinate", "x, y"]),
