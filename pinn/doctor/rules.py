@@ -98,12 +98,13 @@ def first_order(case: Case) -> Iterator[Advice]:
 
 def unfinished(case: Case) -> Iterator[Advice]:
     """The steps of a second-order method have run out, or the run ended before its last slab of time."""
-    more = ("trainer.max_steps=-1", "resume=auto")
+    limit, budget = case.config.trainer.max_steps, case.config.budget
+    longer = (f"budget={2 * budget:g}",) if budget else ()
+    more = ("trainer.max_steps=-1", "resume=auto") if limit >= 0 else (*longer, "resume=auto")
     if (done := case.result.get("slabs_done", case.config.slabs)) < case.config.slabs:
         text = f"The run ended in slab {done + 1} of {case.config.slabs}: the solution ends there."
         yield Advice(text, (more,), 8.0)
         return
-    limit = case.config.trainer.max_steps
     if case.first_order or case.settled or case.measured.misfit[case.worst] < SMALL:
         return
     if 0 <= limit <= case.result["steps"]:
