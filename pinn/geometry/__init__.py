@@ -8,7 +8,7 @@ from pinn.geometry.read import read_domain
 from pinn.geometry.region import Domain, Region
 from pinn.geometry.round import Annulus, Ball, Cylinder, Ellipse
 from pinn.geometry.shape import Primitive, Shape
-from pinn.geometry.stretch import Layer, Stretch
+from pinn.geometry.stretch import Layer, PeriodicStretch, Stretch
 from pinn.geometry.surface import Surface
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Ellipse",
     "Intersection",
     "Layer",
+    "PeriodicStretch",
     "Place",
     "Points",
     "Polygon",

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 
 class March(nn.Module):
-    r"""``u(t, x) = q_k0(x) + tau q_k1(x) + ... + tau^m N_k(z)`` on slab k of time, h long, which begins at t_k.
+    r"""``u(t, x) = q_k0(x) + tau q_k1(x) + ... + tau^m N_k(z)`` on slab k of time, from t_k to t_(k+1), h_k long.
 
-    ``tau = (t - t_k)/h``, and z are the coordinates with the slab stretched over the whole time, so that all networks
+    ``tau = (t - t_k)/h_k``, and z are the coordinates with the slab stretched over the whole time, so that all networks
     are alike. Whatever N_k gives, the fields and their first m - 1 derivatives by time begin as the polynomial in tau
     says, which is fitted to the end of slab k - 1. The m-th derivative is not handed on: it would carry the error in
     its fastest waves from slab to slab, and each makes it larger. (One network a slab: Krishnapriyan et al. 2021,
@@ -23,7 +23,7 @@ class March(nn.Module):
         networks: N_k, each (N, D) to (N, F) with a linear layer `output`.
         starts: q_k0, q_k1, ... likewise, as many as the largest m; of time they see nothing.
         time: Index of the coordinate that is time.
-        interval: The whole time.
+        times: t_0 < t_1 < ..., where slabs begin, and where the last one ends.
         powers: m of each field; 0 where no derivative by time determines it, and the field is N_k alone.
 
     Attributes:
@@ -36,13 +36,13 @@ class March(nn.Module):
         starts: Sequence[Sequence[nn.Module]],
         *,
         time: int,
-        interval: tuple[float, float],
+        times: Sequence[float],
         powers: Sequence[int],
     ):
         super().__init__()
         self.networks = nn.ModuleList(networks)
         self.starts = nn.ModuleList(nn.ModuleList(orders) for orders in starts)
-        self.time, self.interval, self.powers = time, interval, tuple(powers)
+        self.time, self.times, self.powers = time, tuple(times), tuple(powers)
         self.present: int | None = None
 
     @property
@@ -50,14 +50,9 @@ class March(nn.Module):
         """How many slabs there are."""
         return len(self.networks)
 
-    @property
-    def length(self) -> float:
-        """H."""
-        return (self.interval[1] - self.interval[0]) / self.count
-
-    def begins(self, k: int) -> float:
-        """t_k."""
-        return self.interval[0] + k * self.length
+    def length(self, k: int) -> float:
+        """h_k."""
+        return self.times[k + 1] - self.times[k]
 
     @property
     def output(self) -> nn.Module:
@@ -77,12 +72,12 @@ class March(nn.Module):
 
     def slabs(self, x: Tensor) -> Tensor:
         """The slab of each point, (N,); its end belongs to the next one."""
-        tau = (x[:, self.time] - self.interval[0]) / self.length
-        return tau.detach().floor().long().clamp(0, self.count - 1)
+        return torch.bucketize(x[:, self.time].detach().contiguous(), x.new_tensor(self.times[1:-1]), right=True)
 
     def squeezed(self, x: Tensor, k: int) -> Tensor:
         """Points (N, D) of the whole time, moved into slab k."""
-        t = self.begins(k) + (x[:, self.time] - self.interval[0]) / self.count
+        part = self.length(k) / (self.times[-1] - self.times[0])
+        t = self.times[k] + (x[:, self.time] - self.times[0]) * part
         return torch.cat([x[:, : self.time], t[:, None], x[:, self.time + 1 :]], dim=1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -100,11 +95,12 @@ class March(nn.Module):
         return values
 
     def _within(self, k: int, x: Tensor) -> Tensor:
-        still, orders = self._along_time(x, 0.0, self.interval[0]), self.starts[k]
+        still, orders = self._along_time(x, 0.0, self.times[0]), self.starts[k]
         assert isinstance(orders, nn.ModuleList)
         start = [network(still) for network in orders]
-        further = self.networks[k](self._along_time(x, self.count, self.interval[0] - self.count * self.begins(k)))
-        tau = (x[:, self.time] - self.begins(k)) / self.length
+        times = (self.times[-1] - self.times[0]) / self.length(k)  # as long
+        further = self.networks[k](self._along_time(x, times, self.times[0] - times * self.times[k]))
+        tau = (x[:, self.time] - self.times[k]) / self.length(k)
         fields = []
         for f, m in enumerate(self.powers):
             u = further[:, f]

@@ -49,7 +49,7 @@ def begin(problem: Problem, config: Config, residuals: Residuals, k: int) -> Non
     for order, network in enumerate(orders):
         layer = network.output
         assert isinstance(layer, nn.Linear)
-        fitted = beginning(problem, k, order, march.length)
+        fitted = beginning(problem, k, order, march.length(k))
         if k:
             fitted.values = {**fitted.values, **_ends(problem, residuals, march, k, order)}
         at_start = Residuals(fitted, march, residuals.engine, residuals.memory_budget)

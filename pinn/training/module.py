@@ -424,6 +424,8 @@ class PINN(LightningModule):
         if self.march:
             here = self.march.slabs(x) == self.slab
             x, true = x[here], true[here]
+        if not len(x):  # of a short slab
+            return {}
         with torch.no_grad():
             prediction = self.residuals.solution(x.to(self.device, getattr(torch, self.config.precision.dtype))).cpu()
         return {

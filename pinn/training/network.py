@@ -9,14 +9,16 @@ from torch import nn
 
 from pinn import networks
 from pinn.embedding import Inputs, periodic_coordinates
-from pinn.geometry import Layer, Stretch
+from pinn.geometry import Layer, PeriodicStretch, Stretch
 from pinn.language import LanguageError, coordinate
 from pinn.language.scope import TIME
 from pinn.messages import did_you_mean
 from pinn.networks import NETWORKS, Embedded, Features, March, Scaled, SideBySide
 from pinn.problem import Problem
-from pinn.schema import Config, ConfigError, Fourier, Periodic
+from pinn.schema import MLP, Config, ConfigError, Fourier, Periodic, Separable
 from pinn.slabs import powers
+
+SLOWER = 0.75  # scale of the features that a slab begins with, as a part of that of the slab's own
 
 
 def network(problem: Problem, config: Config) -> nn.Module:
@@ -38,28 +40,56 @@ def _march(problem: Problem, config: Config, inputs: Inputs | None) -> March:
         begins = powers(problem)
     except LanguageError as error:
         raise ConfigError(f"slabs={config.slabs}: {error}") from None
-    narrower = config.network.model_copy(update={"width": -(-config.network.width // 2)})  # there is no time in them
-    half, outputs = config.model_copy(update={"network": narrower}), len(problem.fields)
+    half, outputs = _at_start(config), len(problem.fields)
     fields = [_network(problem, config, inputs, outputs) for _ in range(config.slabs)]
     starts = [[_network(problem, half, inputs, outputs) for _ in range(max(begins))] for _ in range(config.slabs)]
-    time, domain = problem.coordinate_names.index(TIME), problem.domain
-    interval = domain.lower[time], domain.upper[time]
-    return March(fields, starts, time=time, interval=interval, powers=begins)
+    time = problem.coordinate_names.index(TIME)
+    return March(fields, starts, time=time, times=_times(problem, config, time), powers=begins)
+
+
+def _at_start(config: Config) -> Config:
+    """What finds where a slab begins: there is no time in it, so that half of the features are enough.
+
+    They are slower than those of the slab: what the fastest become within it, these could not follow.
+    """
+    chosen = config.network
+    changes: dict[str, object] = {"width": -(-chosen.width // 2)}
+    if isinstance(chosen, (MLP, Separable)):
+        by_name = isinstance(chosen.scale, dict)
+        changes["scale"] = {k: SLOWER * one for k, one in chosen.scale.items()} if by_name else SLOWER * chosen.scale
+    return config.model_copy(update={"network": chosen.model_copy(update=changes)})
+
+
+def _times(problem: Problem, config: Config, time: int) -> list[float]:
+    """Where slabs begin, and where the last one ends: they are equally long where time has no layers."""
+    low, high = problem.domain.lower[time], problem.domain.upper[time]
+    even = torch.linspace(0, 1, config.slabs + 1, dtype=torch.float64)
+    if stretch := _layered(problem, config).get(time):
+        even = stretch.even(even)
+    return [low, *(low + (high - low) * even[1:-1]).tolist(), high]
 
 
 def stretches(problem: Problem, config: Config) -> dict[int, Stretch]:
-    """The coordinates with layers, by index, and how they are stretched.
+    """The coordinates that points and network see stretched, by index; time in slabs is not: they are shorter.
 
     Raises:
         ConfigError: There is no such coordinate, or a layer lies outside its interval.
     """
-    found, domain = {}, problem.domain
+    found = _layered(problem, config)
+    return {k: one for k, one in found.items() if config.slabs == 1 or problem.domain.names[k] != TIME}
+
+
+def _layered(problem: Problem, config: Config) -> dict[int, Stretch]:
+    """The coordinates with layers."""
+    found, domain, inputs = {}, problem.domain, problem.inputs
+    periodic = () if inputs is None else periodic_coordinates(inputs, domain.names)
     for name, layers in config.layers.items():
         if name not in domain.names:
             raise ConfigError(f"layers.{name}: no coordinate has this name. {did_you_mean(name, domain.names)}")
         k = domain.names.index(name)
         try:
-            found[k] = Stretch((domain.lower[k], domain.upper[k]), [Layer(one.at, one.width) for one in layers])
+            kind = PeriodicStretch if name in periodic else Stretch
+            found[k] = kind((domain.lower[k], domain.upper[k]), [Layer(one.at, one.width) for one in layers])
         except ValueError as error:
             raise ConfigError(f"layers.{name}: {error}.") from None
     return found
@@ -95,12 +125,17 @@ def _inputs(problem: Problem, config: Config) -> Inputs | None:
     plain = [((2 * coordinate(name) - (low + high)) / (high - low),) for name, low, high in scaled]
     inputs = list(problem.inputs or plain)
     for k, stretch in stretched.items():
+        low, high, s = domain.lower[k], domain.upper[k], stretch.expression(coordinate(names[k]))
+        if isinstance(stretch, PeriodicStretch):
+            wide = low + (high - low) * (s + 1) / 2
+            inputs[k] = tuple(seen.subs(coordinate(names[k]), wide) for seen in inputs[k])
+            continue
         if inputs[k] != plain[k] and problem.inputs is not None:
             raise ConfigError(
                 f"layers.{names[k]}: conditions are built into what the network sees of {names[k]}; "
                 "leave the layers out, or make these conditions soft."
             )
-        inputs[k] = (stretch.expression(coordinate(names[k])),)
+        inputs[k] = (s,)
     return tuple(inputs)
 
 

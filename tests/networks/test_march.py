@@ -15,7 +15,7 @@ def march():
     torch.manual_seed(0)
     networks = [MLP(Scaled(*BOX), 3, width=5, scale=1.0) for _ in range(3)]
     starts = [[MLP(Scaled(*BOX), 3, width=5, scale=1.0) for _ in range(2)] for _ in range(3)]
-    return March(networks, starts, time=0, interval=(1.0, 4.0), powers=(2, 1, 0)).double()
+    return March(networks, starts, time=0, times=(1.0, 2.0, 3.0, 4.0), powers=(2, 1, 0)).double()
 
 
 def at(t, n=4):
@@ -28,6 +28,22 @@ def test_points_belong_to_the_slab_that_their_time_is_in(march):
     assert march.slabs(torch.cat([at(t, 1) for t in times])).tolist() == [0, 0, 1, 2, 2]
     moved = march.squeezed(torch.cat([at(1.0), at(4.0)]), 1)
     assert moved[:, 0].tolist() == [2.0] * 4 + [3.0] * 4 and torch.equal(moved[:4, 1], at(1.0)[:, 1])
+
+
+def test_slabs_need_not_be_equally_long(march):
+    march.times = (1.0, 1.25, 3.0, 4.0)
+    assert march.slabs(torch.cat([at(t, 1) for t in (1.0, 1.24, 1.25, 3.0, 4.0)])).tolist() == [0, 0, 1, 2, 2]
+    assert [march.length(k) for k in range(3)] == [0.25, 1.75, 1.0]
+    moved = march.squeezed(torch.cat([at(1.0), at(2.5), at(4.0)]), 1)
+    assert moved[::4, 0].tolist() == [1.25, 2.125, 3.0]
+    alike = (march.networks[0](at(2.5)), march.networks[1](at(2.5)))
+    march.starts[0][0], march.starts[1][0] = (march.starts[2][0],) * 2
+    march.starts[0][1], march.starts[1][1] = (march.starts[2][1],) * 2
+    with march.at(0):
+        first = march(at(1.125))
+    with march.at(1):
+        second = march(at(2.125))
+    torch.testing.assert_close((first - second)[:, 2], (alike[0] - alike[1])[:, 2])  # p is the network alone
 
 
 def test_a_slab_begins_as_its_start_says_whatever_its_network_gives(march):

@@ -43,6 +43,54 @@ def test_a_nonlinear_problem_is_solved_slab_by_slab():
     assert solution.error["u"]["relative_l2"] < 1e-4
 
 
+def test_layers_of_time_make_slabs_shorter_there():
+    times = solve("heat", "+layers.t=[{at: 0, width: 0.1}]", "trainer.max_steps=1").residuals.network.times
+    first, second, third = np.diff(times)
+    assert first < 0.5 * second < 0.25 * third and (times[0], times[-1]) == (0.0, 1.0)
+    assert np.arcsinh(np.array(times) / 0.1) == pytest.approx(np.arcsinh(10) * np.arange(4) / 3)
+
+
+def test_short_slabs_follow_a_layer_of_time_that_equal_ones_do_not():
+    decay = pinn.Problem(
+        name="decay",
+        coordinates={"t": [0, 1], "x": [0, 1]},
+        fields=["u"],
+        equations={"decay": "u_t = -u/(t + 0.001) + u_x*0"},
+        conditions={"start": "u(t=0) = 1 + x"},
+        exact={"u": "0.001*(1 + x)/(t + 0.001)"},
+    )
+
+    def error(*more):
+        solution = pinn.solve(decay, *SMALL, "slabs=8", *more, optimizer="least_squares")
+        return solution.error["u"]["relative_l2"]
+
+    assert error("+layers.t=[{at: 0, width: 0.001}]") < 1e-6
+    assert error() > 0.1
+
+
+def test_layers_of_a_period_are_seen_wide_and_keep_the_period():
+    steep = pinn.Problem(
+        name="steep",
+        coordinates={"x": [-1, 1]},
+        fields=["u"],
+        functions={"f": "manufactured"},
+        equations={"flow": "u_xx - u = f"},
+        conditions={"value": "u(x=-1) = u(x=1)", "slope": "u_x(x=-1) = u_x(x=1)"},
+        exact={"u": "1/(1.01 - cos(pi*(x - 0.3)))"},
+    )
+    same = ("network.width=200", "network.scale=60", "sampling.points=800", "trainer.enable_progress_bar=false")
+
+    def solve(*more):
+        return pinn.solve(steep, *same, *more, optimizer="least_squares")
+
+    layered = solve("+layers.x=[{at: 0.3, width: 0.05}]")
+    assert layered.error["u"]["relative_l2"] < 1e-9
+    assert solve().error["u"]["relative_l2"] > 0.1
+    for text in ("u", "u_x", "u_xx"):
+        low, high = (layered.derivative(text, np.array([[end]])) for end in (-1.0, 1.0))
+        assert low == pytest.approx(high, rel=1e-6)
+
+
 def test_it_goes_on_bit_for_bit(tmp_path):
     def run(folder, steps):
         return solve("fisher", f"trainer.max_steps={steps}", run_dir=tmp_path / folder)
