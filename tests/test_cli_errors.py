@@ -86,7 +86,7 @@ WRONG = {
     "new entry without plus": ("pde=poisson layers.x=[{at:0,width:0.1}]", ["write +layers.x=VALUE"]),
     "layer of nothing": ("pde=poisson +layers.z=[{at:0,width:0.1}]", ["layers.z", "There are: x, y."]),
     "layer outside": ("pde=poisson +layers.x=[{at:7,width:0.1}]", ["layers.x", "at 7 lies outside [0, 1]"]),
-    "layer on a period": ("pde=kdv +layers.x=[{at:0,width:0.1}]", ["layers.x", "built into"]),
+    "layer as wide as a period": ("pde=kdv +layers.x=[{at:0,width:1}]", ["layers.x", "a third of the period"]),
     "scale of nothing": ("pde=poisson network.scale={x:3,z:3}", ["network.scale.z", "There are: x, y."]),
     "scale of some": ("pde=poisson network.scale={x:3}", ["network.scale.y", "missing"]),
     "new weight without plus": ("pde=poisson balancing.weights.poisson=2", ["+balancing.weights.poisson"]),

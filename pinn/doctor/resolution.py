@@ -10,6 +10,7 @@ import numpy as np
 
 from pinn.doctor.case import SMALL, UNEVEN, UNSEEN, Advice, Case, Try, rounded
 from pinn.doctor.measure import BINS
+from pinn.embedding import periodic_coordinates
 from pinn.language.scope import TIME
 from pinn.schema import AdaptiveSampling
 
@@ -99,9 +100,10 @@ def region(case: Case) -> Iterator[Advice]:
 
 def _against(case: Case, i: int, layer: str) -> tuple[Try, ...]:
     """To stretch the coordinate there, or to cut time; and to move points."""
-    coordinate, seen, slabs = case.problem.domain.names[i], case.problem.inputs, case.config.slabs
-    stretchable = seen is None or len(seen[i]) == 1  # else a condition is built into what the network sees of it
-    stretch = ((f"+layers.{coordinate}=[{layer}]",),) if stretchable and not (coordinate == TIME and slabs > 1) else ()
+    names, seen, slabs = case.problem.domain.names, case.problem.inputs, case.config.slabs
+    coordinate = names[i]
+    stretchable = seen is None or len(seen[i]) == 1 or coordinate in periodic_coordinates(seen, names)
+    stretch = ((f"+layers.{coordinate}=[{layer}]",),) if stretchable else ()
     tries = (*case.slabs(), *stretch) if coordinate == TIME else stretch
     sampling = case.config.sampling
     if slabs > 1 or case.scheme.by_point or isinstance(sampling, AdaptiveSampling):

@@ -55,8 +55,9 @@ def _at_start(config: Config) -> Config:
     chosen = config.network
     changes: dict[str, object] = {"width": -(-chosen.width // 2)}
     if isinstance(chosen, (MLP, Separable)):
-        by_name = isinstance(chosen.scale, dict)
-        changes["scale"] = {k: SLOWER * one for k, one in chosen.scale.items()} if by_name else SLOWER * chosen.scale
+        scale = chosen.scale
+        by_name = isinstance(scale, dict)
+        changes["scale"] = {name: SLOWER * one for name, one in scale.items()} if by_name else SLOWER * scale
     return config.model_copy(update={"network": chosen.model_copy(update=changes)})
 
 

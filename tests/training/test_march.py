@@ -68,29 +68,6 @@ def test_short_slabs_follow_a_layer_of_time_that_equal_ones_do_not():
     assert error() > 0.1
 
 
-def test_layers_of_a_period_are_seen_wide_and_keep_the_period():
-    steep = pinn.Problem(
-        name="steep",
-        coordinates={"x": [-1, 1]},
-        fields=["u"],
-        functions={"f": "manufactured"},
-        equations={"flow": "u_xx - u = f"},
-        conditions={"value": "u(x=-1) = u(x=1)", "slope": "u_x(x=-1) = u_x(x=1)"},
-        exact={"u": "1/(1.01 - cos(pi*(x - 0.3)))"},
-    )
-    same = ("network.width=200", "network.scale=60", "sampling.points=800", "trainer.enable_progress_bar=false")
-
-    def solve(*more):
-        return pinn.solve(steep, *same, *more, optimizer="least_squares")
-
-    layered = solve("+layers.x=[{at: 0.3, width: 0.05}]")
-    assert layered.error["u"]["relative_l2"] < 1e-9
-    assert solve().error["u"]["relative_l2"] > 0.1
-    for text in ("u", "u_x", "u_xx"):
-        low, high = (layered.derivative(text, np.array([[end]])) for end in (-1.0, 1.0))
-        assert low == pytest.approx(high, rel=1e-6)
-
-
 def test_it_goes_on_bit_for_bit(tmp_path):
     def run(folder, steps):
         return solve("fisher", f"trainer.max_steps={steps}", run_dir=tmp_path / folder)
