@@ -414,6 +414,7 @@ class Config(_Strict):
     tolerance: NonNegativeFloat
     layers: dict[str, tuple[Layer, ...]] = {}
     slabs: PositiveInt = 1
+    start_scale: Annotated[float, Field(gt=0, le=1)] = 1.0
     curriculum: dict[str, Annotated[tuple[float, ...], Field(min_length=2)]] = {}
     budget: PositiveFloat | None = None
     memory_budget: ByteSize | None = None

@@ -18,8 +18,6 @@ from pinn.problem import Problem
 from pinn.schema import MLP, Config, ConfigError, Fourier, Periodic, Separable
 from pinn.slabs import powers
 
-SLOWER = 0.75  # scale of the features that a slab begins with, as a part of that of the slab's own
-
 
 def network(problem: Problem, config: Config) -> nn.Module:
     """The network of the fields, and one beside it for coefficients that are to be found; in float32.
@@ -50,14 +48,15 @@ def _march(problem: Problem, config: Config, inputs: Inputs | None) -> March:
 def _at_start(config: Config) -> Config:
     """What finds where a slab begins: there is no time in it, so that half of the features are enough.
 
-    They are slower than those of the slab: what the fastest become within it, these could not follow.
+    Slower ones, by `start_scale`, leave out what a kink would leave at the highest frequencies: what becomes of that
+    the slab's own features, which have to follow it in time as well, could not resolve.
     """
     chosen = config.network
     changes: dict[str, object] = {"width": -(-chosen.width // 2)}
     if isinstance(chosen, (MLP, Separable)):
-        scale = chosen.scale
+        scale, part = chosen.scale, config.start_scale
         by_name = isinstance(scale, dict)
-        changes["scale"] = {name: SLOWER * one for name, one in scale.items()} if by_name else SLOWER * scale
+        changes["scale"] = {name: part * one for name, one in scale.items()} if by_name else part * scale
     return config.model_copy(update={"network": chosen.model_copy(update=changes)})
 
 
