@@ -15,6 +15,7 @@ from pinn.schema import Config
 if TYPE_CHECKING:
     from pinn.solution import Solution
 
+UNSOLVED = 0.05  # of an equation's terms: the solution is one of another equation
 OPPOSED = -0.5  # a cosine of two gradients that work against each other
 
 
@@ -31,7 +32,7 @@ def diagnose(
 
     Returns:
         `summary`, a sentence; `advice`, a list of `finding`, `try` (lists of overrides) and `gain`, the largest gain
-        first; `misfit`, `gradients`, `cosines`, `regions` and `spectrum`: see `Measured`.
+        first; `misfit`, `left`, `gradients`, `cosines`, `regions` and `spectrum`: see `Measured`.
     """
     last = {key: value for row in rows for key, value in row.items()}
     weights = {name: last.get(f"weight/{name}", 1.0) for name in solution.problem.equations}
@@ -45,6 +46,7 @@ def diagnose(
         "summary": _summary(case, advice),
         "advice": [{"finding": one.finding, "try": [list(t) for t in one.tries], "gain": one.gain} for one in advice],
         "misfit": measured.misfit,
+        "left": measured.left,
         "gradients": measured.gradients,
         "cosines": measured.cosines,
         "regions": measured.regions,
@@ -65,11 +67,20 @@ def _size(solution: Solution, config: Config) -> int:
 def _summary(case: Case, advice: Sequence[Advice]) -> str:
     if not case.measured.gradients:
         return "The run has no solution to look at."
-    misfit = case.measured.misfit
-    if misfit[case.worst] < SMALL:
+    misfit, left = case.measured.misfit, case.measured.left
+    wrong = max(left, key=lambda name: left[name], default="")
+    if wrong and left[wrong] > UNSOLVED:
+        text = f"{wrong} is not solved: {100 * left[wrong]:.0f} % of its terms are left. Do not trust the solution."
+    elif misfit[case.worst] < SMALL and (not wrong or left[wrong] < SMALL):
         return f"Every equation is met to {misfit[case.worst]:.0e} of its size: nothing is left that is worth the time."
-    text = f"{case.worst} is met worst: to {misfit[case.worst]:.0e} of what a random function of that size would leave."
+    elif wrong:
+        text = f"What is left of {wrong} is {left[wrong]:.0e} of the sum of its terms."
+    else:
+        text = ""
+    if case.worst not in left and not misfit[case.worst] < SMALL:
+        text += f" {case.worst} is met to {misfit[case.worst]:.0e} of what a random function of that size would leave."
     opposed = [(a, b) for a, of in case.measured.cosines.items() for b, c in of.items() if a < b and c < OPPOSED]
     if opposed and case.first_order:
         text += f" The gradients of {opposed[0][0]} and {opposed[0][1]} work against each other."
+    text = text.strip()
     return text if advice else f"{text} No rule knows what limits it."

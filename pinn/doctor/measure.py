@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+import sympy
 import torch
 from torch import Tensor, nn
 
 from pinn.geometry import Domain, Place, Points
 from pinn.networks import March
+from pinn.problem import Quantity
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
 
@@ -36,6 +38,8 @@ class Measured:
     Attributes:
         misfit: Of each equation the residual (rms, at points that training never saw) over what a random function of
             the solution's size leaves: a number without a unit.
+        left: Of each interior equation the residual over the sum of the sizes of its terms (rms both): 1 where nothing
+            cancels. Not measured of equations of a single term, or in many dimensions.
         gradients: Norm of the gradient of each weighted loss.
         cosines: Between these gradients, {equation: {equation: cosine}}.
         regions: Of each interior equation and coordinate the shares of the square of the residual in even bins.
@@ -43,6 +47,7 @@ class Measured:
     """
 
     misfit: dict[str, float] = field(default_factory=dict)
+    left: dict[str, float] = field(default_factory=dict)
     gradients: dict[str, float] = field(default_factory=dict)
     cosines: dict[str, dict[str, float]] = field(default_factory=dict)
     regions: dict[str, dict[str, list[float]]] = field(default_factory=dict)
@@ -69,7 +74,23 @@ def measure(solution: Solution, weights: Mapping[str, float]) -> Measured:
         for name, r in solution.interior_residuals(x).items():
             regions[name] = _regions(problem.domain, x, r.double())
         spectrum = _spectra(solution)
-    return Measured(_misfits(solution, drawn), norms, cosines, regions, spectrum)
+    return Measured(_misfits(solution, drawn), _left(solution), norms, cosines, regions, spectrum)
+
+
+def _left(solution: Solution) -> dict[str, float]:
+    problem, interior = solution.problem, solution.problem.domain.interior
+    if len(problem.coordinate_names) > MOST:  # a term for each
+        return {}
+    x = _points(problem.domain, solution.residuals, {interior: SOME})[interior]
+    found = {}
+    for name, equation in problem.equations.items():
+        terms = sympy.Add.make_args(equation.residual)
+        if equation.place == interior and len(terms) > 1:
+            asked = Quantity(equation.text, {str(k): term for k, term in enumerate(terms)}, interior)
+            values = torch.stack(list(solution.values([asked], x).values()))
+            sizes = values.abs().sum(dim=0).norm()
+            found[name] = float(values.sum(dim=0).norm() / sizes) if sizes > 0 else 0.0
+    return found
 
 
 def _points(domain: Domain, residuals: Residuals, counts: Mapping[Place, int]) -> dict[Place, Points]:

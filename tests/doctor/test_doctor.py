@@ -115,6 +115,37 @@ def test_a_run_that_is_done_gets_no_advice(tmp_path, capsys):
     assert "nothing is left" in " ".join(capsys.readouterr().out.split())
 
 
+def test_what_solves_another_equation_is_not_to_be_trusted(tmp_path):
+    swing = Problem(
+        coordinates={"t": [0, 6]},
+        fields=["a"],
+        equations={"swing": "a_tt + 9.81*sin(a) = 0"},
+        conditions={"start": "a(t=0) = 2", "rest": "a_t(t=0) = 0"},
+        name="pendulum",
+    )
+
+    def summary(*lines):
+        same = ("network.width=100", "network.scale=4", "sampling.points=400")
+        solve(swing, *LEAST_SQUARES, *same, *lines, run_dir=tmp_path / str(len(lines)), resume=False)
+        found = json.loads((tmp_path / str(len(lines)) / "result.json").read_text())["diagnosis"]
+        return found["summary"], found["left"]["swing"]
+
+    said, left = summary()
+    assert left > 0.1 and "swing is not solved" in said and "Do not trust" in said
+    said, left = summary("slabs=6", "optimizer.steps=8")
+    assert left < 1e-5 and "trust" not in said
+
+
+def test_what_is_left_is_a_part_of_the_terms():
+    line = problem()
+    run = solve(line, *LEAST_SQUARES, "network.width=10", "network.scale=3", "sampling.points=100")
+    x = np.linspace(0.0005, 0.9995, 1000)[:, None]
+    terms = [run.derivative(text, x) for text in ("u_xx", "q")]
+    expected = np.sqrt(((terms[0] - terms[1]) ** 2).mean() / ((abs(terms[0]) + abs(terms[1])) ** 2).mean())
+    found = measure(run, {}).left["bend"]
+    assert 0 < found < 1 and found == pytest.approx(expected, rel=0.2)
+
+
 def test_what_diverged_is_told_to_take_smaller_steps(tmp_path):
     lines = ("optimizer=adam", "optimizer.lr=1e200", "network.width=5", "sampling.points=30", "optimizer.steps=50")
     solve(problem(), *lines, run_dir=tmp_path)

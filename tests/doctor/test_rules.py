@@ -82,7 +82,7 @@ def case(
         "loss": dict.fromkeys(names, 1e-4), "residual": dict.fromkeys(names, 1e-2 * ratio), **told,
     }  # fmt: skip
     rows = [{"step": k + 1, **{f"loss/{name}": loss for name in names}} for k, loss in enumerate(losses)]
-    return Case(problem, config, result, rows, Measured(misfits, misfits, {}, regions, each), 100)
+    return Case(problem, config, result, rows, Measured(misfits, {}, misfits, {}, regions, each), 100)
 
 
 FALLING = tuple(10.0**-k for k in range(9))
