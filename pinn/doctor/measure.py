@@ -84,7 +84,7 @@ def _left(solution: Solution) -> dict[str, float]:
     x = _points(problem.domain, solution.residuals, {interior: SOME})[interior]
     found = {}
     for name, equation in problem.equations.items():
-        terms = sympy.Add.make_args(equation.residual)
+        terms = sympy.Add.make_args(sympy.expand_mul(equation.residual, deep=False))  # a weight may stand before
         if equation.place == interior and len(terms) > 1:
             asked = Quantity(equation.text, {str(k): term for k, term in enumerate(terms)}, interior)
             values = torch.stack(list(solution.values([asked], x).values()))

@@ -10,6 +10,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import sympy
+from sympy.core.function import AppliedUndef
 
 from pinn.ansatz import LOWER, UPPER, Fixed, Trace, build_ansatz, trace_condition
 from pinn.language import LanguageError
@@ -106,20 +107,21 @@ def _lift(problem: Problem, lid: sympy.Expr, left: sympy.Expr, right: sympy.Expr
 
 
 def _viscosity(problem: Problem) -> float:
-    """Compare the equations with those of Navier and Stokes, whatever their order, signs and factors."""
+    """Compare the equations with those of Navier and Stokes, whatever their order, signs and factors in x and y."""
     about = "reference cavity solves u*u_x + v*u_y + p_x = nu*lap(u), the same for v, and u_x + v_y = 0"
     interior = [e for e in problem.equations.values() if e.place == problem.domain.interior]
     if len(problem.coordinate_names) != 2 or len(problem.fields) != 3 or len(interior) != 3 or problem.learned:
         raise ValueError(f"{about}; this problem has other coordinates, fields or equations")
     (x, y), (u, v, p) = problem.scope.variables, (problem.scope.unknown(f) for f in problem.fields)
     residuals = [sympy.expand(equation.residual) for equation in interior]
-    ratios = {r.coeff(u.diff(x, x)) / -r.coeff(p.diff(x)) for r in residuals if r.coeff(p.diff(x)) != 0}
+    ratios = {sympy.cancel(-r.coeff(u.diff(x, x)) / r.coeff(p.diff(x))) for r in residuals if r.coeff(p.diff(x)) != 0}
     nu = ratios.pop() if len(ratios) == 1 else sympy.Integer(0)
     expected = [
         u * w.diff(x) + v * w.diff(y) + p.diff(z) - nu * (w.diff(x, x) + w.diff(y, y)) for w, z in ((u, x), (v, y))
     ]
     for wanted, marker in zip([*expected, u.diff(x) + v.diff(y)], (p.diff(x), p.diff(y), v.diff(y)), strict=True):
-        if not any(sympy.expand(r - r.coeff(marker) * wanted) == 0 for r in residuals if r.coeff(marker).is_number):
+        factors = [(r, r.coeff(marker)) for r in residuals if not r.coeff(marker).has(AppliedUndef)]
+        if not any(sympy.expand(r - factor * wanted) == 0 for r, factor in factors):
             raise ValueError(
                 f"{about}; none of these equations says {wanted} = 0: {', '.join(e.text for e in interior)}"
             )

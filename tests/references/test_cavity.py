@@ -9,6 +9,7 @@ from solution_checks import inner_points, residual
 
 from pinn import Problem
 from pinn.references import truth
+from pinn.references.cavity_problem import cavity_problem
 from pinn.references.flow import Discrete
 from pinn.references.flow_problem import flow_problem
 from pinn.references.triangles import rectangle
@@ -165,6 +166,18 @@ def test_other_problems_are_refused_in_one_message(problem, said, monkeypatch):
     with pytest.raises(ValueError) as error:
         truth(problem)
     assert said in str(error.value)
+
+
+def test_equations_may_be_multiplied_by_functions_of_place():
+    weighted = {
+        "x": "u*u_x + v*u_y + p_x = nu*lap(u)",
+        "y": "sqrt(x**2 + (1 - y)**2)*(u*v_x + v*v_y + p_y - nu*lap(v)) = 0",
+        "mass": "(2 - x*y)**2*(u_x + v_y) = 0",
+    }
+    assert cavity_problem(cavity(50, equations=weighted)).viscosity == pytest.approx(0.02)
+    for name, wrong in {"mass": "x*u_x + y*v_y = 0", "x": "u*(u*u_x + v*u_y + p_x - nu*lap(u)) = 0"}.items():
+        with pytest.raises(ValueError, match="none of these"):
+            cavity_problem(cavity(50, equations={**weighted, name: wrong}))
 
 
 def test_the_stream_function():
