@@ -42,7 +42,7 @@ def test_solve_plot_error_and_report(tmp_path):
     (bar,) = [
         output["data"]["text/html"] for output in solve if "<progress" in output.get("data", {}).get("text/html", "")
     ]
-    assert re.search(r'value="(\d+)".*gauss_newton \1/30 +loss .* error ', bar)  # one output, as it was last drawn
+    assert re.search(r'value="(\d+)".*gauss_newton \1/\1 +loss .* error ', bar)  # one output, as it was last drawn
     assert "relative L2 error" in str(solve)
     assert "text/html" in kinds(shown) and "image/png" in kinds(plot)
     assert float(said(error)) < 1e-6 and "report.html" in said(report) and (tmp_path / "out" / "report.html").exists()
