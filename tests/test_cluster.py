@@ -192,7 +192,14 @@ def test_torchrun(mark, tmp_path, monkeypatch):
     """Of two processes the first speaks to W&B, for both: one run, in the group of its problem."""
     monkeypatch.setenv("WANDB_MODE", "offline")
     torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", free_port())
-    process = train(tmp_path, *LONG, "optimizer.steps=20", "logger=wandb", "logger.init_timeout=90", before=(sys.executable, *torchrun))
+    process = train(
+        tmp_path,
+        *LONG,
+        "optimizer.steps=20",
+        "logger=wandb",
+        "logger.init_timeout=90",
+        before=(sys.executable, *torchrun),
+    )
     printed = ended(process)
     assert process.returncode == 0, printed
     (run,) = (tmp_path / "runs" / "poisson").iterdir()
