@@ -1,4 +1,4 @@
-"""The README's table: each command, run as a user runs it, reaches its accuracy from every seed."""
+"""Most of the README's table, and some beside it: a user's command reaches its accuracy from every seed."""
 
 import json
 import subprocess

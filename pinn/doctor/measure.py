@@ -78,6 +78,7 @@ def measure(solution: Solution, weights: Mapping[str, float]) -> Measured:
 
 
 def _left(solution: Solution) -> dict[str, float]:
+    """Residuals over the sums of the sizes of their terms, at points that training never saw."""
     problem, interior = solution.problem, solution.problem.domain.interior
     if len(problem.coordinate_names) > MOST:  # a term for each
         return {}
