@@ -191,6 +191,7 @@ def test_two_devices_by_one_command_stop_and_go_on(mark, tmp_path):
 def test_torchrun(mark, tmp_path, monkeypatch):
     """Of two processes the first speaks to W&B, for both: one run, in the group of its problem."""
     monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.delenv("WANDB_SERVICE", raising=False)  # of another test's run
     torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", free_port())
     process = train(
         tmp_path,

@@ -127,7 +127,8 @@ def _wandb(settings: Wandb, config: dict[str, Any], directory: Path) -> WandbLog
     identity = directory / IDENTITY  # a run that goes on keeps its name at W&B
     if not identity.exists():
         write(identity, secrets.token_hex(4))
-    options: dict[str, Any] = {"project": settings.project, "config": config, "dir": directory}
+    # absolute: what writes the files may be W&B's service of another process, which stands elsewhere (WANDB_SERVICE)
+    options: dict[str, Any] = {"project": settings.project, "config": config, "dir": directory.absolute()}
     # the runs of a problem, or of a sweep with a run_dir, stand together; of several processes the first speaks for all
     options |= {"id": identity.read_text(), "name": "-".join(directory.parts[-2:]), "group": directory.parent.name}
     quiet = wandb.Settings(silent=True, console="off", init_timeout=settings.init_timeout)

@@ -61,6 +61,14 @@ def test_a_run_that_goes_on_is_the_same_run(run):
     assert len({records(file)["run"][0] for file in files}) == 1
 
 
+def test_a_service_that_stands_elsewhere_writes_into_the_run(run, monkeypatch, tmp_path):
+    """That of the runs above was started where this process was then."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.chdir(tmp_path)
+    solve(PROBLEM, *SMALL, "trainer.max_steps=1", logger="wandb", run_dir="here")
+    assert list(tmp_path.glob("here/wandb/offline-run-*/run-*.wandb"))
+
+
 @pytest.mark.parametrize("listens", [False, True])
 def test_no_network_is_waited_for(listens, monkeypatch, tmp_path, capsys):
     with socket.socket() as server:
