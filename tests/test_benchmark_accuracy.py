@@ -135,6 +135,20 @@ def test_the_recipe_of_another_problem_changes_nothing(tmp_path, monkeypatch):
     assert after[0] != before[0] and after[1] == before[1]
 
 
+def test_words_in_the_code_change_nothing(tmp_path, monkeypatch):
+    module = tmp_path / "pinn" / "solver.py"
+    module.parent.mkdir()
+    monkeypatch.setattr(accuracy, "ROOT", tmp_path)
+
+    def code(text):
+        module.write_text(text)
+        return accuracy.code("poisson", accuracy.OURS)
+
+    first = code('"""Solver."""\ndef tolerance():\n    """Of a run."""\n    return 1e-9  # small\n')
+    assert code('def tolerance():\n    """When a run ends."""\n\n    return 1e-9\n') == first
+    assert code('def tolerance():\n    """Of a run."""\n    return 1e-8\n') != first
+
+
 def test_without_keep_everything_is_run_again(bench):
     bench("finished")
     assert [row["error"] for row in bench("coarse")] == ["1.000e-03"]
