@@ -23,13 +23,29 @@ def network(problem: Problem, config: Config) -> nn.Module:
     """The network of the fields, and one beside it for coefficients that are to be found; in float32.
 
     Raises:
-        ConfigError: A coordinate that has a layer, a period or a scale is none, or cannot have it.
+        ConfigError: A coordinate that has a layer, a period or a scale is none, or cannot have it; `start_scale` is
+            said where slabs do not begin, or of a network without scale.
     """
+    _check_starts(config)
     inputs = _inputs(problem, config)
     if config.slabs > 1:
         return _march(problem, config, inputs)
     fields = _network(problem, config, inputs, len(problem.fields) - len(problem.coefficients))
     return SideBySide(fields, _coefficients(problem, config)) if problem.coefficients else fields
+
+
+def _check_starts(config: Config) -> None:
+    """What starts of slabs have of the network's scale means nothing without slabs, or without a scale."""
+    if config.start_scale == 1:
+        return
+    said, chosen = f"start_scale={config.start_scale:g}", config.network
+    if config.slabs == 1:
+        raise ConfigError(f"{said}: it is for the starts of slabs of time, and slabs=1; take more, or start_scale=1.")
+    if not isinstance(chosen, (MLP, Separable)):
+        raise ConfigError(
+            f"{said}: it is a part of network.scale, which network={chosen.name} does not have; take network=mlp, or "
+            "start_scale=1."
+        )
 
 
 def _march(problem: Problem, config: Config, inputs: Inputs | None) -> March:

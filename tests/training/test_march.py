@@ -102,9 +102,14 @@ def test_it_goes_on_bit_for_bit(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "more", "said"),
-    [("poisson", (), "slabs=3: the problem has no time t"), ("heat", ("sampling=rad",), "sampling=rad")],
+    [
+        ("poisson", (), "slabs=3: the problem has no time t"),
+        ("heat", ("sampling=rad",), "sampling=rad"),
+        ("heat", ("start_scale=0.6", "slabs=1"), "start_scale=0.6: it is for .* slabs=1; take more, or start_scale=1"),
+        ("heat", ("start_scale=0.6", "network=siren"), "start_scale=0.6: .* network=siren does not .* network=mlp, or"),
+    ],
 )
 def test_what_cannot_be_is_told(name, more, said):
     groups = dict(text.split("=") for text in more)
     with pytest.raises(ConfigError, match=said):
-        pinn.solve(pinn.Problem.load(name), "slabs=3", **groups)
+        pinn.solve(pinn.Problem.load(name), **{"slabs": 3, **groups})
