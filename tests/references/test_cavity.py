@@ -132,7 +132,7 @@ def test_slow_flow_is_symmetric_and_its_pressure_antisymmetric():
 
 
 def test_a_lid_that_is_at_rest_at_its_ends_against_finite_elements():
-    """The catalogue's, its equations without factors. The pressure is like the logarithm of the distance to a corner."""
+    """Equations without the catalogue's factors. The pressure is like the logarithm of the distance to a corner."""
     problem, plain = Problem.load("cavity"), cavity(100, "4*x*(1 - x)")
     mesh = rectangle([0, 0], [1, 1]).refined()
     for width in (0.25, 0.125, 0.0625, 0.03125):
