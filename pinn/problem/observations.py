@@ -9,14 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import sympy
 import torch
 from torch import Tensor
 
-from pinn.geometry import Domain, Place, Points
-from pinn.language import LanguageError, constant, did_you_mean
+from pinn.geometry import Box, Domain, Place, Points
+from pinn.language import LanguageError, about, constant, did_you_mean
+from pinn.problem.parameters import interval
 from pinn.problem.tables import at_row, columns, select
 
-KEYS = ("file", "values", "points", "of", "noise", "seed")
+KEYS = ("file", "values", "points", "of", "noise", "seed", "within")
 WEIGHT = "weight"
 MOST = 64  # draws a point of the domain, before it is found to be too small
 
@@ -32,24 +34,32 @@ class Observations:
             `{points: 200}`, the truth at random points; or `{points: 200, values: function}` with a function of points
             (N, D) that gives (N, Q). `of: [u]` names the observed fields; without it, it is all of them, or those that
             the file has. To the values at random points `noise: 0.01` adds normal noise with that standard deviation,
-            a pure function of `seed`.
+            a pure function of `seed`. `within: {x: [0, 1/2]}` draws the random points from that part of the domain.
         domain: Where random points lie.
         fields: Names of the F fields.
+        constants: Names that numbers may use, `[0, L/2]`.
 
     Raises:
         LanguageError: A key is unknown, the file lacks something or cannot be read.
     """
 
-    def __init__(self, name: str, given: Any, domain: Domain, fields: Sequence[str]):
+    def __init__(
+        self,
+        name: str,
+        given: Any,
+        domain: Domain,
+        fields: Sequence[str],
+        constants: Mapping[str, sympy.Expr] | None = None,
+    ):
         if not isinstance(given, Mapping) or ("file" in given) == ("points" in given):
             raise LanguageError(f"{given!r} are no observations; write {{file: data.csv}} or {{points: 200}}")
         for key in given:
             if key not in KEYS:
                 raise LanguageError(f"unknown key {key!r}{did_you_mean(str(key), KEYS)}; it takes {', '.join(KEYS)}")
-        if "file" in given and {"noise", "seed", "values"} & set(given):
-            raise LanguageError("a file has its own values and noise: leave out noise, seed and values")
+        if "file" in given and {"noise", "seed", "values", "within"} & set(given):
+            raise LanguageError("a file has its own points, values and noise: leave out noise, seed, values and within")
         self.name, self.domain, self.fields = name, domain, tuple(fields)
-        self.noise, self.seed = float(constant(given.get("noise", 0))), given.get("seed", 0)
+        self.noise, self.seed = float(constant(given.get("noise", 0), constants)), given.get("seed", 0)
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**63:
             raise LanguageError(f"seed: {self.seed!r} is no seed; write a whole number such as 0")
         self.function: Callable[[Tensor], Any] | None = given.get("values")
@@ -58,7 +68,9 @@ class Observations:
         if "file" in given:
             self._read(given["file"], "of" in given)
         else:
-            self.x = self._random(given["points"])
+            with about("within"):
+                part = _part(given["within"], domain, constants or {}) if "within" in given else None
+            self.x = self._random(given["points"], part)
             if self.function is not None:
                 self._fill(self.function)
 
@@ -134,10 +146,36 @@ class Observations:
                 raise LanguageError(f"of: {quantity!r} is no field{hint}; they are {', '.join(self.fields)}")
         return chosen
 
-    def _random(self, count: Any) -> Tensor:
-        """Uniform points inside."""
+    def _random(self, count: Any, part: Box | None) -> Tensor:
+        """Uniform points inside, or inside a part of the domain's box."""
         if not isinstance(count, int) or isinstance(count, bool) or count < 1:
             raise LanguageError(f"points: {count!r} is no number of points; write one such as 200")
         generator, interior = torch.Generator().manual_seed(self.seed), self.domain.interior
         unit = torch.rand(MOST * count, self.domain.dimension(interior), generator=generator, dtype=torch.float64)
-        return self.domain.sample(interior, unit).x[:count]
+        if part is None:
+            return self.domain.sample(interior, unit).x[:count]
+        x = part.sample(part.interior, unit).x
+        x = x[self.domain.inside(x)]
+        if len(x) < count:
+            raise LanguageError(f"within: of {len(unit)} points of {part!r} only {len(x)} lie in the domain")
+        return x[:count]
+
+
+def _part(given: Any, domain: Domain, constants: Mapping[str, sympy.Expr]) -> Box:
+    """The box of `within`: that of the domain, but for the coordinates that it names."""
+    if not isinstance(given, Mapping) or not given:
+        raise LanguageError(f"{given!r} is no part of the domain; write {{{domain.names[0]}: [0, 1]}}")
+    bounds = dict(zip(domain.names, zip(domain.lower, domain.upper, strict=True), strict=True))
+    for name, ends in given.items():
+        if name not in bounds:
+            hint = did_you_mean(str(name), domain.names)
+            raise LanguageError(f"unknown coordinate {name!r}{hint}; they are {', '.join(domain.names)}")
+        with about(f"coordinate {name}"):
+            low, high = interval(ends, constants)
+        least, most = bounds[name]
+        if not least <= low <= most or not least <= high <= most:
+            raise LanguageError(
+                f"coordinate {name}: [{low:g}, {high:g}] leaves the domain, where {name} is in [{least:g}, {most:g}]"
+            )
+        bounds[name] = low, high
+    return Box(bounds, domain.parameters)

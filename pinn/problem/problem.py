@@ -172,7 +172,7 @@ class Problem:
         soft = {key: equation for key, equation in bounds.items() if key not in built}
         self.built_in = {key: bounds[key].text for key in built}
         self.inputs = self._inputs()
-        self.observations = self._observations(observations or {}, {**stated, **bounds})
+        self.observations = self._observations(observations or {}, {**stated, **bounds}, read.known)
         self.equations: dict[str, Equation] = {**stated, **soft, **self._misfits()}
 
     @classmethod
@@ -295,13 +295,15 @@ class Problem:
         """Functions that stand in a text with arguments."""
         return {name: called(name, values) for name, values in self.values.items()}
 
-    def _observations(self, given: Mapping[str, Any], taken: Mapping[str, Equation]) -> dict[str, Observations]:
+    def _observations(
+        self, given: Mapping[str, Any], taken: Mapping[str, Equation], constants: Mapping[str, sympy.Expr]
+    ) -> dict[str, Observations]:
         found = {}
         for name, data in given.items():
             with about(f"observations.{name}"):
                 if name in taken:
                     raise LanguageError("the name is taken by an equation or a condition")
-                found[name] = Observations(name, data, self.domain, self.fields)
+                found[name] = Observations(name, data, self.domain, self.fields, constants)
         return found
 
     def _misfits(self) -> dict[str, Equation]:

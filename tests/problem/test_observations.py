@@ -81,11 +81,67 @@ def test_a_parameter_is_found():
         ({"points": 3, "values": lambda x: x}, "a column each for u, v"),
         ({"file": "no.csv"}, "there is no file"),
         ({"file": "no.csv", "noise": 1}, "a file has its own"),
+        ({"file": "no.csv", "within": {"t": [0, 1]}}, "leave out noise, seed, values and within"),
+        ({"points": 3, "within": [0, 1]}, r"within: \[0, 1\] is no part of the domain; write \{t: \[0, 1\]\}"),
+        ({"points": 3, "within": {}}, "is no part of the domain"),
+        ({"points": 3, "within": {"tt": [0, 1]}}, r"within: unknown coordinate 'tt'; did you mean 't'\?; they are t$"),
+        ({"points": 3, "within": {"t": [0.5, 0.25]}}, r"within: coordinate t: .* swapped: write \[0.25, 0.5\]"),
+        ({"points": 3, "within": {"t": [0.5, "1/2"]}}, r"within: coordinate t: \[0.5, 0.5\] is empty"),
+        ({"points": 3, "within": {"t": 0.5}}, "within: coordinate t: 0.5 is no interval"),
+        ({"points": 3, "within": {"t": [0, "one"]}}, "within: coordinate t: .*'one'"),
+        (
+            {"points": 3, "within": {"t": [0.5, 1.5]}},
+            r"within: coordinate t: \[0.5, 1.5\] leaves the domain, where t is in \[0, 1\]",
+        ),
     ],
 )
 def test_wrong_observations_are_quoted(given, said):
     with pytest.raises(LanguageError, match=said):
         Problem(**DECAY, observations={"probe": given})
+
+
+PLATE = {
+    "coordinates": {"x": ["-L", "L"], "y": [-1, 1]},
+    "parameters": {"L": 2},
+    "fields": ["u"],
+    "equations": {"a": "lap(u) = 0"},
+    "exact": {"u": "x*y"},
+}
+HOLE = {"difference": ["box", {"disk": {"center": [0, 0], "radius": 0.5}}]}
+
+
+def drawn(domain=None, **options):
+    return Problem(**PLATE, domain=domain, observations={"probe": {"points": 500, **options}}).observations["probe"].x
+
+
+@pytest.mark.parametrize("domain", [None, HOLE])
+def test_points_are_drawn_within_a_part_of_the_domain(domain):
+    x, y = drawn(domain, within={"x": ["-L/4", "1/2"]}).unbind(1)
+    assert len(x) == 500 and x.min() >= -0.5 and x.max() <= 0.5 and abs(y).max() <= 1
+    assert x.min() < -0.48 and x.max() > 0.48 and y.min() < -0.98 and y.max() > 0.98  # and fill it
+    if domain:
+        assert (x**2 + y**2).min() >= 0.25
+        half = (abs(y) > 0.5).double().mean().item()  # evenly: of what is left of it
+        assert half == pytest.approx(1 / (2 - np.pi / 4), abs=4 * 0.5 / 500**0.5)
+    both = drawn(domain, within={"y": [0.5, 1], "x": [1, 2]})
+    assert (both >= torch.tensor([1.0, 0.5])).all()
+
+
+@pytest.mark.parametrize("domain", [None, HOLE])
+def test_without_a_part_the_points_are_what_they_were(domain):
+    unit = torch.rand(64 * 500, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    problem = Problem(**PLATE, domain=domain)
+    expected = problem.domain.sample(problem.domain.interior, unit).x[:500]
+    assert torch.equal(drawn(domain, seed=3), expected)
+    if domain is None:
+        assert torch.equal(drawn(seed=3, within={"x": [-2, 2]}), expected)
+
+
+def test_a_part_without_points_of_the_domain_is_refused():
+    inside_the_hole = {"x": [-0.25, 0.25], "y": [-0.25, 0.25]}
+    with pytest.raises(LanguageError, match=r"^observations.probe: within: of 32000 points of .* only 0 lie in the"):
+        drawn(HOLE, within=inside_the_hole)
+    assert len(drawn(within=inside_the_hole)) == 500
 
 
 def test_points_outside_are_refused(tmp_path):
