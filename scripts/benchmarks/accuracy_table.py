@@ -37,6 +37,7 @@ BARS: dict[str, tuple[Bar, ...]] = {  # the second is a stretch
     "poisson_5d": (Bar(1e-6, 600),),
     "poisson_l_shape": (Bar(1e-4, 120),),
     "burgers_viscosity": (Bar(1e-2, 120),),
+    "burgers_viscosity_front": (Bar(1e-2, 120),),
     "poisson_100d": (Bar(1e-2, 600),),
 }
 
