@@ -81,7 +81,7 @@ def page(
         section("Where the equations are not met", _panels("residuals")) if views and views[0]["residuals"] else "",
         section("Errors", _errors(result) + _equations(solution, config, result, rows), "errors"),
         section("Training", '<div class="controls" id="clock"></div>' + _panels("curves")) if rows else "",
-        section("What was learned", _learned(problem, solution), "learned"),
+        section("What was learned", _learned(problem, solution, result), "learned"),
         section("Network, plan and cost", _plan(solution, config, result)),
         section("To run it again", _again(result, settings)),
         "<footer>Made by pinn. Drag in a picture to zoom, click twice to go back; svg, above it, saves it.</footer>",
@@ -223,13 +223,18 @@ def _last(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: value for row in rows for name, value in row.items()}
 
 
-def _learned(problem: Problem, solution: Solution) -> str:
-    lines = []
+def _learned(problem: Problem, solution: Solution, result: Result) -> str:
+    lines, deviations = [], result.get("standard_deviation", {})
+    head = ["parameter", "found", "true", "relative error", "began at"]
     for name, value in solution.learned.items():
         learned = problem.learned[name]
         off = None if learned.truth in (None, 0.0) else abs(value / learned.truth - 1)
         lines.append([escape(name), number(value, 6), number(learned.truth, 6), number(off, 2), number(learned.guess)])
-    text = table(["parameter", "found", "true", "relative error", "began at"], lines) if lines else ""
+        if deviations:
+            lines[-1].insert(2, number(deviations.get(name), 2))
+    if deviations:
+        head.insert(2, "standard deviation from the data's noise")
+    text = table(head, lines) if lines else ""
     if problem.coefficients:
         text += f'<p class="note">{", ".join(problem.coefficients)}: found as functions, among the fields above.</p>'
     return text

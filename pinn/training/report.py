@@ -28,6 +28,7 @@ from pinn.report import words
 from pinn.residuals import Residuals
 from pinn.schema import Config
 from pinn.solution import Solution
+from pinn.training.deviation import standard_deviations
 
 if TYPE_CHECKING:
     from pinn.training.budget import Budget
@@ -84,6 +85,7 @@ def result(
     problem: Problem, config: Config, solution: Solution, module: PINN, status: str, started: float
 ) -> dict[str, Any]:
     """All that result.json says."""
+    deviations = {} if status in ("terminated", "diverged") else standard_deviations(module)
     found: dict[str, Any] = {
         "status": status,
         "pde": problem.name,
@@ -105,6 +107,7 @@ def result(
         "loss": module.reached,
         "noise_floor": module.noise,
         "parameters": solution.learned,
+        **({"standard_deviation": deviations} if deviations else {}),
         "versions": {
             "python": platform.python_version(),
             **{name: _version(name) for name in ("torch", "lightning", "pinn")},
@@ -144,6 +147,8 @@ def finish(
     console.print(_table(result))
     for name, parts in result.get("error_over", {}).items():
         console.print(_over(name, parts))
+    if result["parameters"]:
+        console.print(_learned(result["parameters"], result.get("standard_deviation", {})))
     loss = result["weighted_loss"] or 0.0
     console.print(
         f"{SAYS[result['status']]}: {_count(result['steps'], 'step')}, loss {loss:.1e}, "
@@ -218,6 +223,16 @@ def _table(result: dict[str, Any]) -> Table:
         table.add_column("held-out residual (rms)", justify="right")
         for name, value in result["residual"].items():
             table.add_row(name, f"{value:.2e}")
+    return table
+
+
+def _learned(found: dict[str, float], deviations: dict[str, float]) -> Table:
+    """What the learned parameters were found to be, and how well the data know them."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=True)
+    for title in ("parameter", "found", *(["standard deviation from the data's noise"] if deviations else [])):
+        table.add_column(title, justify="left" if title == "parameter" else "right")
+    for name, value in found.items():
+        table.add_row(name, f"{value:.6g}", *([f"{deviations[name]:.1e}"] if name in deviations else []))
     return table
 
 

@@ -1,5 +1,7 @@
 """Observations: their points, values, weights and losses; parameters found from them."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -69,6 +71,37 @@ def test_a_parameter_is_found():
     solution = solve(problem, "network.width=20", "sampling.points=100", "optimizer=gauss_newton", "optimizer.steps=30")
     assert solution.learned["k"] == pytest.approx(2.5, rel=3e-3)
     assert abs(solution.learned["k"] - 2.5) > 1e-9  # there is noise
+
+
+@pytest.mark.parametrize("noise", [1e-2, 1e-3])
+def test_how_well_the_data_know_a_parameter(tmp_path, noise):
+    problem = Problem(**DECAY, observations={"probe": {"points": 400, "noise": noise, "of": "u"}})
+    options = ["network.width=8", "sampling.points=100", "optimizer=gauss_newton", "optimizer.steps=30"]
+    heavy = ["+balancing.weights.a=100", "+balancing.weights.b=100"]
+    solution = solve(problem, *options, *heavy, run_dir=tmp_path)
+    result = json.loads((tmp_path / "result.json").read_text())
+    (t,) = problem.observations["probe"].x.unbind(1)
+    bound = noise / float((t * torch.exp(-2.5 * t)).norm())  # Cramér, Rao: of du/dk
+    assert result["standard_deviation"]["k"] == pytest.approx(bound, rel=0.2)
+    assert 0.01 * bound < abs(solution.learned["k"] - 2.5) < 3 * bound
+    assert "standard deviation from the data" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("option", "points", "told"),
+    [
+        ("network.width=8", 400, True),
+        ("network.width=400", 400, False),  # a network with more numbers than there are residuals
+        ("network.width=8", 3, False),  # fits the data, whatever they are
+        ("precision=fp32", 400, False),
+        ("balancing=relobralo", 400, False),
+    ],
+)
+def test_how_well_the_data_know_a_parameter_is_told_only_where_it_can_be(tmp_path, option, points, told):
+    problem = Problem(**DECAY, observations={"probe": {"points": points, "noise": 1e-2}})
+    options = [option, "sampling.points=100", "optimizer=gauss_newton", "optimizer.steps=2"]
+    solve(problem, *options, run_dir=tmp_path)
+    assert ("standard_deviation" in json.loads((tmp_path / "result.json").read_text())) == told
 
 
 @pytest.mark.parametrize(
