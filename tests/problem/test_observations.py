@@ -99,7 +99,7 @@ def test_how_well_the_data_know_a_parameter(tmp_path, noise):
 )
 def test_how_well_the_data_know_a_parameter_is_told_only_where_it_can_be(tmp_path, option, points, told):
     problem = Problem(**DECAY, observations={"probe": {"points": points, "noise": 1e-2}})
-    options = [option, "sampling.points=100", "optimizer=gauss_newton", "optimizer.steps=2"]
+    options = ["network.width=8", option, "sampling.points=100", "optimizer=gauss_newton", "optimizer.steps=2"]
     solve(problem, *options, run_dir=tmp_path)
     assert ("standard_deviation" in json.loads((tmp_path / "result.json").read_text())) == told
 
