@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sympy
 import torch
@@ -20,13 +21,13 @@ from pinn.geometry import Points, Region
 from pinn.language import coordinate, normal, torch_function
 from pinn.problem import Equation, Problem, highest_order
 from pinn.problem.functions import solved_by, with_truths
+from pinn.slabs import long_time, uncut
 
 TIME = "t"
 CORNER = 1e-6  # of two values that should be one, relative to their size
 UNEVEN = 1e6  # ratio of the sizes of two terms, above which the smaller is lost to a sum of squares
 LOOKED_AT = 8  # points
 MOST_COORDINATES = 20  # of a solution that is put into the equations
-LONG = 5.0  # time, in units of the fastest rate at which a nonlinear term acts
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,15 @@ class Finding:
         return f"{self.text} (silence=[{self.name}])"
 
 
-def findings(problem: Problem) -> list[Finding]:
-    """Everything that looks wrong; a problem may still be right."""
-    return [Finding(name, text) for name, check in CHECKS.items() for text in check(problem)]
+def findings(problem: Problem, slabs: int = 1) -> list[Finding]:
+    """Everything that looks wrong; a problem may still be right.
+
+    Args:
+        problem: What is to be solved.
+        slabs: Of time, in how many.
+    """
+    checks = {**CHECKS, "long_time": partial(_long, slabs=slabs)}
+    return [Finding(name, text) for name, check in checks.items() for text in check(problem)]
 
 
 def _statements(problem: Problem) -> list[Equation]:
@@ -201,32 +208,12 @@ def _short(term: sympy.Expr) -> str:
     return f"{float(coefficient):g}*{derivative.expr.func.__name__}_{letters}"
 
 
-def _long(problem: Problem) -> Iterator[str]:
-    """A nonlinear evolution over many of its own times."""
-    if TIME not in problem.coordinate_names:
-        return
-    k = problem.coordinate_names.index(TIME)
-    span = problem.domain.upper[k] - problem.domain.lower[k]
-    for key, equation in problem.stated.items():
-        rate = _nonlinear_rate(equation.residual)
-        if span * rate > LONG:
-            yield (
-                f"{key}: the time {span:g} is long for a nonlinear equation whose terms act at a rate of {rate:g}: "
-                "try slabs=4, one network after another, each begun where the one before it ended, or "
-                "'balancing.causal={chunks: 16, tolerance: 1.0}', by which later times wait for the earlier"
-            )
-
-
-def _nonlinear_rate(residual: sympy.Expr) -> float:
-    """The largest coefficient of a nonlinear term without derivatives, over that of the time derivative."""
-    u, rates, scale = set(residual.atoms(AppliedUndef)), [0.0], 1.0
-    for term in sympy.Add.make_args(sympy.expand(residual)):
-        coefficient, rest = term.as_coeff_Mul()
-        if isinstance(rest, sympy.Derivative) and coordinate(TIME) in rest.variables and coefficient.is_number:
-            scale = max(abs(float(coefficient)), 1e-300)
-        elif not term.atoms(sympy.Derivative) and coefficient.is_number and rest not in u and rest.atoms(AppliedUndef):
-            rates.append(abs(float(coefficient)))
-    return max(rates) / scale
+def _long(problem: Problem, slabs: int = 1) -> Iterator[str]:
+    """A nonlinear evolution over many of its own times, in slabs that are no shorter."""
+    if found := long_time(problem, slabs):
+        cut = f"slabs={found.slabs}, one network after another, each begun where the one before it ended, or "
+        wait = "'balancing.causal={chunks: 16, tolerance: 1.0}', by which later times wait for the earlier"
+        yield f"{found}: try {'' if uncut(problem) else cut}{wait}"
 
 
 def _exact(problem: Problem) -> Iterator[str]:

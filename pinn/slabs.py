@@ -4,15 +4,94 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 
 import copy
+import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import sympy
 from sympy.core.function import AppliedUndef
 
 from pinn.geometry import Place
-from pinn.language import LanguageError, parameter
+from pinn.language import LanguageError, coordinate, parameter
+from pinn.language.linear import is_atom
 from pinn.language.scope import TIME
 from pinn.problem import Equation, Problem
+
+LONG = 5.0  # time, in units of the fastest rate at which a nonlinear term acts
+A_SLAB = 2.0  # such units
+
+
+@dataclass(frozen=True)
+class LongTime:
+    """A nonlinear evolution over many of its own times.
+
+    Attributes:
+        key: Of the equation.
+        span: The time.
+        rate: The fastest at which a nonlinear term acts.
+    """
+
+    key: str
+    span: float
+    rate: float
+
+    def __str__(self) -> str:
+        return f"the time {self.span:g} is long for {self.key}, whose nonlinear terms act at a rate of {self.rate:g}"
+
+    @property
+    def slabs(self) -> int:
+        """How many make it short again."""
+        return math.ceil(self.span * self.rate / A_SLAB)
+
+
+def long_time(problem: Problem, slabs: int = 1) -> LongTime | None:
+    """The equation whose nonlinear terms act fastest, where that is many times within a slab of time."""
+    if TIME not in problem.coordinate_names:
+        return None
+    k = problem.coordinate_names.index(TIME)
+    span = problem.domain.upper[k] - problem.domain.lower[k]
+    rates = {key: _nonlinear_rate(equation.residual) for key, equation in problem.stated.items()}
+    key = max(rates, key=rates.__getitem__)
+    return LongTime(key, span, rates[key]) if span * rates[key] > LONG * slabs else None
+
+
+def _nonlinear_rate(residual: sympy.Expr) -> float:
+    """`(|c/a|)^(1/m)` for the largest coefficient c of a nonlinear term without derivatives in space, and `a u_t..t`.
+
+    The term's derivatives by time are below the order m of that.
+    """
+    orders, rates = {0: 0.0}, [(0.0, 0)]
+    for term in sympy.Add.make_args(sympy.expand(residual)):
+        coefficient, rest = term.as_independent(*term.free_symbols, AppliedUndef)
+        derivatives = term.atoms(sympy.Derivative)
+        if not coefficient.is_number or any(set(d.variables) != {coordinate(TIME)} for d in derivatives):
+            continue
+        size, order = abs(float(coefficient)), max((int(d.derivative_count) for d in derivatives), default=0)
+        if is_atom(rest):
+            orders[order] = max(orders.get(order, 0.0), size)
+        elif _nonlinear(rest):
+            rates.append((size, order))
+    m = max(orders)
+    if not m:  # it says nothing of how time goes on
+        return 0.0
+    return (max(size for size, order in rates if order < m) / max(orders[m], 1e-300)) ** (1 / m)
+
+
+def _nonlinear(term: sympy.Expr) -> bool:
+    """Whether it is not linear in the fields and their derivatives."""
+    plain = term.xreplace({derivative: sympy.Dummy("atom") for derivative in term.atoms(sympy.Derivative)})
+    plain = plain.xreplace({field: sympy.Dummy("atom") for field in plain.atoms(AppliedUndef)})
+    values = plain.atoms(sympy.Dummy)
+    return any(plain.diff(value).has(*values) for value in values)
+
+
+def uncut(problem: Problem) -> str | None:
+    """Why the problem cannot be cut into slabs; None where it can."""
+    try:
+        without_start(problem)
+    except LanguageError as error:
+        return f"{error}"
+    return None if any(powers(problem)) else "nothing says how it begins"
 
 
 @lru_cache(maxsize=4)

@@ -3,7 +3,8 @@
 import pytest
 
 from pinn import LanguageError, Problem
-from pinn.slabs import beginning, inherited, powers, start, without_start
+from pinn.problem import configs
+from pinn.slabs import beginning, inherited, long_time, powers, start, uncut, without_start
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,47 @@ def test_what_cannot_be_cut_is_told(conditions, said):
 def test_inverse_problems_are_refused():
     with pytest.raises(LanguageError, match="whole time"):
         without_start(Problem.load("burgers_viscosity"))
+
+
+def evolution(equation: str, end: float = 1, **given):
+    return Problem(
+        coordinates={"t": [0, end], "x": [0, 1]},
+        fields=["u", "v"],
+        equations={"motion": equation, "decay": "v_t = -v"},
+        **{"conditions": {"one": "u(t=0) = x", "other": "v(t=0) = 0"}, **given},
+    )
+
+
+@pytest.mark.parametrize(
+    ("equation", "rate"),
+    [
+        ("u_t = u_xx + 30*u", 0),
+        ("u_t = u_xx + 30*x*u*sin(x)", 0),
+        ("u_t = 30*u*u_x", 0),  # how fast that is depends on how steep u is
+        ("u_t = u_xx + 30*u*(1 - u)", 30),
+        ("u_t = u_xx - 3*pi*u*v", 3 * 3.14159265),
+        ("2*u_t = u_xx + 30*x*sin(u)", 15),
+        ("u_tt = u_xx - 36*sin(u)", 6),
+        ("u_tt = 10*(1 - u**2)*u_t - u", 10**0.5),
+        ("u*v = 40*sin(x)", 0),  # without time
+    ],
+)
+def test_the_rate_is_that_of_the_fastest_nonlinear_term(equation, rate):
+    problem = evolution(equation, 1e3)
+    found = long_time(problem)
+    assert (0 if found is None else found.rate) == pytest.approx(rate)
+    if found:
+        assert long_time(problem, found.slabs) is None
+        assert long_time(problem, found.slabs // 10)
+
+
+def test_no_problem_of_the_catalogue_is_long():
+    for file in (configs() / "pde").glob("*.yaml"):
+        assert long_time(Problem.load(file.stem)) is None, file.stem
+
+
+def test_what_cannot_be_cut_is_known_beforehand():
+    assert uncut(evolution("u_t = -u**2")) is None
+    late = evolution("u_t = -u**2", conditions={"end": "u(t=1) = 0", "other": "v(t=0) = 0"})
+    assert "conditions.end" in str(uncut(late))
+    assert "begins" in str(uncut(evolution("u_t = -u**2", conditions={})))

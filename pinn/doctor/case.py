@@ -9,10 +9,9 @@ from typing import Any
 
 from pinn.balancing import SCHEMES, Scheme
 from pinn.doctor.measure import Measured
-from pinn.language import LanguageError
 from pinn.problem import Problem
 from pinn.schema import AdaptiveSampling, Config
-from pinn.slabs import powers, without_start
+from pinn.slabs import uncut
 
 Rows = Sequence[Mapping[str, float]]
 Try = tuple[str, ...]  # overrides, typed together
@@ -91,13 +90,7 @@ class Case:
 
     def slabs(self) -> tuple[Try, ...]:
         """To cut time into slabs, or into twice as many; nothing where the problem or the training forbids it."""
-        if isinstance(self.config.sampling, AdaptiveSampling) or self.config.balancing.causal or self.scheme.by_point:
-            return ()
-        try:
-            without_start(self.problem)
-        except LanguageError:
-            return ()
-        if not any(powers(self.problem)):  # nothing says how it begins
+        if self.config.at_once or uncut(self.problem):
             return ()
         return ((f"slabs={max(FEWEST, 2 * self.config.slabs)}",),)
 

@@ -19,6 +19,8 @@ def choices(config: Config) -> list[str]:
     """What was chosen, with the reason, a line each; what was given instead."""
     found: dict[str, list[str]] = {}
     for key, why in config.chosen.items():
+        if key == "slabs" and config.slabs == 1:  # as anyone expects
+            continue
         found.setdefault(why, []).append(f"{key}={_said(config, key)}")
     lines = [f"chosen: {' '.join(values)}: {why}" for why, values in found.items()]
     given = [f"{key}={_said(config, key)}" for key in CHOSEN if key not in config.chosen and _said(config, key)]
@@ -32,7 +34,7 @@ def _said(config: Config, key: str) -> str:
     if key == "precision":
         return config.precision.name
     group, _, name = key.partition(".")
-    found = getattr(getattr(config, group), name, None)
+    found = getattr(getattr(config, group), name, None) if name else getattr(config, group)
     return "" if found is None else f"{found}"
 
 

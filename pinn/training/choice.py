@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from pinn.balancing import SCHEMES
+from pinn.networks import March
 from pinn.phases import PHASES, Phase, Phases
 from pinn.problem import Problem
 from pinn.schema import AUTO, CHOSEN, MLP, Auto, Config, Precision
+from pinn.slabs import long_time, uncut
 from pinn.training.budget import A_SOLVE
 from pinn.training.build import kept
 from pinn.training.files import first_checkpoint
@@ -74,6 +76,7 @@ def choose(problem: Problem, config: Config, directory: Path | None = None) -> C
         if config.init:
             _as_before(choice, Path(config.init), "init=")
     if any(choice.open(key) for key in CHOSEN):
+        _slabs(choice, problem)
         _precision(choice)
         trials = _network(choice, problem)
         _points(choice, problem)
@@ -88,7 +91,7 @@ def value(config: Config, key: str) -> Any:
     if key == "precision":
         return AUTO if config.precision.dtype == AUTO else config.precision
     group, _, name = key.partition(".")
-    return getattr(getattr(config, group), name, None)
+    return getattr(getattr(config, group), name, None) if name else getattr(config, group)
 
 
 def _with(config: Config, key: str, found: Any) -> Config:
@@ -102,6 +105,18 @@ def _as_before(choice: Choice, folder: Path, said: str = "") -> None:
     for key in CHOSEN:
         if (had := value(then, key)) is not None and had != AUTO:
             choice.take(key, had, then.chosen.get(key, f"as in {folder}"))
+
+
+def _slabs(choice: Choice, problem: Problem) -> None:
+    """One, but of a nonlinear evolution over a long time, which Newton's steps from a network of zero do not find."""
+    found = long_time(problem)
+    if found is None:
+        why = "the problem is linear, or its time is short"
+    elif forbidding := choice.config.at_once or uncut(problem):
+        why = f"{found}, but it cannot be cut: {forbidding}"
+    else:
+        return choice.take("slabs", found.slabs, f"{found}")
+    return choice.take("slabs", 1, why)
 
 
 def _precision(choice: Choice) -> None:
@@ -201,7 +216,9 @@ def _optimizer(choice: Choice, problem: Problem, trials: Trials | None) -> None:
     if SCHEMES[config.balancing.name].combines:
         why = f"balancing={config.balancing.name} makes a gradient that is no loss's"
         return choice.take("optimizer", _phase("adam", 5000), why)
-    size = sum(p.numel() for p in network(problem, config).parameters())
+    made = network(problem, config)
+    together = made.networks[0] if isinstance(made, March) else made  # slabs are trained one after another
+    size = sum(p.numel() for p in together.parameters())
     output, later = _phase("least_squares", 20), _phase("gauss_newton", 500, until="stall", patience=3)
     if trials is not None and trials.linear:
         if "network.width" in choice.reasons and config.network.depth == 1:

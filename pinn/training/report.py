@@ -67,7 +67,7 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
     )
     for line in words.choices(config):
         console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
-    for finding in findings(problem):
+    for finding in findings(problem, config.slabs):
         if finding.name not in config.silence:
             console.print(f"  look: {finding}", style="yellow", markup=False, soft_wrap=True)
     for planned in residuals.plans.values():
