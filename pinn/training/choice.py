@@ -26,7 +26,7 @@ from pinn.training.trials import FITTED, Trials
 WIDTHS = (200, 400, 800, 1200, 1600)  # of random features: the price of a solve grows as the cube
 USUAL = {"network.width": 400, "network.scale": 10.0, "sampling.points": 3000, "sampling.boundary_points": 400}
 RATIO = 1.5  # of one scale that is tried to the next
-GOOD = 1e-10  # a held-out residual, relative to that of zero, that is good enough to stop at
+GOOD = 1e-11  # a held-out residual, relative to that of zero, that is good enough to stop at
 FINE = 1e-8
 GAIN = {False: 2.0, True: 10.0}  # what more features must gain, as a factor of that residual: more, where it is FINE
 COLUMNS = 300  # of the trials of what is not linear, which take several solves each

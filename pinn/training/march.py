@@ -55,7 +55,10 @@ def begin(problem: Problem, config: Config, residuals: Residuals, k: int) -> Non
         at_start = Residuals(fitted, march, residuals.engine, residuals.memory_budget)
         parameters: list[Tensor] = list(layer.parameters())
         fit = _Fit(at_start, at, parameters)
-        LeastSquares(parameters).step(lambda fit=fit: fit)
+        unknowns = sum(parameter.numel() for parameter in parameters)
+        rounding = torch.finfo(output.weight.dtype).eps * max(len(fit.residual()), unknowns)
+        # the values have the errors of the slab before, and are differentiated: small singular values stay cut off
+        LeastSquares(parameters, rcond=rounding).step(lambda fit=fit: fit)
 
 
 @dataclass(frozen=True)

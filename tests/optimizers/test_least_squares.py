@@ -2,13 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from least_squares_systems import Function, random_linear, tensor
 from torch import Tensor, nn
 
-from pinn.optimizers import LeastSquares
-from pinn.optimizers.least_squares import solve
+from pinn.optimizers import LeastSquares, least_squares
+from pinn.optimizers.least_squares import is_linear, solve, solve_pivoted
 from pinn.optimizers.system import singular_values
 
 
@@ -99,6 +100,95 @@ def test_the_decomposition_for_other_devices_agrees(rows, columns):
     s, c, v = singular_values(matrix, target)
     keep = s > 1e-12
     torch.testing.assert_close(v[:, keep] @ (c[keep] / s[keep]), solve(matrix, target))
+
+
+@pytest.mark.parametrize("columns", [7, 30])
+@pytest.mark.parametrize("how", ["full rank", "dependent", "zero"])
+def test_pivoted_qr_agrees_with_numpy(columns, how):
+    matrix, target = random_linear(30, columns)
+    matrix *= torch.logspace(0, 3, columns, dtype=torch.float64)
+    if how == "dependent":
+        matrix[:, 5] = matrix[:, 1] - 2 * matrix[:, 3]
+    if how == "zero":
+        matrix[:, 0] = 0
+    norms = np.maximum(np.linalg.norm(matrix.numpy(), axis=0), 1e-300)
+    expected = np.linalg.lstsq(matrix.numpy() / norms, target.numpy(), rcond=1e-13)[0] / norms
+    scaled = solve_pivoted(matrix, target).numpy() * norms
+    np.testing.assert_allclose(scaled, expected * norms, rtol=1e-9, atol=1e-9)
+
+
+def test_small_columns_are_not_lost_in_the_rounding_of_large_ones():
+    matrix, _ = random_linear(300, 7)
+    matrix *= torch.logspace(0, -14, 7, dtype=torch.float64)
+    target = matrix @ torch.ones(7, dtype=torch.float64)
+    torch.testing.assert_close(solve_pivoted(matrix, target), torch.ones(7, dtype=torch.float64), rtol=0.1, atol=0)
+    assert float(solve(matrix, target)[-1]) < 0.1
+
+
+def test_nearly_dependent_columns_are_used_for_what_is_in_their_range_alone():
+    matrix, target = random_linear(300, 7)
+    extra = random_linear(300, 1, seed=1)[0][:, 0]
+    matrix[:, 1] = matrix[:, 0] + 2e-14 * extra  # less than `solve` keeps, more than machine precision
+    assert float(solve_pivoted(matrix, target).norm()) < 10  # which to use it would make 1e12
+    inside = matrix[:, 2] + extra
+    assert float((matrix @ solve_pivoted(matrix, inside) - inside).norm()) < 0.2 * float(extra.norm())
+
+
+@pytest.mark.parametrize(
+    ("bend", "expected"),
+    [
+        (lambda theta: 0 * theta, True),
+        (lambda theta: theta**3, False),
+        (lambda theta: theta * theta.roll(1), False),
+        (lambda theta: (theta - theta.roll(1)) ** 2, False),
+        (lambda theta: 1e-9 * theta**2, False),
+        (lambda theta: theta.log(), False),  # which is not finite there
+    ],
+)
+def test_linearity_is_seen_from_a_solution_as_well(bend, expected):
+    matrix, _ = random_linear(30, 7)
+    theta = torch.full((7,), 1e-12, dtype=torch.float64)
+    target = torch.cat([matrix @ theta, bend(theta)])
+    system = Function(lambda theta: torch.cat([matrix @ theta, bend(theta)]) - target, [theta])
+    assert is_linear(system, [theta], *system.linearise()) is expected
+    assert theta.tolist() == [1e-12] * 7
+
+
+def chosen(monkeypatch, residual, rows: int = 30, **options) -> list[str]:
+    """Which solver each of three steps takes."""
+    found = []
+    for name in ("solve", "solve_pivoted"):
+        used = getattr(least_squares, name)
+        monkeypatch.setattr(least_squares, name, lambda *a, name=name, used=used: found.append(name) or used(*a))
+    matrix, target = random_linear(rows, 7)
+    theta = torch.zeros(7, dtype=torch.float64)
+    optimizer, system = LeastSquares([theta], **options), Function(lambda t: residual(matrix @ t) - target, [theta])
+    for _ in range(3):
+        optimizer.step(system)
+    return found
+
+
+def test_only_what_is_linear_and_not_short_is_solved_by_pivoted_qr(monkeypatch):
+    def linear(x):
+        return 2 * x
+
+    assert chosen(monkeypatch, linear) == ["solve_pivoted"] * 3
+    assert chosen(monkeypatch, linear, rows=5) == ["solve"] * 3  # the least norm decides: that of theta itself
+    assert chosen(monkeypatch, linear, rcond=1e-12) == ["solve"] * 3
+    assert chosen(monkeypatch, torch.tanh) == ["solve"] * 3
+
+
+def test_linearity_is_measured_once():
+    matrix, target = random_linear(30, 7)
+    theta = torch.zeros(7, dtype=torch.float64)
+    optimizer, system = LeastSquares([theta]), Function(lambda theta: matrix @ theta - target, [theta])
+    optimizer.step(system)
+    assert system.evaluations == 2
+    other = LeastSquares([theta])
+    other.load_state_dict(optimizer.state_dict())
+    theta.zero_()
+    other.step(system)
+    assert system.evaluations == 3
 
 
 def test_rcond_is_checked():
