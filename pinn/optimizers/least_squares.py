@@ -121,18 +121,21 @@ def solve_pivoted(matrix: Tensor, target: Tensor) -> Tensor:
     norms[norms == 0] = 1
     triangle = torch.linalg.qr(torch.cat([matrix / norms, target[:, None]], dim=1), mode="r").R
     left, right = triangle[:, :columns], triangle[:, columns]
-    found = [_gelsy(left, right, rcond) for rcond in (cutoff(matrix, None), torch.finfo(matrix.dtype).eps)]
-    few, more = (float((left @ d - right).square().sum()) for d in found)
-    return found[more < RESOLVED * few] / norms
+    found, rank = _gelsy(left, right, cutoff(matrix, None))
+    if rank < columns:
+        more, _ = _gelsy(left, right, torch.finfo(matrix.dtype).eps)
+        if (left @ more - right).square().sum() < RESOLVED * (left @ found - right).square().sum():
+            found = more
+    return found / norms
 
 
-def _gelsy(matrix: Tensor, target: Tensor, rcond: float) -> Tensor:
+def _gelsy(matrix: Tensor, target: Tensor, rcond: float) -> tuple[Tensor, int]:
     # not torch's gelsy, whose jpvt is what lay in memory: columns stand fixed, the rank is wrong (pytorch issue 187411)
     from scipy.linalg import lstsq
 
     found = lstsq(matrix.numpy(), target.numpy(), cond=rcond, lapack_driver="gelsy", check_finite=False)
     assert found is not None
-    return torch.from_numpy(found[0])
+    return torch.from_numpy(found[0]), int(found[2])
 
 
 def cutoff(matrix: Tensor, rcond: float | None) -> float:
