@@ -70,3 +70,17 @@ def test_first_order_training_is_the_same_in_any_memory():
 def test_a_budget_that_is_none_is_quoted():
     with pytest.raises(ConfigError, match="memory_budget=much"):
         solve(PROBLEM, "memory_budget=much")
+
+
+def test_slabs_of_time_take_the_steps_of_each(capsys):
+    decay = Problem(
+        coordinates={"t": [0, 1]},
+        fields=["u"],
+        equations={"decay": "u_t = -u"},
+        conditions={"start": "u(t=0) = 1"},
+    )
+    for more, steps in (("slabs=3", "30"), ("trainer.max_steps=20", "20")):
+        lines = ("slabs=3", "optimizer.steps=10", "dry_run=true", more)
+        solve(decay, "network.width=6", "sampling.points=30", *lines, optimizer="least_squares")
+        rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["least_squares"]]
+        assert [row[1] for row in rows] == [steps]
