@@ -415,6 +415,7 @@ class Config(_Strict):
     layers: dict[str, tuple[Layer, ...]] = {}
     slabs: Count = 1
     start_scale: Annotated[float, Field(gt=0, le=1)] = 1.0
+    stages: PositiveInt = 1
     curriculum: dict[str, Annotated[tuple[float, ...], Field(min_length=2)]] = {}
     budget: PositiveFloat | None = None
     memory_budget: ByteSize | None = None
@@ -440,6 +441,7 @@ class Config(_Strict):
         adaptive, by_point = isinstance(self.sampling, AdaptiveSampling), SCHEMES[self.balancing.name].by_point
         found = {
             "curriculum": bool(self.curriculum),
+            f"stages={self.stages}": self.stages > 1,
             f"sampling={self.sampling.name}": adaptive,
             f"balancing={self.balancing.name}": by_point,
             "balancing.causal": self.balancing.causal is not None,
@@ -462,6 +464,8 @@ def check(composed: Mapping[str, Any]) -> Config:
             _check_adaptive(config.sampling)
         if config.curriculum and config.slabs not in (AUTO, 1):
             raise ConfigError("curriculum: each lesson takes the whole time; take slabs=1, or leave it out.")
+        if config.stages > 1 and (config.curriculum or config.slabs not in (AUTO, 1)):
+            raise ConfigError(f"stages={config.stages}: they take the whole time; take slabs=1 and no curriculum.")
         _check_scheme(config)
         return config
     except ValidationError as error:

@@ -15,7 +15,7 @@ from pinn.geometry import Place
 from pinn.language import LanguageError
 from pinn.linter import CHECKS
 from pinn.messages import did_you_mean
-from pinn.networks import March
+from pinn.networks import March, Staged
 from pinn.operators import Estimator
 from pinn.phases import Phase
 from pinn.problem import Problem
@@ -102,11 +102,11 @@ def output_layer(residuals: Residuals) -> nn.Linear:
 
 
 def trained(residuals: Residuals, phase: Phase) -> list[nn.Parameter]:
-    """The parameters that a phase changes: all, those of the present slab, or those of the output layer."""
+    """The parameters that a phase changes: all, those of the present slab or stage, or those of the output layer."""
     part = output_layer(residuals) if phase.method.trains == "output" else residuals
-    march = residuals.network
-    if part is residuals and isinstance(march, March) and march.present is not None:
-        part = march.networks[march.present]
+    whole = residuals.network
+    if part is residuals and isinstance(whole, March | Staged) and whole.present is not None:
+        part = whole.networks[whole.present]
     return list(part.parameters())
 
 

@@ -216,7 +216,7 @@ def _optimizer(choice: Choice, problem: Problem, trials: Trials | None) -> None:
     if SCHEMES[config.balancing.name].combines:
         why = f"balancing={config.balancing.name} makes a gradient that is no loss's"
         return choice.take("optimizer", _phase("adam", 5000), why)
-    made = network(problem, config)
+    made = network(problem, config.model_copy(update={"stages": 1}))
     together = made.networks[0] if isinstance(made, March) else made  # slabs are trained one after another
     size = sum(p.numel() for p in together.parameters())
     output, later = _phase("least_squares", 20), _phase("gauss_newton", 500, until="stall", patience=3)

@@ -17,9 +17,10 @@ from torch.optim import Optimizer
 
 from pinn import metrics
 from pinn.geometry import Place, Points
-from pinn.networks import March
+from pinn.networks import March, Staged
 from pinn.operators import Estimator
 from pinn.optimizers import LeastSquares
+from pinn.phases import Phase
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.schema import Config
@@ -30,7 +31,7 @@ from pinn.training.checkpoint import about
 from pinn.training.closer import closer, due
 from pinn.training.collocation import Collocation
 from pinn.training.curriculum import lessons
-from pinn.training.march import begin
+from pinn.training import march, stages
 from pinn.training.memory import peak_bytes
 from pinn.training.noise import NoiseFloor
 from pinn.training.pace import evaluation_seconds, in_time, solve_size
@@ -70,6 +71,7 @@ class PINN(LightningModule):
         self.automatic_optimization = False
         self.residuals, self.config, self.truth = residuals, config, truth
         self.march = residuals.network if isinstance(residuals.network, March) else None
+        self.staged = residuals.network if isinstance(residuals.network, Staged) else None
         self.whole, self.problem = problem, solved(problem, config)
         self.balance = Balance(self.problem, residuals, config, self._autocast)
         self.turns = Turns(config.phases)
@@ -92,23 +94,29 @@ class PINN(LightningModule):
         self._noisy = False  # whether the loss is that of rounding
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """One optimizer a phase, of each slab of time."""
-        found = []
+        """One optimizer a phase, of each slab of time or stage."""
+        found, parts = [], self.march or self.staged
         for k in range(self.slabs):
-            with self.march.at(k) if self.march else nullcontext():
-                for phase in self.config.phases:
+            with parts.at(k) if parts else nullcontext():
+                for phase in self.phases(k):
                     found.append(phase.method.make(trained(self.residuals, phase), **phase.options))
         return found
 
     @property
     def slabs(self) -> int:
-        """How many slabs of time there are, or lessons of a curriculum."""
-        return self.march.count if self.march else max(1, len(self.lessons))
+        """How many slabs of time there are, or stages, or lessons of a curriculum."""
+        parts = self.march or self.staged
+        return parts.count if parts else max(1, len(self.lessons))
 
     @property
     def slab(self) -> int:
         """The present one."""
-        return (self.march.present or 0) if self.march else self._lesson
+        parts = self.march or self.staged
+        return (parts.present or 0) if parts else self._lesson
+
+    def phases(self, k: int) -> tuple[Phase, ...]:
+        """Those of slab, stage or lesson k: the output layer alone is solved for in stages after the first."""
+        return stages.PHASES if self.staged and k else self.config.phases
 
     def train_dataloader(self) -> Iterable[int]:
         """One long epoch; what a step needs it draws itself."""
@@ -122,6 +130,8 @@ class PINN(LightningModule):
         """Start the clock of `time/step`; a run that goes on may have finished already."""
         if self.march and self.march.present is None:
             self._begin(0)
+        if self.staged and self.staged.present is None:
+            self.staged.present = 0
         if self.lessons:
             self.teach(self._lesson)
         self._balance()
@@ -157,7 +167,7 @@ class PINN(LightningModule):
     def _step(self) -> None:
         """One step of the present phase's optimizer."""
         optimizers, phase = self.optimizers(), self.turns.present
-        number = self.slab * len(self.config.phases) + self.turns.index
+        number = sum(len(self.phases(k)) for k in range(self.slab)) + self.turns.index
         optimizer = optimizers[number] if isinstance(optimizers, list) else optimizers
         with self.stopwatch:
             self.residuals.draw_directions(self.config.seed + 2**32 * self.global_step)
@@ -184,29 +194,34 @@ class PINN(LightningModule):
             self.turns.measured(self.loss)
             if why := self.turns.end(converged, self._noisy):
                 self.end_phase(why)
-            if (self.turns.finished or self.solved) and self.slab < self.slabs - 1 and not self.diverged:
+            if (self.turns.finished or self.solved) and not self.finished and not self.diverged:
                 self.next_slab()
             self.trainer.should_stop = self.finished or self.diverged
 
     def next_slab(self) -> None:
-        """Begin the next slab of time, or the next lesson, where this one ends."""
+        """Begin the next slab of time, stage or lesson, where this one ends."""
         self._begin(self.slab + 1)
-        self.turns = Turns(self.config.phases)
+        self.turns = Turns(self.phases(self.slab))
         self._noise, self.noise, self._noise_said = NoiseFloor(self.residuals, self._autocast), {}, True
         if self.march:
             self.before = [*self.before, self.metrics]
         self.metrics = {}
 
     def _begin(self, k: int) -> None:
-        """Make slab or lesson k the present one."""
+        """Make slab, stage or lesson k the present one."""
         if self.lessons:
             self.teach(k)
             self.balance.sizes = {}
             self.balance.begin(self.points())
             self.loss_of_zero = self._loss_of_zero()
-        else:  # each process finds the start of a slab itself, perhaps with other rounding
-            begin(self.whole, self.config, self.residuals, k)
-            self.ranks.agree(self.residuals.parameters())
+            return
+        if self.staged:
+            scale = stages.begin(self.problem, self.config, self.residuals, k)
+            if not self.ranks.rank:
+                log.warning("stage %d: the loss is %.1e; features of scale=%g for what is left", k + 1, self.loss, scale)
+        else:
+            march.begin(self.whole, self.config, self.residuals, k)
+        self.ranks.agree(self.residuals.parameters())  # each process found it itself, perhaps with other rounding
 
     def teach(self, k: int) -> None:
         """Take lesson k of the curriculum: its residuals, of the same network."""
@@ -231,13 +246,15 @@ class PINN(LightningModule):
 
     @property
     def finished(self) -> bool:
-        """Whether all phases are done, or the loss is as small as was asked for."""
-        return self.slab == self.slabs - 1 and (self.turns.finished or self.solved)
+        """Whether all phases are done, or the loss is as small as was asked for; stages end at rounding."""
+        last = self.slab == self.slabs - 1 or bool(self.staged and self._noisy)
+        return last and (self.turns.finished or self.solved)
 
     @property
     def solved(self) -> bool:
-        """Whether the loss has fallen below `tolerance` times the loss of a network that gives zero."""
-        return bool(self.metrics) and self.loss <= self.config.tolerance * self.loss_of_zero
+        """Whether the loss has fallen below `tolerance` times the loss of a network that gives zero; asked of stage 1."""
+        first = not (self.staged and self.slab)
+        return first and bool(self.metrics) and self.loss <= self.config.tolerance * self.loss_of_zero
 
     @property
     def loss(self) -> float:
@@ -286,9 +303,12 @@ class PINN(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Find the place in the list of phases again."""
         state = checkpoint["pinn"]
-        self.turns.load(state)
         if self.march:
             self.march.present, self.before = state["slab"], state["before"]
+        if self.staged:
+            self.staged.present = state["slab"]
+        self.turns = Turns(self.phases(state["slab"]))
+        self.turns.load(state)
         if self.lessons:
             self.teach(state["slab"])
         self.balance.load(state["balance"])

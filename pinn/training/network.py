@@ -13,10 +13,15 @@ from pinn.geometry import Layer, PeriodicStretch, Stretch
 from pinn.language import LanguageError, coordinate
 from pinn.language.scope import TIME
 from pinn.messages import did_you_mean
-from pinn.networks import NETWORKS, Embedded, Features, March, Scaled, SideBySide
+from pinn.networks import NETWORKS, Embedded, Features, March, Scaled, SideBySide, Staged
 from pinn.problem import Problem
 from pinn.schema import MLP, Config, ConfigError, Fourier, Periodic, Separable
 from pinn.slabs import powers
+
+FEATURES = 400  # of a later stage, at least
+ROWS = 2  # equations for each of them, at least
+FASTER = 1.5  # than the stage before
+SLOWEST = 3.0  # scale, where the first network has none
 
 
 def network(problem: Problem, config: Config) -> nn.Module:
@@ -30,6 +35,8 @@ def network(problem: Problem, config: Config) -> nn.Module:
     inputs = _inputs(problem, config)
     if config.slabs > 1:
         return _march(problem, config, inputs)
+    if config.stages > 1:
+        return _staged(problem, config)
     fields = _network(problem, config, inputs, len(problem.fields) - len(problem.coefficients))
     return SideBySide(fields, _coefficients(problem, config)) if problem.coefficients else fields
 
@@ -46,6 +53,37 @@ def _check_starts(config: Config) -> None:
             f"{said}: it is a part of network.scale, which network={chosen.name} does not have; take network=mlp, or "
             "start_scale=1."
         )
+
+
+def _staged(problem: Problem, config: Config) -> Staged:
+    """The network, and random features for each stage after it, which give zero until it begins."""
+    if problem.learned or problem.coefficients:
+        raise ConfigError(f"stages={config.stages}: what is to be found from data takes one; leave stages out.")
+    made = [network(problem, config.model_copy(update={"stages": 1}))]
+    made += [network(problem, later(problem, config, k)) for k in range(1, config.stages)]
+    for one in made[1:]:
+        output = one.output
+        assert isinstance(output, nn.Linear)
+        nn.init.zeros_(output.weight)
+        nn.init.zeros_(output.bias)
+    return Staged(made)
+
+
+def later(problem: Problem, config: Config, k: int) -> Config:
+    """The configuration of a stage after the first: random features, as many as points can determine, and no stages.
+
+    Its scale is where the search for one begins: above that of the stage before.
+    """
+    first = config.network
+    equations = sum(e.place == problem.domain.interior for e in problem.equations.values()) or 1
+    wide = first.width if isinstance(first, MLP) and first.depth == 1 else 0
+    most = config.sampling.points * equations // (ROWS * len(problem.fields))
+    scale = first.scale if isinstance(first, MLP) and not isinstance(first.scale, dict) else SLOWEST
+    features = MLP(
+        name="mlp", width=max(1, min(max(wide, FEATURES), most)), depth=1, activation="sin", scale=FASTER**k * scale,
+        adaptive=False, factorised=False, features=first.features,
+    )  # fmt: skip
+    return config.model_copy(update={"network": features, "stages": 1, "init": None})
 
 
 def _march(problem: Problem, config: Config, inputs: Inputs | None) -> March:
