@@ -24,6 +24,7 @@ from pinn.phases import Phase
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.schema import Config
+from pinn.training import march, stages
 from pinn.training.balance import Balance
 from pinn.training.budget import Budget
 from pinn.training.build import output_layer, solved, trained
@@ -31,7 +32,6 @@ from pinn.training.checkpoint import about
 from pinn.training.closer import closer, due
 from pinn.training.collocation import Collocation
 from pinn.training.curriculum import lessons
-from pinn.training import march, stages
 from pinn.training.memory import peak_bytes
 from pinn.training.noise import NoiseFloor
 from pinn.training.pace import evaluation_seconds, in_time, solve_size
@@ -218,7 +218,8 @@ class PINN(LightningModule):
         if self.staged:
             scale = stages.begin(self.problem, self.config, self.residuals, k)
             if not self.ranks.rank:
-                log.warning("stage %d: the loss is %.1e; features of scale=%g for what is left", k + 1, self.loss, scale)
+                said = "stage %d: the loss is %.1e; random features of scale=%g for what is left"
+                log.warning(said, k + 1, self.loss, scale)
         else:
             march.begin(self.whole, self.config, self.residuals, k)
         self.ranks.agree(self.residuals.parameters())  # each process found it itself, perhaps with other rounding
@@ -252,7 +253,7 @@ class PINN(LightningModule):
 
     @property
     def solved(self) -> bool:
-        """Whether the loss has fallen below `tolerance` times the loss of a network that gives zero; asked of stage 1."""
+        """Whether the loss has fallen below `tolerance` times the loss of zero; asked of the first stage."""
         first = not (self.staged and self.slab)
         return first and bool(self.metrics) and self.loss <= self.config.tolerance * self.loss_of_zero
 
