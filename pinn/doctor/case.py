@@ -17,6 +17,7 @@ Rows = Sequence[Mapping[str, float]]
 Try = tuple[str, ...]  # overrides, typed together
 SETTLED = 0.1  # powers of ten by which the loss falls in the last third of a run that has come to its end
 SMALL = 1e-10  # a misfit that is nobody's concern
+LEFT = 1e-6  # left of the sum of an equation's terms: a concern, whatever its misfit
 UNSEEN = 3.0  # so many times larger between the points: there are too few
 UNEVEN = 10.0  # ratio of two misfits
 FEWEST = 4  # slabs of time that are worth it
@@ -72,6 +73,14 @@ class Case:
     def scheme(self) -> type[Scheme]:
         """Of the balancing."""
         return SCHEMES[self.config.balancing.name]
+
+    def met(self, name: str) -> bool:
+        """Whether an equation is nobody's concern.
+
+        The misfit alone cannot tell where large numbers in the output layer cancel: random signs of them are larger by
+        far than the solution, and what they leave than any residual.
+        """
+        return self.measured.misfit[name] < SMALL and self.measured.left.get(name, 0.0) < LEFT
 
     @property
     def worst(self) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pinn.doctor.case import SMALL, UNEVEN, UNSEEN, Advice, Case, Try, rounded
+from pinn.doctor.case import UNEVEN, UNSEEN, Advice, Case, Try, rounded
 from pinn.doctor.measure import BINS
 from pinn.embedding import periodic_coordinates
 from pinn.language.scope import TIME
@@ -22,7 +22,7 @@ def network(case: Case) -> Iterator[Advice]:
     """Training has come to its end, at the points and between them: the network cannot do better."""
     name, chosen = case.worst, case.config.network
     inside = {key: value for key, value in case.measured.misfit.items() if key in case.measured.spectrum}
-    if not inside or case.measured.misfit[name] < SMALL or case.first_order:
+    if not inside or case.met(name) or case.first_order:
         return
     key = max(inside, key=lambda k: inside[k])
     if case.measured.misfit[name] > UNEVEN * inside[key]:  # the weights come first
@@ -77,7 +77,7 @@ def _slow(case: Case, key: str) -> _Slow | None:
 def region(case: Case) -> Iterator[Advice]:
     """Half of the residual lies in a small part of the domain."""
     for name, of_name in case.measured.regions.items():
-        if case.measured.misfit[name] < SMALL:
+        if case.met(name):
             continue
         for coordinate, shares in of_name.items():
             window = np.convolve(shares, np.ones(CROWDED), "valid")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from pinn.doctor.case import SMALL, UNEVEN, UNSEEN, Advice, Case, Try
+from pinn.doctor.case import UNEVEN, UNSEEN, Advice, Case, Try
 from pinn.doctor.resolution import network, region
 
 NOISY = 10.0  # so many times the loss of rounding
@@ -35,7 +35,7 @@ def too_few_points(case: Case) -> Iterator[Advice]:
     """The residual is small at the points of training and large between them."""
     sampling = case.config.sampling
     found = {name: case.result["residual"][name] / max(case.training(name), 1e-300) for name in case.measured.misfit}
-    found = {name: ratio for name, ratio in found.items() if case.measured.misfit[name] > SMALL and ratio > UNSEEN}
+    found = {name: ratio for name, ratio in found.items() if not case.met(name) and ratio > UNSEEN}
     found = {name: ratio for name, ratio in found.items() if case.problem.equations[name].place.data is None}
     inside = [name for name in found if not _on_a_face(case, name)]
     for names, key, points in (
@@ -58,7 +58,7 @@ def too_few_points(case: Case) -> Iterator[Advice]:
 
 def rounding(case: Case) -> Iterator[Advice]:
     """The arithmetic is too coarse."""
-    if case.config.precision.dtype == "float64" or case.measured.misfit[case.worst] < SMALL:
+    if case.config.precision.dtype == "float64" or case.met(case.worst):
         return
     floor = sum(case.weights[name] * value for name, value in (case.result["noise_floor"] or {}).items())
     if case.rows and case.loss(case.rows[-1]) <= NOISY * floor:
@@ -78,7 +78,7 @@ def rounding(case: Case) -> Iterator[Advice]:
 
 def first_order(case: Case) -> Iterator[Advice]:
     """Gradients alone: a stall, or steps that were not enough."""
-    if not case.first_order or case.measured.misfit[case.worst] < SMALL or case.result["status"] == "diverged":
+    if not case.first_order or case.met(case.worst) or case.result["status"] == "diverged":
         return
     phase = case.config.phases[-1]
     more = (f"optimizer.steps={4 * phase.steps}",)
@@ -105,7 +105,7 @@ def unfinished(case: Case) -> Iterator[Advice]:
         text = f"The run ended in slab {done + 1} of {case.config.slabs}: the solution ends there."
         yield Advice(text, (more,), 8.0)
         return
-    if case.first_order or case.settled or case.measured.misfit[case.worst] < SMALL:
+    if case.first_order or case.settled or case.met(case.worst):
         return
     if 0 <= limit <= case.result["steps"]:
         yield Advice("The run was stopped while the loss was falling.", (more,), 2.5)
@@ -114,7 +114,7 @@ def unfinished(case: Case) -> Iterator[Advice]:
 def weights(case: Case) -> Iterator[Advice]:
     """One equation is met far worse than the others, for its size."""
     misfit = case.measured.misfit
-    if len(misfit) < 2 or misfit[case.worst] < SMALL:
+    if len(misfit) < 2 or case.met(case.worst):
         return
     name = case.worst
     others = max(value for other, value in misfit.items() if other != name)
