@@ -112,6 +112,7 @@ def work(given: str) -> None:
     from pinn import Problem
     from pinn.app.compose import checked, compose
     from pinn.training.build import build
+    from pinn.training.choice import choose
     from pinn.training.launch import launch
     from pinn.training.run import fit
 
@@ -123,7 +124,7 @@ def work(given: str) -> None:
         typed += [f"network.width={width}", "network.depth=2", f"sampling.points={points}"]
         count = steps if optimizer == "adam" else max(4, steps // 10)
         typed += [f"optimizer={optimizer}", f"optimizer.steps={count}", f"trainer.log_every_n_steps={steps // 6}"]
-        config = checked(compose(*typed))
+        config = choose(problem, checked(compose(*typed)))
         seen: list[tuple[int, float, float]] = []
 
         def watch(step: int, metrics: Mapping[str, float], seen: list = seen) -> bool:
