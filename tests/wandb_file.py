@@ -1,7 +1,9 @@
 """What an offline run of W&B has written, read back."""
 
 import json
+import time
 
+PATIENCE = 60.0  # seconds; W&B's service may still be writing when the run is over
 HEADER, BLOCK, PREFIX, LAST = 7, 2**15, 7, (1, 4)  # of the file, bytes; of a block; of a piece; kinds that end a record
 
 
@@ -13,6 +15,8 @@ def written(file):
             at += BLOCK - at % BLOCK
             continue
         length, kind = int.from_bytes(data[at + 4 : at + 6], "little"), data[at + 6]
+        if at + PREFIX + length > len(data):  # still being written
+            return
         whole += data[at + PREFIX : at + PREFIX + length]
         at += PREFIX + length
         if kind in LAST:
@@ -20,14 +24,23 @@ def written(file):
             whole = b""
 
 
-def records(file):
-    """What an offline run of W&B holds: keys of the history and of the summary, the configuration, and artifacts."""
+def complete(file):
+    """The records of a file that has its last one."""
     from wandb.proto import wandb_internal_pb2
 
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found = [wandb_internal_pb2.Record.FromString(data) for data in written(file)]
+        if any(record.HasField("exit") for record in found):
+            return found
+        assert time.monotonic() < deadline, f"{file} is never complete"
+        time.sleep(0.1)
+
+
+def records(file):
+    """What an offline run of W&B holds: keys of the history and of the summary, the configuration, and artifacts."""
     found = {"history": set(), "config": {}, "summary": set(), "artifacts": set()}
-    for data in written(file):
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
+    for record in complete(file):
         found["history"] |= {item.key or "/".join(item.nested_key) for item in record.history.item}
         found["history"] |= {item.nested_key[0] for item in record.history.item if item.nested_key}  # of pictures
         settings = (*record.run.config.update, *record.config.update)
