@@ -38,10 +38,8 @@ def build(problem: Problem, config: Config) -> Residuals:
     """The network with its hard conditions, the learned parameters and the residuals, in the configured precision.
 
     Raises:
-        ConfigError: A weight or a remark has a name that there is not, the network cannot be what it should, the
-            derivative engines disagree, or the run to begin with is none or has another network.
-        ConfigError: The balancing does not suit the problem, features are periodic in a coordinate that is none, points
-            crowd where there is nothing, the derivative engines disagree, or the run to begin with is none or has
+        ConfigError: A weight or a remark has a name that there is not, the balancing does not suit the problem, the
+            network cannot be what it should, the derivative engines disagree, or the run to begin with is none or has
             another network.
     """
     _check_balancing(problem, config.balancing)
