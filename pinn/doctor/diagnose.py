@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pinn.doctor.case import SMALL, Advice, Case
 from pinn.doctor.measure import Measured, measure
 from pinn.doctor.rules import RULES, diverged, unfinished
-from pinn.networks import March, Staged
+from pinn.networks import Parts
 from pinn.schema import Config
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _size(solution: Solution, config: Config) -> int:
     """How many numbers are trained together: those of one slab of time, or of its output layer alone."""
     residuals = solution.residuals
     whole = residuals.network
-    part: Any = whole.networks[0] if isinstance(whole, March | Staged) else residuals
+    part: Any = whole.networks[0] if isinstance(whole, Parts) else residuals
     if all(phase.method.trains == "output" for phase in config.phases):
         part = whole.output
     return sum(p.numel() for p in part.parameters())

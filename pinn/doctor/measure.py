@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pinn.geometry import Domain, Place, Points
-from pinn.networks import March, Staged
+from pinn.networks import Parts
 from pinn.problem import Quantity
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
@@ -117,7 +117,7 @@ def _misfits(solution: Solution, drawn: Mapping[Place, Points]) -> dict[str, flo
     x = _points(solution.problem.domain, solution.residuals, {interior: SOME})[interior].x
     size = float(solution.predict(x).square().mean().sqrt())
     residual, network = solution.residual, solution.residuals.network
-    layers = [part.output for part in (network.networks if isinstance(network, March | Staged) else [network])]
+    layers = [part.output for part in (network.networks if isinstance(network, Parts) else [network])]
     weights = [layer.weight for layer in layers if isinstance(layer, nn.Linear)]
     generator, kept = torch.Generator().manual_seed(0), [weight.detach().clone() for weight in weights]
     units: dict[str, float] = {}

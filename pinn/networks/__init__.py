@@ -15,6 +15,7 @@ from pinn.networks.march import March
 from pinn.networks.mlp import MLP
 from pinn.networks.modified_mlp import ModifiedMLP
 from pinn.networks.paired import Paired
+from pinn.networks.parts import Parts
 from pinn.networks.piratenet import PirateNet
 from pinn.networks.separable import Separable
 from pinn.networks.side_by_side import SideBySide
@@ -45,6 +46,7 @@ __all__ = [
     "March",
     "ModifiedMLP",
     "Paired",
+    "Parts",
     "Periodic",
     "PirateNet",
     "Scaled",

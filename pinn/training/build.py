@@ -15,7 +15,7 @@ from pinn.geometry import Place
 from pinn.language import LanguageError
 from pinn.linter import CHECKS
 from pinn.messages import did_you_mean
-from pinn.networks import March, Staged
+from pinn.networks import Parts
 from pinn.operators import Estimator
 from pinn.phases import Phase
 from pinn.problem import Problem
@@ -103,7 +103,7 @@ def trained(residuals: Residuals, phase: Phase) -> list[nn.Parameter]:
     """The parameters that a phase changes: all, those of the present slab or stage, or those of the output layer."""
     part = output_layer(residuals) if phase.method.trains == "output" else residuals
     whole = residuals.network
-    if part is residuals and isinstance(whole, March | Staged) and whole.present is not None:
+    if part is residuals and isinstance(whole, Parts) and whole.present is not None:
         part = whole.networks[whole.present]
     return list(part.parameters())
 

@@ -6,7 +6,6 @@ alike; a run that goes on has what its directory says, and chooses nothing anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,10 @@ from pinn.training.budget import A_SOLVE
 from pinn.training.build import kept
 from pinn.training.files import first_checkpoint
 from pinn.training.network import network
-from pinn.training.trials import FITTED, Trials
+from pinn.training.trials import FITTED, GOOD, Trials, step
 
 WIDTHS = (200, 400, 800, 1200, 1600)  # of random features: the price of a solve grows as the cube
 USUAL = {"network.width": 400, "network.scale": 10.0, "sampling.points": 3000, "sampling.boundary_points": 400}
-RATIO = 1.5  # of one scale that is tried to the next
-GOOD = 1e-11  # a held-out residual, relative to that of zero, that is good enough to stop at
 FINE = 1e-8
 GAIN = {False: 2.0, True: 10.0}  # what more features must gain, as a factor of that residual: more, where it is FINE
 COLUMNS = 300  # of the trials of what is not linear, which take several solves each
@@ -158,9 +155,6 @@ def _search(choice: Choice, problem: Problem, trials: Trials) -> tuple[int, floa
     start = trials.frequency if network.scale == AUTO else 1.0
     fixed = None if network.scale == AUTO else network.scale
 
-    def residual(width: int, k: int) -> float:
-        return trials.residual(width, fixed or float(f"{start * RATIO**k:.2g}"))
-
     most = COLUMNS // len(problem.fields)
     widths = [w for w in WIDTHS if w <= most] or [most] if not trials.linear else list(WIDTHS)
     if network.width != AUTO:
@@ -171,29 +165,15 @@ def _search(choice: Choice, problem: Problem, trials: Trials) -> tuple[int, floa
         widths = [w for w in widths if FITTED * w**3 * A_SOLVE <= TRYING * choice.config.budget] or widths[:1]
     best, k = (widths[0], 0.0, float("inf")), 0
     for width in widths:
-        k = _climb(lambda k, width=width: residual(width, k), k) if fixed is None else 0
-        found = residual(width, k)
+        k = trials.climb(width, start, k) if fixed is None else 0
+        scale = fixed or step(start, k)
+        found = trials.residual(width, scale)
         if found * GAIN[best[2] <= FINE] >= best[2]:
             break
-        best = (width, fixed or float(f"{start * RATIO**k:.2g}"), found)
+        best = (width, scale, found)
         if found <= GOOD:
             break
     return best
-
-
-def _climb(residual: Callable[[int], float], k: int) -> int:
-    """The number of the best of neighbouring scales, from k on; the first that is good enough."""
-    if residual(k) <= GOOD:
-        return k
-    for way in (1, -1):
-        here = k
-        while abs(here - k) < 8 and residual(here + way) < residual(here):
-            here += way
-            if residual(here) <= GOOD:
-                return here
-        if here != k:
-            return here
-    return k
 
 
 def _points(choice: Choice, problem: Problem) -> None:

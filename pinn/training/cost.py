@@ -15,6 +15,7 @@ from pinn.problem import Problem
 from pinn.report.words import channels, duration
 from pinn.residuals import Residuals
 from pinn.schema import CSV, Config
+from pinn.training.compilation import worth_compiling
 from pinn.training.module import PINN
 
 TRIED = 3  # steps of each phase, of which the last counts
@@ -40,7 +41,7 @@ def print_plan(console: Console, problem: Problem, config: Config, residuals: Re
             duration(steps * seconds),
         )  # fmt: skip
         compiled = phase.method.closure == "gradient" and config.derivatives.compile == "auto"
-        if compiled and module.worth_compiling(steps):
+        if compiled and worth_compiling(module, steps):
             console.print(f"  {phase.name} will be compiled, and then be faster than this")
     console.print(table)
     console.print(f"{duration(total)} if no phase ends earlier, {peak:.0f} MB")

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from pinn import metrics
 from pinn.geometry import Place, Points
-from pinn.networks import March, Staged
+from pinn.networks import March, Parts, Staged
 from pinn.operators import Estimator
 from pinn.optimizers import LeastSquares
 from pinn.phases import Phase
@@ -31,6 +31,7 @@ from pinn.training.build import output_layer, solved, trained
 from pinn.training.checkpoint import about
 from pinn.training.closer import closer, due
 from pinn.training.collocation import Collocation
+from pinn.training.compilation import compile_if_worthwhile
 from pinn.training.curriculum import lessons
 from pinn.training.memory import peak_bytes
 from pinn.training.noise import NoiseFloor
@@ -40,8 +41,6 @@ from pinn.training.stopwatch import Stopwatch
 from pinn.training.system import System
 from pinn.training.turns import Turns
 
-COMPILATION = 3.0  # seconds a channel, roughly: see warm_up_seconds in experiments/operators/results.csv
-SAVED = 0.25  # part of an eager step, at least
 UNEVEN = 100.0  # ratio of sizes of equations that is worth a line
 TURN = 0.5  # seconds
 NOISY = 4.0  # a loss so many times that of rounding has come to its end
@@ -70,6 +69,7 @@ class PINN(LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.residuals, self.config, self.truth = residuals, config, truth
+        self.sequence = residuals.network if isinstance(residuals.network, Parts) else None
         self.march = residuals.network if isinstance(residuals.network, March) else None
         self.staged = residuals.network if isinstance(residuals.network, Staged) else None
         self.whole, self.problem = problem, solved(problem, config)
@@ -95,24 +95,22 @@ class PINN(LightningModule):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """One optimizer a phase, of each slab of time or stage."""
-        found, parts = [], self.march or self.staged
-        for k in range(self.slabs):
-            with parts.at(k) if parts else nullcontext():
+        found = []
+        for k in range(self.parts):
+            with self.sequence.at(k) if self.sequence else nullcontext():
                 for phase in self.phases(k):
                     found.append(phase.method.make(trained(self.residuals, phase), **phase.options))
         return found
 
     @property
-    def slabs(self) -> int:
+    def parts(self) -> int:
         """How many slabs of time there are, or stages, or lessons of a curriculum."""
-        parts = self.march or self.staged
-        return parts.count if parts else max(1, len(self.lessons))
+        return self.sequence.count if self.sequence else max(1, len(self.lessons))
 
     @property
-    def slab(self) -> int:
+    def part(self) -> int:
         """The present one."""
-        parts = self.march or self.staged
-        return (parts.present or 0) if parts else self._lesson
+        return (self.sequence.present or 0) if self.sequence else self._lesson
 
     def phases(self, k: int) -> tuple[Phase, ...]:
         """Those of slab, stage or lesson k: the output layer alone is solved for in stages after the first."""
@@ -137,7 +135,7 @@ class PINN(LightningModule):
         self._balance()
         self.loss_of_zero = self.loss_of_zero or self._loss_of_zero()
         if self.config.derivatives.compile and self.config.derivatives.engine == "jet":
-            self._compile_if_worthwhile()
+            compile_if_worthwhile(self)
         self._clock, self._begun = (self.global_step, time.perf_counter()), time.perf_counter()
         self.trainer.should_stop = self.finished
         if self.budget and not self.finished:
@@ -167,7 +165,7 @@ class PINN(LightningModule):
     def _step(self) -> None:
         """One step of the present phase's optimizer."""
         optimizers, phase = self.optimizers(), self.turns.present
-        number = sum(len(self.phases(k)) for k in range(self.slab)) + self.turns.index
+        number = sum(len(self.phases(k)) for k in range(self.part)) + self.turns.index
         optimizer = optimizers[number] if isinstance(optimizers, list) else optimizers
         with self.stopwatch:
             self.residuals.draw_directions(self.config.seed + 2**32 * self.global_step)
@@ -195,13 +193,13 @@ class PINN(LightningModule):
             if why := self.turns.end(converged, self._noisy):
                 self.end_phase(why)
             if (self.turns.finished or self.solved) and not self.finished and not self.diverged:
-                self.next_slab()
+                self.next_part()
             self.trainer.should_stop = self.finished or self.diverged
 
-    def next_slab(self) -> None:
+    def next_part(self) -> None:
         """Begin the next slab of time, stage or lesson, where this one ends."""
-        self._begin(self.slab + 1)
-        self.turns = Turns(self.phases(self.slab))
+        self._begin(self.part + 1)
+        self.turns = Turns(self.phases(self.part))
         self._noise, self.noise, self._noise_said = NoiseFloor(self.residuals, self._autocast), {}, True
         if self.march:
             self.before = [*self.before, self.metrics]
@@ -236,7 +234,7 @@ class PINN(LightningModule):
     def end_phase(self, why: str) -> None:
         """Go on to the next one; one line about a phase that ends early."""
         phase, steps = self.turns.present, self.turns.step
-        if steps < phase.steps and self.slabs == 1 and not self.ranks.rank:
+        if steps < phase.steps and self.parts == 1 and not self.ranks.rank:
             log.warning("%s ends after %d of %d steps: %s", phase.name, steps, phase.steps, why)
         self.turns.next()
 
@@ -248,13 +246,13 @@ class PINN(LightningModule):
     @property
     def finished(self) -> bool:
         """Whether all phases are done, or the loss is as small as was asked for; stages end at rounding."""
-        last = self.slab == self.slabs - 1 or bool(self.staged and self._noisy)
+        last = self.part == self.parts - 1 or bool(self.staged and self._noisy)
         return last and (self.turns.finished or self.solved)
 
     @property
     def solved(self) -> bool:
         """Whether the loss has fallen below `tolerance` times the loss of zero; asked of the first stage."""
-        first = not (self.staged and self.slab)
+        first = not (self.staged and self.part)
         return first and bool(self.metrics) and self.loss <= self.config.tolerance * self.loss_of_zero
 
     @property
@@ -291,7 +289,7 @@ class PINN(LightningModule):
         """Keep the place in the list of phases."""
         checkpoint["pinn"] = {
             **self.turns.state(),
-            "slab": self.slab,
+            "part": self.part,
             "loss_of_zero": self.loss_of_zero,
             "adaptive": self.collocation.adaptive,
             "metrics": self.metrics,
@@ -304,14 +302,13 @@ class PINN(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Find the place in the list of phases again."""
         state = checkpoint["pinn"]
-        if self.march:
-            self.march.present, self.before = state["slab"], state["before"]
-        if self.staged:
-            self.staged.present = state["slab"]
-        self.turns = Turns(self.phases(state["slab"]))
+        self.before = state["before"]
+        if self.sequence:
+            self.sequence.present = state["part"]
+        self.turns = Turns(self.phases(state["part"]))
         self.turns.load(state)
         if self.lessons:
-            self.teach(state["slab"])
+            self.teach(state["part"])
         self.balance.load(state["balance"])
         self.loss_of_zero, self.collocation.adaptive = state["loss_of_zero"], state["adaptive"]
         self.metrics, (self.noise, self._noise_measured, self._noise_said) = state["metrics"], state["noise"]
@@ -322,7 +319,7 @@ class PINN(LightningModule):
             return self._system(optimizer.param_groups[0]["params"])
 
         def closure() -> Tensor:
-            loss, gradient = self._gradient(self.ranks)
+            loss, gradient = self.gradient(self.ranks)
             for parameter, found in zip(self._all, gradient, strict=True):
                 parameter.grad = found
             return loss
@@ -335,39 +332,10 @@ class PINN(LightningModule):
         together = system if self.ranks.size == 1 else Together(system, parameters, self.ranks)
         return lambda: together
 
-    def _compile_if_worthwhile(self) -> None:
-        """Compile for the first-order phases; where that fails, as without a compiler, go on as before and say so."""
-        steps = sum(phase.steps for phase in self.turns.left if phase.method.closure == "gradient")
-        if self.config.trainer.max_steps >= 0:
-            steps = min(steps, self.config.trainer.max_steps)
-        if self.config.derivatives.compile == "auto" and not self.worth_compiling(steps) or not steps:
-            return
-        try:
-            self.residuals.compile_derivatives()
-            self._gradient_seconds()
-        except Exception as error:  # the compiler's, or that of what it calls
-            self.residuals.compile_derivatives(False)
-            log.warning("derivatives: not compiled, %s: %s", type(error).__name__, str(error).partition("\n")[0])
-
-    def worth_compiling(self, steps: int) -> bool:
-        """Whether so many first-order steps are likely to save more time than compilation takes."""
-        if not steps:
-            return False
-        self._gradient_seconds()
-        if self.budget:
-            steps = min(steps, int(max(self.budget.left, 0.0) / self._gradient_seconds()))
-        return steps * SAVED * self._gradient_seconds() > COMPILATION * self.residuals.channels
-
-    def _gradient(self, ranks: Ranks) -> tuple[Tensor, list[Tensor]]:
+    def gradient(self, ranks: Ranks) -> tuple[Tensor, list[Tensor]]:
         """The loss at the points of these processes, and the gradient of a step."""
         with self._autocast():
             return self.balance.gradient(self.points(), ranks)
-
-    def _gradient_seconds(self) -> float:
-        """Time of one loss and its gradients at this process's points."""
-        start = time.perf_counter()
-        self._gradient(Ranks())
-        return time.perf_counter() - start
 
     @torch.no_grad()
     def _loss_of_zero(self) -> float:
@@ -439,11 +407,11 @@ class PINN(LightningModule):
 
     def errors(self) -> dict[str, float]:
         """The relative L2 error of each field at held-out points of the present slab, where the truth is known."""
-        if self.truth is None or self.slab < len(self.lessons) - 1:  # the truth is that of the last lesson
+        if self.truth is None or self.part < len(self.lessons) - 1:  # the truth is that of the last lesson
             return {}
         x, true = self.truth
         if self.march:
-            here = self.march.slabs(x) == self.slab
+            here = self.march.slabs(x) == self.part
             x, true = x[here], true[here]
         if not len(x):  # of a short slab
             return {}

@@ -83,7 +83,7 @@ def later(problem: Problem, config: Config, k: int) -> Config:
         name="mlp", width=max(1, min(max(wide, FEATURES), most)), depth=1, activation="sin", scale=FASTER**k * scale,
         adaptive=False, factorised=False, features=first.features,
     )  # fmt: skip
-    return config.model_copy(update={"network": features, "stages": 1, "init": None})
+    return config.model_copy(update={"network": features, "stages": 1})
 
 
 def _march(problem: Problem, config: Config, inputs: Inputs | None) -> March:

@@ -19,15 +19,15 @@ def in_time(module: PINN) -> bool:
     """Whether the next step will end in time; else go on to the next phase, or end. The same in all processes."""
     budget, ranks = module.budget, module.ranks
     while budget is not None:
-        shares = sum(len(module.phases(k)) for k in range(module.slab + 1, module.slabs)) + len(module.turns.left)
+        shares = sum(len(module.phases(k)) for k in range(module.part + 1, module.parts)) + len(module.turns.left)
         budget.share(shares, solve_size(module))
         late, over = ranks.largest([float(not budget.fits), float(budget.left <= 0)], module.device)
         if not late:
             return True
         if len(module.turns.left) > 1 and not over:
             module.end_phase("its share of the budget is over")
-        elif module.slab < module.slabs - 1 and not over:
-            module.next_slab()
+        elif module.part < module.parts - 1 and not over:
+            module.next_part()
         else:
             if not ranks.rank:
                 log.warning("budget=%g: the time is over in %s", budget.seconds, module.turns.present.name)

@@ -14,10 +14,9 @@ from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.schema import MLP, Config
 from pinn.training.network import later, network
-from pinn.training.trials import Trials
+from pinn.training.trials import Trials, step
 
 PHASES: tuple[Phase, ...] = (MAKE["least_squares"](name="least_squares", steps=8),)  # of stages after the first
-RATIO = 1.5  # of one scale that is tried to the next
 
 
 def begin(problem: Problem, config: Config, residuals: Residuals, k: int) -> float:
@@ -45,31 +44,15 @@ def begin(problem: Problem, config: Config, residuals: Residuals, k: int) -> flo
         before = copy.deepcopy(staged).cpu()
         before.present = k - 1
         trials = Trials(problem, features, before)
-        scale = _climb(trials, chosen.width, float(chosen.scale))
+        width, start = chosen.width, float(chosen.scale)
+        best = step(start, trials.climb(width, start))
+        scale = best if math.isfinite(trials.residual(width, best)) else start
         torch.manual_seed(config.seed + k)
         drawn = network(problem, _with_scale(features, scale))
     staged.present, layer = k, staged.networks[k]
     zero = {f"output.{name}": torch.zeros_like(value) for name, value in staged.output.state_dict().items()}
     layer.load_state_dict({**drawn.state_dict(), **zero})
     return scale
-
-
-def _climb(trials: Trials, width: int, start: float) -> float:
-    """From scale to scale, up or else down, while what is left where nothing was fitted falls."""
-
-    def scale(n: int) -> float:
-        return float(f"{start * RATIO**n:.2g}")
-
-    def left(n: int) -> float:
-        return trials.residual(width, scale(n))
-
-    best = 0
-    for way in (1, -1):
-        while abs(best) < 8 and left(best + way) < left(best):
-            best += way
-        if best:
-            break
-    return scale(best) if math.isfinite(left(best)) else start
 
 
 def _with_scale(config: Config, scale: float) -> Config:

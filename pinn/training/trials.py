@@ -27,6 +27,9 @@ FEW = 200  # points in the interior, at least
 FITTED = 3  # equations an unknown
 HELD_OUT = 2**61  # added to the seed: points that are not fitted, and that no run is given
 NEWTON = 6  # steps, where the problem is not linear
+RATIO = 1.5  # of one scale that is tried to the next
+GOOD = 1e-11  # a residual that is good enough to stop at
+FAR = 8  # steps that are climbed at most
 SLOW, FAST = 2.0, 100.0  # the frequencies that a search may begin at
 
 
@@ -64,6 +67,30 @@ class Trials:
             except (FloatingPointError, torch.linalg.LinAlgError):  # pyright: ignore[reportPrivateImportUsage]
                 self.found[key] = math.inf
         return self.found[key]
+
+    def climb(self, width: int, start: float, k: int = 0) -> int:
+        """From scale to scale, up or else down, while the residual falls: the number of the best, see `step`.
+
+        Args:
+            width: Of the networks.
+            start: Scale number 0.
+            k: The number to begin with.
+        """
+
+        def left(n: int) -> float:
+            return self.residual(width, step(start, n))
+
+        if left(k) <= GOOD:
+            return k
+        for way in (1, -1):
+            here = k
+            while abs(here - k) < FAR and left(here + way) < left(here):
+                here += way
+                if left(here) <= GOOD:
+                    return here
+            if here != k:
+                return here
+        return k
 
     @cached_property
     def linear(self) -> bool:
@@ -144,6 +171,11 @@ class Trials:
 
     def _loss(self, residuals: Residuals, balance: Balance, at: dict[Place, Points]) -> float:
         return sum(balance.factors[name] * float(value) for name, value in residuals.losses(at).items())
+
+
+def step(start: float, k: int) -> float:
+    """The scale k steps from the one that a search begins with; of two digits."""
+    return float(f"{start * RATIO**k:.2g}")
 
 
 @torch.no_grad()

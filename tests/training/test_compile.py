@@ -43,7 +43,7 @@ def test_auto_does_not_compile_for_a_few_steps(quick):
 
 
 def test_auto_compiles_for_many(quick, monkeypatch):
-    monkeypatch.setattr("pinn.training.module.COMPILATION", 0.0)
+    monkeypatch.setattr("pinn.training.compilation.SECONDS", 0.0)
     assert run("auto").residuals.compiled
 
 

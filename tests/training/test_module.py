@@ -50,7 +50,7 @@ def test_the_system_is_the_loss_and_its_jacobian(choice):
     assert torch.allclose(system.residual(), r, rtol=1e-12)
     parameters = optimizer.param_groups[0]["params"]
     assert jacobian.shape == (len(r), sum(p.numel() for p in parameters))
-    found = dict(zip(map(id, pinn.residuals.parameters()), pinn._gradient(pinn.ranks)[1], strict=True))
+    found = dict(zip(map(id, pinn.residuals.parameters()), pinn.gradient(pinn.ranks)[1], strict=True))
     assert torch.allclose(2 * jacobian.T @ r, torch.cat([found[id(p)].flatten() for p in parameters]), rtol=1e-10)
 
 
