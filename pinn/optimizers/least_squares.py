@@ -15,7 +15,6 @@ HALVINGS = 10
 Rcond = Annotated[float | None, Range("lie in [0, 1)", lambda x: x is None or 0 <= x < 1)]
 WORTHWHILE = 0.01  # part of the loss: a step that gains less is the last
 RESOLVED = 0.01  # part of the sum of squares that directions near rounding must leave at most, to be used
-BEND = 1e3  # times rounding: a residual that departs less from its linearisation is linear
 
 
 class LeastSquares(torch.optim.Optimizer):
@@ -30,15 +29,16 @@ class LeastSquares(torch.optim.Optimizer):
     null directions would otherwise stay there for good (for Kovasznay's flow with 1,200 features it cost six digits).
 
     The features are nearly dependent, so the solve must reveal the rank and may not square the condition number:
-    ``gelsd`` on a CPU; QR, then SVD, elsewhere, where torch offers no rank-revealing driver. Where the residual is
-    linear, which is measured at the first step, and no shorter than theta, a CPU takes QR and ``gelsy``, QR with column
-    pivoting, of its triangle (`solve_pivoted`): faster, and with more digits, as the columns are scaled to norm 1 first
-    (van der Sluis 1969) and none is lost in the rounding of a larger one. The least norm is that of the scaled theta.
+    QR, then ``gelsy``, QR with column pivoting, of its triangle on a CPU (`solve_pivoted`); QR, then SVD, elsewhere,
+    where torch offers no rank-revealing driver. The first has more digits, as the columns are scaled to norm 1 (van der
+    Sluis 1969) and none is lost in the rounding of a larger one (for Kovasznay's flow two digits and a half); the least
+    norm is that of the scaled theta. Where the residual is shorter than theta, so that the least norm decides, it is
+    that of theta itself, by ``gelsd``.
 
     Args:
         params: parameters in which the residual is (nearly) linear, a single group.
         rcond: singular values below ``rcond`` times the largest count as zero; None is machine precision times
-            ``max(M, P)``. Given, it stands for singular values in linear problems too.
+            ``max(M, P)``. Given, a CPU takes ``gelsd``, where it stands for singular values.
     """
 
     def __init__(self, params, rcond: Rcond = None):
@@ -61,34 +61,13 @@ class LeastSquares(torch.optim.Optimizer):
         loss = float(r @ r)
         start = read(parameters)
         target = jacobian @ start - r
-        pivoted = group["rcond"] is None and self._pivots(system, r, jacobian)
+        pivoted = group["rcond"] is None and r.device.type == "cpu" and len(r) >= len(start)
         direction = (solve_pivoted(jacobian, target) if pivoted else solve(jacobian, target, group["rcond"])) - start
         promised = float((r + jacobian @ direction).square().sum())
         reached = descend(system, parameters, start, direction, loss)
         done = reached <= (1 + WORTHWHILE) * promised or reached >= (1 - WORTHWHILE) * loss
         self.state[parameters[0]]["converged"] = done
         return r @ r
-
-    def _pivots(self, system: System, r: Tensor, jacobian: Tensor) -> bool:
-        """Whether ``gelsy`` is there and safe; linearity is measured once, at the cost of one residual."""
-        if r.device.type != "cpu" or len(r) < jacobian.shape[1]:
-            return False
-        parameters = self.param_groups[0]["params"]
-        state = self.state[parameters[0]]
-        if "linear" not in state:
-            state["linear"] = is_linear(system, parameters, r, jacobian)
-        return state["linear"]
-
-
-def is_linear(system: System, parameters: list[Tensor], r: Tensor, jacobian: Tensor) -> bool:
-    """Whether the residual is ``r + J p`` also at a step p of order 1, however near the solution the parameters are."""
-    start = read(parameters)
-    p = torch.arange(len(start), dtype=r.dtype).cos()  # no symmetry, and the same in all processes
-    write(parameters, start + p)
-    reached, change = system.residual().detach(), jacobian @ p
-    write(parameters, start)
-    size = torch.stack([r, reached, change]).abs().max()
-    return bool((reached - r - change).abs().max() <= BEND * torch.finfo(r.dtype).eps * size)
 
 
 def descend(system: System, parameters: list[Tensor], start: Tensor, direction: Tensor, loss: float) -> float:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pinn import operators
-from pinn.operators.slices import TEMPORARIES, bytes_a_point, even, points_in_cache
+from pinn.operators.slices import FEWEST, LARGEST, TEMPORARIES, bytes_a_point, even, points_in_cache
 
 
 @pytest.mark.parametrize(("total", "most", "size"), [(100, 1000, 100), (1024, 300, 256), (1000, 300, 250), (7, 3, 3)])
@@ -14,11 +14,18 @@ def test_slices_are_alike_where_a_divisor_is_near(total, most, size):
 
 
 def test_more_channels_mean_fewer_points():
-    network = nn.Sequential(nn.Linear(2, 64), nn.Tanh(), nn.Linear(64, 1))
+    network = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 1))
     cheap, dear = (operators.plan({"r": text}, ["x", "y"], ["u"]) for text in ("u_x", "lap(lap(u))"))
     assert points_in_cache(network, dear) < points_in_cache(network, cheap)
     assert points_in_cache(network.double(), cheap) == points_in_cache(network.float(), cheap) // 2
     assert points_in_cache(network.to("meta"), cheap) is None
+
+
+@pytest.mark.parametrize(("width", "points"), [(1000, FEWEST), (100_000, LARGEST // (4 * 100_000 * 4))])
+def test_wide_networks_take_few_points_but_enough_to_be_worth_a_call(width, points):
+    network = nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Linear(width, 1))
+    plan = operators.plan({"r": "lap(u)"}, ["x", "y"], ["u"])
+    assert plan.channels == 4 and points_in_cache(network, plan) == points
 
 
 def test_the_memory_of_a_point_is_that_of_the_features_kept():

@@ -9,7 +9,7 @@ from least_squares_systems import Function, random_linear, tensor
 from torch import Tensor, nn
 
 from pinn.optimizers import LeastSquares, least_squares
-from pinn.optimizers.least_squares import is_linear, solve, solve_pivoted
+from pinn.optimizers.least_squares import solve, solve_pivoted
 from pinn.optimizers.system import singular_values
 
 
@@ -134,26 +134,6 @@ def test_nearly_dependent_columns_are_used_for_what_is_in_their_range_alone():
     assert float((matrix @ solve_pivoted(matrix, inside) - inside).norm()) < 0.2 * float(extra.norm())
 
 
-@pytest.mark.parametrize(
-    ("bend", "expected"),
-    [
-        (lambda theta: 0 * theta, True),
-        (lambda theta: theta**3, False),
-        (lambda theta: theta * theta.roll(1), False),
-        (lambda theta: (theta - theta.roll(1)) ** 2, False),
-        (lambda theta: 1e-9 * theta**2, False),
-        (lambda theta: theta.log(), False),  # which is not finite there
-    ],
-)
-def test_linearity_is_seen_from_a_solution_as_well(bend, expected):
-    matrix, _ = random_linear(30, 7)
-    theta = torch.full((7,), 1e-12, dtype=torch.float64)
-    target = torch.cat([matrix @ theta, bend(theta)])
-    system = Function(lambda theta: torch.cat([matrix @ theta, bend(theta)]) - target, [theta])
-    assert is_linear(system, [theta], *system.linearise()) is expected
-    assert theta.tolist() == [1e-12] * 7
-
-
 def chosen(monkeypatch, residual, rows: int = 30, **options) -> list[str]:
     """Which solver each of three steps takes."""
     found = []
@@ -168,27 +148,10 @@ def chosen(monkeypatch, residual, rows: int = 30, **options) -> list[str]:
     return found
 
 
-def test_only_what_is_linear_and_not_short_is_solved_by_pivoted_qr(monkeypatch):
-    def linear(x):
-        return 2 * x
-
-    assert chosen(monkeypatch, linear) == ["solve_pivoted"] * 3
-    assert chosen(monkeypatch, linear, rows=5) == ["solve"] * 3  # the least norm decides: that of theta itself
-    assert chosen(monkeypatch, linear, rcond=1e-12) == ["solve"] * 3
-    assert chosen(monkeypatch, torch.tanh) == ["solve"] * 3
-
-
-def test_linearity_is_measured_once():
-    matrix, target = random_linear(30, 7)
-    theta = torch.zeros(7, dtype=torch.float64)
-    optimizer, system = LeastSquares([theta]), Function(lambda theta: matrix @ theta - target, [theta])
-    optimizer.step(system)
-    assert system.evaluations == 2
-    other = LeastSquares([theta])
-    other.load_state_dict(optimizer.state_dict())
-    theta.zero_()
-    other.step(system)
-    assert system.evaluations == 3
+def test_what_is_not_short_is_solved_by_pivoted_qr(monkeypatch):
+    assert chosen(monkeypatch, torch.tanh) == ["solve_pivoted"] * 3
+    assert chosen(monkeypatch, torch.tanh, rows=5) == ["solve"] * 3  # the least norm decides: that of theta itself
+    assert chosen(monkeypatch, torch.tanh, rcond=1e-12) == ["solve"] * 3
 
 
 def test_rcond_is_checked():
