@@ -268,7 +268,7 @@ class Residuals(nn.Module):
         if place not in self._at_a_time:
             bounds = [sys.maxsize]
             if self.engine == "jet":
-                bounds.append(points_in_cache(self.network, self.plans[place]) or sys.maxsize)
+                bounds.append(points_in_cache(self.network, self.plans[place].channels) or sys.maxsize)
             if self.memory_budget:
                 bounds.append(max(1, int(self.memory_budget / self._bytes_a_point(place, at))))
             self._at_a_time[place] = min(bounds)

@@ -79,8 +79,9 @@ class Solution:
 
     def predict(self, x: Tensor) -> Tensor:
         """The fields at points (N, D), as (N, F), in float64."""
+        size = points_in_cache(self.residuals.network, 1) or max(1, len(x))
         with torch.no_grad():
-            return self.residuals.solution(x.to(self._dtype)).to(float64)
+            return torch.cat([self.residuals.solution(part).to(float64) for part in x.to(self._dtype).split(size)])
 
     def derivative(self, text: str, points: Any) -> np.ndarray:
         """An expression in the fields and their derivatives, such as `"u_xx"` or `"lap(u) + u**2"`.
@@ -118,7 +119,7 @@ class Solution:
         if at.normals is None and any(name.startswith(NORMALS) for name in plan.inputs):
             texts = ", ".join(quantity.text for quantity in quantities)
             raise ValueError(f"{texts}: the outward normal is on the boundary; say where, such as (boundary) or (x=0)")
-        size = points_in_cache(network, plan) or len(at.x)
+        size = points_in_cache(network, plan.channels) or len(at.x)
         parts = [
             self.residuals.by_slab(part.to(dtype=self._dtype), partial(self._values, plan)) for part in at.split(size)
         ]
@@ -207,7 +208,7 @@ class Solution:
         """Root mean square of each equation's residual at points that training never saw."""
         places = dict.fromkeys(self.residuals.places, HELD_OUT)
         drawn = points(self.problem.domain, places, Sobol(), seed=UNSEEN, step=0, dtype=self._dtype, device="cpu")
-        return {name: float(r.detach().square().mean().sqrt()) for name, r in self.residuals(drawn).items()}
+        return {name: float(r.detach().square().mean().sqrt()) for name, r in self.residuals.at_points(drawn).items()}
 
     @torch.no_grad()
     def interior_residuals(self, x: Tensor) -> dict[str, Tensor]:
@@ -216,7 +217,7 @@ class Solution:
         if place not in self.residuals.places:
             return {}
         at_a_time = max(1, AT_A_TIME // self.residuals.channels)
-        parts = [self.residuals({place: Points(part)}) for part in x.to(self._dtype).split(at_a_time)]
+        parts = [self.residuals.at_points({place: Points(part)}) for part in x.to(self._dtype).split(at_a_time)]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def report(self) -> Path:

@@ -13,20 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from pinn.operators.kernels import CHUNK
-from pinn.operators.planner import Plan
 
 FEWEST = 500  # points of a slice where they fit LARGEST: of fewer, calling the rules costs more than what they do
 LARGEST = 32 * 1024 * 1024  # bytes of all channels of so few
 TEMPORARIES = 6  # tensors like the largest that is kept, in use at a time besides those: measured in backward passes
 
 
-def points_in_cache(network: nn.Module, plan: Plan) -> int | None:
+def points_in_cache(network: nn.Module, channels: int) -> int | None:
     """The number of points whose channels (C, N, W) take `CHUNK` bytes, or FEWEST; None off the CPU: all go at once."""
     like = next(network.parameters())
     if like.device.type != "cpu":
         return None
     width = max((p.shape[0] for p in network.parameters() if p.dim() == 2), default=1)
-    point = plan.channels * width * like.element_size()
+    point = channels * width * like.element_size()
     return max(1, CHUNK // point, min(FEWEST, LARGEST // point))
 
 

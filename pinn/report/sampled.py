@@ -21,6 +21,7 @@ from pinn.plots import value_range, view
 from pinn.references import truth
 
 if TYPE_CHECKING:
+    from pinn.problem import Problem
     from pinn.solution import Solution
 
 NUMBERS = 450_000  # float32 on a page, more or less: 2.4 MB as text
@@ -84,12 +85,24 @@ def sampled(solution: Solution) -> list[dict[str, Any]]:
         position), `fields` and `residuals`: `values`, `range`, and of fields `error`, `error_range` where there is a
         truth. Values are of shape (K, N) with the first axis varying fastest; NaN outside the domain.
     """
-    domain, problem, true = solution.problem.domain, solution.problem, truth(solution.problem)
-    chosen = slices(domain)
-    equations = sum(equation.place == domain.interior for equation in problem.equations.values())
-    arrays = len(problem.fields) * (1 if true is None else 2) + equations
-    side = _side(NUMBERS / arrays / sum(len(one.positions) for one in chosen))
-    return [_sample(solution, true, one, side) for one in chosen]
+    true = truth(solution.problem)
+    return [_sample(solution, true, one, _count(solution.problem, one)) for one in slices(solution.problem.domain)]
+
+
+def size(problem: Problem) -> int:
+    """The number of points at which a page evaluates a solution."""
+    return sum(len(one.positions) * _count(problem, one) ** len(one.axes) for one in slices(problem.domain))
+
+
+def _count(problem: Problem, one: Slice) -> int:
+    """Points along an axis of a slice."""
+    if len(one.axes) == 1:
+        return LINE
+    equations = sum(equation.place == problem.domain.interior for equation in problem.equations.values())
+    compared = bool(problem.exact) or problem.reference is not None
+    arrays = len(problem.fields) * (1 + compared) + equations
+    points = NUMBERS / arrays / sum(len(each.positions) for each in slices(problem.domain))
+    return int(np.clip(points**0.5, *SIDES))
 
 
 def _positions(domain: Domain, i: int, count: int) -> tuple[float, ...]:
@@ -99,13 +112,9 @@ def _positions(domain: Domain, i: int, count: int) -> tuple[float, ...]:
     return tuple(map(float, inner))
 
 
-def _side(points: float) -> int:
-    return int(np.clip(points**0.5, *SIDES))
-
-
-def _sample(solution: Solution, true: Callable | None, one: Slice, side: int) -> dict[str, Any]:
+def _sample(solution: Solution, true: Callable | None, one: Slice, count: int) -> dict[str, Any]:
     problem = solution.problem
-    domain, names, count = problem.domain, problem.fields, LINE if len(one.axes) == 1 else side
+    domain, names = problem.domain, problem.fields
     shown = [view(domain, one.axes, one.at(k), count) for k in range(len(one.positions))]
     inside = np.stack([v.inside.numpy() for v in shown])
     x = torch.cat([v.points[v.inside] for v in shown])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 RECENT = 3  # durations that tell how long the next step will be
 MARGIN = 1.2  # of the longest of them
-A_SOLVE = 1e-9  # seconds for each of the M P**2 of a least-squares solve, roughly, where none was timed yet
+A_SOLVE = 2e-10  # seconds for each of the M P**2 of a least-squares solve, roughly, where none was timed yet
 DRAWING = 0.4  # pictures, page and diagnosis, as part of the time that loading took: both are Python's own work
 
 
@@ -40,10 +40,13 @@ class Budget:
         """Seconds until training has to end."""
         return self.started + self.seconds - self.evaluation - self.drawing - self.clock()
 
-    @property
-    def drawable(self) -> bool:
-        """Whether there is time for pictures and a page, when all else is done."""
-        return self.clock() + self.drawing <= 1.1 * self.seconds + self.started
+    def drawable(self, parts: float = 0.0) -> bool:
+        """Whether there is time for pictures and a page, when all else is done.
+
+        Args:
+            parts: Points that are drawn, as parts of those of `evaluation`.
+        """
+        return self.clock() + self.drawing + parts * self.evaluation <= 1.1 * self.seconds + self.started
 
     def share(self, shares: int, size: float) -> None:
         """Whose time it is: a phase begins where the number of shares is another than before.

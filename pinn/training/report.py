@@ -25,9 +25,10 @@ from pinn.linter import findings
 from pinn.problem import Problem
 from pinn.references import truth
 from pinn.report import words
+from pinn.report.sampled import size
 from pinn.residuals import Residuals
 from pinn.schema import Config
-from pinn.solution import Solution
+from pinn.solution import HELD_OUT, Solution
 from pinn.training.deviation import standard_deviations
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def finish(
     if result["status"] in ("interrupted", "terminated"):
         console.print(f"the same command with run_dir={directory} goes on", soft_wrap=True)
     _write_result(directory, result, started)
-    late = budget is not None and not budget.drawable
+    late = budget is not None and not budget.drawable(size(solution.problem) / HELD_OUT)
     if late:
         console.print(f"there is no time left for pictures and a page: pinn report {directory} writes it")
     hurried = late or console.quiet or result["status"] == "terminated"

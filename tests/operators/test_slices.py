@@ -16,16 +16,16 @@ def test_slices_are_alike_where_a_divisor_is_near(total, most, size):
 def test_more_channels_mean_fewer_points():
     network = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 1))
     cheap, dear = (operators.plan({"r": text}, ["x", "y"], ["u"]) for text in ("u_x", "lap(lap(u))"))
-    assert points_in_cache(network, dear) < points_in_cache(network, cheap)
-    assert points_in_cache(network.double(), cheap) == points_in_cache(network.float(), cheap) // 2
-    assert points_in_cache(network.to("meta"), cheap) is None
+    assert points_in_cache(network, dear.channels) < points_in_cache(network, cheap.channels)
+    assert points_in_cache(network.double(), cheap.channels) == points_in_cache(network.float(), cheap.channels) // 2
+    assert points_in_cache(network.to("meta"), cheap.channels) is None
 
 
 @pytest.mark.parametrize(("width", "points"), [(1000, FEWEST), (100_000, LARGEST // (4 * 100_000 * 4))])
 def test_wide_networks_take_few_points_but_enough_to_be_worth_a_call(width, points):
     network = nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Linear(width, 1))
     plan = operators.plan({"r": "lap(u)"}, ["x", "y"], ["u"])
-    assert plan.channels == 4 and points_in_cache(network, plan) == points
+    assert plan.channels == 4 and points_in_cache(network, plan.channels) == points
 
 
 def test_the_memory_of_a_point_is_that_of_the_features_kept():

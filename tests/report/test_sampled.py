@@ -8,7 +8,7 @@ import torch
 
 from pinn.geometry import Box
 from pinn.report import sampled as module
-from pinn.report.sampled import sampled, slices
+from pinn.report.sampled import sampled, size, slices
 
 
 class Swept(Box):
@@ -99,3 +99,9 @@ def test_a_page_has_a_bounded_size(stokes, line):
     for problem in (stokes, line):
         count = sum(numbers(entry).size for one in sampled(Known(problem)) for entry in one["fields"].values())
         assert count <= module.NUMBERS
+
+
+def test_the_size_of_a_page_is_the_number_of_points_of_its_grids(stokes, line):
+    for problem in (stokes, line):
+        (one,) = sampled(Known(problem))
+        assert size(problem) == numbers(next(iter(one["fields"].values()))).size

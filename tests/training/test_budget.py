@@ -91,9 +91,10 @@ def test_steps_that_become_slow_are_foreseen_as_slow():
 def test_there_is_no_time_for_pictures_when_it_is_over():
     clock = Clock()
     budget = Budget(60, 100, loading=5, clock=clock)
-    assert budget.drawable
+    budget.evaluation = 10.0
+    assert budget.drawable() and budget.drawable(6.0) and not budget.drawable(7.0)
     clock.now = 166.0
-    assert not budget.drawable
+    assert not budget.drawable()
 
 
 def test_a_command_ends_in_time_and_goes_on_with_time_of_its_own(tmp_path):
