@@ -8,7 +8,7 @@ from collections.abc import Callable
 RECENT = 3  # durations that tell how long the next step will be
 MARGIN = 1.2  # of the longest of them
 A_SOLVE = 2e-10  # seconds for each of the M P**2 of a least-squares solve, roughly, where none was timed yet
-DRAWING = 0.4  # pictures, page and diagnosis, as part of the time that loading took: both are Python's own work
+DRAWING = 1.0  # pictures, page and diagnosis, as part of the time that loading took: both are Python's own work
 
 
 class Budget:
