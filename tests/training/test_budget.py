@@ -10,7 +10,7 @@ import pytest
 
 from pinn.app import solve
 from pinn.problem import Problem
-from pinn.training.budget import A_SOLVE, MARGIN, Budget
+from pinn.training.budget import A_SOLVE, DRAWING, MARGIN, Budget
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train.py"
 PROBLEM = Problem(
@@ -45,7 +45,8 @@ def test_no_step_is_begun_that_would_not_end_in_time(step):
     budget.evaluation = 1.0
     budget.share(1, 0.0)
     assert run(budget, clock, step) > 5
-    assert 155 - 3 - MARGIN * step - step <= clock.now <= 155 - 3
+    end = 155 - 1 - 5 * DRAWING
+    assert end - MARGIN * step - step <= clock.now <= end
 
 
 def test_phases_share_what_is_left():
