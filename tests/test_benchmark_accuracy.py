@@ -149,18 +149,6 @@ def test_words_in_the_code_change_nothing(tmp_path, monkeypatch):
     assert code('def tolerance():\n    """Of a run."""\n    return 1e-8\n') != first
 
 
-def test_what_no_run_of_the_table_uses_changes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(accuracy, "ROOT", tmp_path)
-    found = []
-    for name in ("solver.py", accuracy.UNUSED):
-        (tmp_path / "pinn").mkdir(exist_ok=True)
-        (tmp_path / "pinn" / name).write_text("SHARE = 1")
-        found.append(accuracy.code("poisson", accuracy.OURS))
-    assert found[0] == found[1]
-    (tmp_path / "pinn" / "solver.py").write_text("SHARE = 2")
-    assert accuracy.code("poisson", accuracy.OURS) != found[0]
-
-
 def test_without_keep_everything_is_run_again(bench):
     bench("finished")
     assert [row["error"] for row in bench("coarse")] == ["1.000e-03"]

@@ -31,7 +31,7 @@ class LeastSquares(torch.optim.Optimizer):
     The features are nearly dependent, so the solve must reveal the rank and may not square the condition number:
     QR, then ``gelsy``, QR with column pivoting, of its triangle on a CPU (`solve_pivoted`); QR, then SVD, elsewhere,
     where torch offers no rank-revealing driver. The first has more digits, as the columns are scaled to norm 1 (van der
-    Sluis 1969) and none is lost in the rounding of a larger one (for Kovasznay's flow two digits and a half); the least
+    Sluis 1969) and none is lost in the rounding of a larger one (for Kovasznay's flow more than two); the least
     norm is that of the scaled theta. Where the residual is shorter than theta, so that the least norm decides, it is
     that of theta itself, by ``gelsd``.
 

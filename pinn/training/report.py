@@ -25,7 +25,6 @@ from pinn.linter import findings
 from pinn.problem import Problem
 from pinn.references import truth
 from pinn.report import words
-from pinn.report.sampled import size
 from pinn.residuals import Residuals
 from pinn.schema import Config
 from pinn.solution import HELD_OUT, Solution
@@ -161,7 +160,7 @@ def finish(
     if result["status"] in ("interrupted", "terminated"):
         console.print(f"the same command with run_dir={directory} goes on", soft_wrap=True)
     _write_result(directory, result, started)
-    late = budget is not None and not budget.drawable(size(solution.problem) / HELD_OUT)
+    late = budget is not None and not _drawable(solution, budget)
     if late:
         console.print(f"there is no time left for pictures and a page: pinn report {directory} writes it")
     hurried = late or console.quiet or result["status"] == "terminated"
@@ -203,6 +202,13 @@ def _pictures(solution: Solution, directory: Path) -> list[Path]:
     if len(rows) > 1:
         files.append(plots.history(rows, directory / "history.png"))
     return files
+
+
+def _drawable(solution: Solution, budget: Budget) -> bool:
+    """Whether there is time for pictures and the page."""
+    from pinn.report.sampled import size  # plotting libraries come with it: not before the first step
+
+    return budget.drawable(size(solution.problem) / HELD_OUT)
 
 
 def _page(solution: Solution, config: Config, directory: Path) -> Path:

@@ -35,7 +35,6 @@ PEER_PROBLEMS = ("poisson", "biharmonic", "burgers")
 HELD_OUT = 2**12  # points at which a peer measures itself
 PATIENCE = 2  # a run is stopped after so many times the time of its bar: a near miss should still be measured
 CURVE = 200  # points of a run's curve that are kept
-UNUSED = "budget.py"  # runs without `budget=` have none
 
 
 Numbers = Mapping[str, Any]
@@ -186,8 +185,7 @@ def code(problem: str, solver: str) -> str:
     """A fingerprint of what a problem's figures depend on: figures of other code are never mixed with these."""
     configs = (ROOT / "configs").rglob("*.yaml")
     own = [file for file in configs if file.parent.name not in ("pde", "experiment") or file.stem == problem]
-    package = [file for file in (ROOT / "pinn").rglob("*.py") if file.name != UNUSED]
-    ours = [*sorted(package), *sorted(own)]
+    ours = [*sorted((ROOT / "pinn").rglob("*.py")), *sorted(own)]
     files = ours if solver == OURS else [Path(__file__).parent / "accuracy_peer.py"]
     digest = hashlib.sha256()
     for file in files:

@@ -123,3 +123,9 @@ def test_a_step_that_would_not_end_in_time_is_not_taken(tmp_path, monkeypatch):
     solution = solve(PROBLEM, *typed, optimizer="gauss_newton", budget=30, run_dir=tmp_path)
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["steps"] == 0 and solution.residual["bend"] > 0
+
+
+def test_plotting_waits_until_there_is_something_to_draw():
+    look = "import sys, pinn.training.run; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", look]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", f"import matplotlib.pyplot; {look}"]).returncode == 1
