@@ -33,6 +33,7 @@ from pinn.language import Called, LanguageError, Scope, coordinate, has_field, n
 Data = dict[Face | Place, "dict[int, Fixed]"]  # per face, or part of a shape, and order of the normal derivative
 TOLERANCE = 1e-9  # of two conditions where they meet, relative to the size of the data
 CHECKED = 2**8  # points of a part at which it is looked
+GRID, LOOKED_AT = 8, 2**12  # coordinates up to which a whole grid on a face is looked at; points of it for more
 NOT_A_TRACE = "only a value, or the derivative along the normal, can be built in"
 
 
@@ -89,10 +90,11 @@ def trace_condition(residual: sympy.Expr, place: Place, scope: Scope, domain: Do
         [(k, side) for k in domain.spatial for side in (LOWER, UPPER)] if place.boundary else _face_of(place, domain)
     )
     data: Data = {}
+    sloping = residual.has(sympy.Derivative)
     for k, side in faces:
-        outward = {normal(name): 2 * side - 1 if i == k else 0 for i, name in enumerate(domain.names)}
-        slope = u.diff(coordinate(domain.names[k]))
-        data[k, side] = _solved(sympy.expand(residual.subs(outward)), u, slope)
+        outward = {normal(name): sympy.Integer(2 * side - 1 if i == k else 0) for i, name in enumerate(domain.names)}
+        slope = u.diff(coordinate(domain.names[k])) if sloping else sympy.Dummy("slope")  # to differentiate takes long
+        data[k, side] = _solved(sympy.expand(residual.xreplace(outward)), u, slope)
     return Trace(field, data)
 
 
@@ -294,12 +296,17 @@ def _values(variables: list[sympy.Symbol], expressions: list[sympy.Expr], x: Ten
 
 def _face_points(domain: Domain, face: Face) -> tuple[Tensor, Tensor]:
     """Points (N, D) of a face of the box, and the direction in which its data are derivatives."""
-    k, side = face
+    (k, side), d = face, len(domain.names)
     fractions = torch.tensor([0.0, 0.31, 0.73, 1.0], dtype=torch.float64)
-    axes = [low + (high - low) * fractions for low, high in zip(domain.lower, domain.upper, strict=True)]
-    axes[k] = torch.tensor([(domain.lower, domain.upper)[side][k]], dtype=torch.float64)
-    x = torch.stack([axis.flatten() for axis in torch.meshgrid(*axes, indexing="ij")], dim=1)
-    return x, torch.eye(len(domain.names), dtype=torch.float64)[k]
+    if d > GRID:  # some of the grid's points: many of each edge
+        unit = SobolEngine(d, scramble=True, seed=0).draw(LOOKED_AT, dtype=torch.float64)
+        s = fractions[(4 * unit).long().clamp(max=3)]
+    else:
+        s = torch.cartesian_prod(*(fractions[:1] if i == k else fractions for i in range(d))).view(-1, d)
+    low, high = (torch.tensor(ends, dtype=torch.float64) for ends in (domain.lower, domain.upper))
+    x = low + (high - low) * s
+    x[:, k] = (low, high)[side][k]
+    return x, torch.eye(d, dtype=torch.float64)[k]
 
 
 def _on_part_points(domain: Domain, place: Place) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ are of degree 3 and 4, and as good as s^2 and s^3 at either.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
 # pyright: reportOperatorIssue=false
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sympy
@@ -35,12 +35,24 @@ class Flat:
     periodic: frozenset[int] = field(default_factory=frozenset)
     free: frozenset[Face] = field(default_factory=frozenset)
 
+    def beyond(self, other: "Flat") -> "Flat":
+        """What this has, and the other has not."""
+        return Flat(self.periodic - other.periodic, self.free - other.free)
+
     def faces(self, domain: Domain) -> str:
         """In words."""
         said = [f"periodic in {domain.names[k]}" for k in sorted(self.periodic)]
         ends = domain.lower, domain.upper
         said += [f"without a value on {domain.names[k]}={ends[side][k]:g}" for k, side in sorted(self.free)]
         return " and ".join(said) or "neither periodic nor fixed by its slope alone"
+
+
+def common(wanted: Iterable[Flat]) -> Flat:
+    """What all have."""
+    flats = list(wanted)
+    return Flat(
+        frozenset.intersection(*(one.periodic for one in flats)), frozenset.intersection(*(one.free for one in flats))
+    )
 
 
 def embed(domain: Domain, wanted: Mapping[str, Flat]) -> Inputs | None:

@@ -67,7 +67,7 @@ class Residuals(nn.Module):
         self._values = problem.values
         self.engine: Engine = engine
         self.memory_budget = memory_budget
-        self._at_a_time: dict[Place, int] = {}
+        self._at_a_time: dict[tuple[Place, int], int] = {}
         self._compiled: Callable[..., dict[str, Tensor]] | None = None
         self.coordinate_names = problem.coordinate_names
         self.groups = _by_place(problem.equations.values())
@@ -78,7 +78,8 @@ class Residuals(nn.Module):
             )
             for place, group in self.groups.items()
         }  # fmt: skip
-        self._paired = {place: Paired(self.solution, _shift(problem, place)) for place in self.plans if place.partner}
+        self._shifts = {place: _shift(problem, place) for place in self.plans if place.partner}
+        self._paired = {place: Paired(self.solution, shift) for place, shift in self._shifts.items()}
         self._directions: dict[Place, Tensor] = {}
 
     @property
@@ -121,7 +122,7 @@ class Residuals(nn.Module):
         """Take another problem, of the same equations by name, with the same network."""
         assert other.network is self.network
         self.solution, self._values, self.groups, self.plans = other.solution, other._values, other.groups, other.plans
-        self._paired = other._paired
+        self._paired, self._shifts = other._paired, other._shifts
         self._at_a_time.clear()
         self._directions.clear()
 
@@ -265,14 +266,15 @@ class Residuals(nn.Module):
 
     def _most(self, place: Place, at: Points) -> int:
         """How many points of a place are taken at a time."""
-        if place not in self._at_a_time:
+        key = place, getattr(self.network, "spread", 1)  # a partition grows
+        if key not in self._at_a_time:
             bounds = [sys.maxsize]
             if self.engine == "jet":
                 bounds.append(points_in_cache(self.network, self.plans[place].channels) or sys.maxsize)
             if self.memory_budget:
                 bounds.append(max(1, int(self.memory_budget / self._bytes_a_point(place, at))))
-            self._at_a_time[place] = min(bounds)
-        return self._at_a_time[place]
+            self._at_a_time[key] = min(bounds)
+        return self._at_a_time[key]
 
     def _bytes_a_point(self, place: Place, at: Points) -> float:
         def loss(n: int) -> Tensor:
@@ -299,8 +301,7 @@ class Residuals(nn.Module):
         return self.by_slab(at, lambda part: self._values_at(place, part, evaluate))
 
     def _values_at(self, place: Place, at: Points, evaluate: Callable[..., dict[str, Tensor]]) -> dict[str, Tensor]:
-        inputs = {**self.learned, **self.given(self.plans[place], at)}
-        options = {"engine": self.engine, "inputs": inputs, "directions": self._directions.get(place)}
+        options = {"engine": self.engine, "inputs": self.inputs(place, at), "directions": self._directions.get(place)}
         values = evaluate(self.network_at(place), at.x, self.plans[place], **options)
         return {name: _weighted(value, place, at) for name, value in values.items()}
 
@@ -334,6 +335,14 @@ class Residuals(nn.Module):
             found.append((r.detach(), torch.cat([g.flatten() for g in gradients])))
             self.engine = kept
         return max(float((a - b).norm() / b.norm().clamp_min(1e-30)) for a, b in zip(*found, strict=True))
+
+    def shift(self, place: Place) -> list[float]:
+        """From the points of a place to their partners, a number a coordinate."""
+        return self._shifts[place]
+
+    def inputs(self, place: Place, at: Points) -> dict[str, Tensor]:
+        """What a place's plan needs besides operators and coordinates: learned parameters, and what is `given`."""
+        return {**self.learned, **self.given(self.plans[place], at)}
 
     def given(self, plan: Plan, at: Points) -> dict[str, Tensor]:
         """What a plan may need to be given at points: data, functions known by values, components of normals; (N,)."""

@@ -29,7 +29,7 @@ AUTO = "auto"
 
 
 CHOSEN = (
-    *("slabs", "optimizer", "precision", "network.width", "network.scale"),
+    *("network", "slabs", "optimizer", "precision", "network.width", "network.scale"),
     *("sampling.points", "sampling.boundary_points"),
 )
 """The keys at which it may stand."""
@@ -55,7 +55,7 @@ class PDE(_Strict):
     observations: Any = None
     equations: Any
     conditions: Any = None
-    enforce: Any = None
+    enforce: Any = AUTO
     exact: Any = None
     reference: Any = None
 
@@ -162,7 +162,54 @@ class ChebyshevKAN(_Network):
     degree: PositiveInt
 
 
-Network = Annotated[MLP | ModifiedMLP | PirateNet | Siren | Separable | ChebyshevKAN, Field(discriminator="name")]
+class AutoNetwork(MLP):
+    """Group `network`: one `MLP` or a `Partition`, whichever suits the problem; with any key given, the first."""
+
+    name: Literal["auto"]  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+OneNetwork = Annotated[MLP | ModifiedMLP | PirateNet | Siren | Separable | ChebyshevKAN, Field(discriminator="name")]
+
+
+def _cells(cells: Any) -> Any:
+    counts = list(cells.values()) if isinstance(cells, dict) else [cells]
+    if cells != AUTO and not (counts and all(type(n) is int and n > 0 for n in counts)):
+        raise ValueError("should be auto, or a number of cells by coordinate, such as {x: 4, y: 4}")
+    return cells
+
+
+class Partition(_Strict):
+    """Group `network`: `pinn.networks.Partition`."""
+
+    name: Literal["partition"]
+    cells: Annotated[Any, AfterValidator(_cells)]
+    local: OneNetwork
+
+    @property
+    def refined(self) -> bool:
+        """Whether the cells are found."""
+        return self.cells == AUTO
+
+    @property
+    def width(self) -> Any:
+        """Of a cell's network."""
+        return self.local.width
+
+    @property
+    def depth(self) -> int:
+        """Of a cell's network."""
+        return self.local.depth
+
+    @property
+    def features(self) -> Features | None:
+        """Of a cell's network."""
+        return self.local.features
+
+
+Network = Annotated[
+    AutoNetwork | MLP | ModifiedMLP | PirateNet | Siren | Separable | ChebyshevKAN | Partition,
+    Field(discriminator="name"),
+]
 
 
 class _Sampling(_Strict):
@@ -372,6 +419,7 @@ def _choices(union: Any) -> dict[str, Model]:
 
 UNIONS: Unions = {
     "network": _choices(Network),
+    "network.local": _choices(OneNetwork),
     "network.features": _choices(Features),
     "sampling": _choices(Sampling),
     "balancing": BALANCING,
@@ -414,8 +462,6 @@ class Config(_Strict):
     tolerance: NonNegativeFloat
     layers: dict[str, tuple[Layer, ...]] = {}
     slabs: Count = 1
-    start_scale: Annotated[float, Field(gt=0, le=1)] = 1.0
-    stages: PositiveInt = 1
     curriculum: dict[str, Annotated[tuple[float, ...], Field(min_length=2)]] = {}
     budget: PositiveFloat | None = None
     memory_budget: ByteSize | None = None
@@ -441,7 +487,6 @@ class Config(_Strict):
         adaptive, by_point = isinstance(self.sampling, AdaptiveSampling), SCHEMES[self.balancing.name].by_point
         found = {
             "curriculum": bool(self.curriculum),
-            f"stages={self.stages}": self.stages > 1,
             f"sampling={self.sampling.name}": adaptive,
             f"balancing={self.balancing.name}": by_point,
             "balancing.causal": self.balancing.causal is not None,
@@ -464,8 +509,6 @@ def check(composed: Mapping[str, Any]) -> Config:
             _check_adaptive(config.sampling)
         if config.curriculum and config.slabs not in (AUTO, 1):
             raise ConfigError("curriculum: each lesson takes the whole time; take slabs=1, or leave it out.")
-        if config.stages > 1 and (config.curriculum or config.slabs not in (AUTO, 1)):
-            raise ConfigError(f"stages={config.stages}: they take the whole time; take slabs=1 and no curriculum.")
         _check_scheme(config)
         return config
     except ValidationError as error:

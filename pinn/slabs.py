@@ -77,6 +77,15 @@ def _nonlinear_rate(residual: sympy.Expr) -> float:
     return (max(size for size, order in rates if order < m) / max(orders[m], 1e-300)) ** (1 / m)
 
 
+def linear(problem: Problem) -> bool:
+    """Whether all equations are linear in the fields, learned numbers apart."""
+    return not any(
+        _nonlinear(term)
+        for equation in problem.equations.values()
+        for term in sympy.Add.make_args(sympy.expand(equation.residual))
+    )
+
+
 def _nonlinear(term: sympy.Expr) -> bool:
     """Whether it is not linear in the fields and their derivatives."""
     plain = term.xreplace({derivative: sympy.Dummy("atom") for derivative in term.atoms(sympy.Derivative)})
@@ -116,9 +125,7 @@ def without_start(problem: Problem) -> Problem:
         for key, text in given.items()
         if key not in at_start and not any(f"{key}_{x.name}" in at_start for x in problem.scope.space)
     }
-    enforce = problem.definition["enforce"]
-    if not isinstance(enforce, str) and enforce is not None:
-        enforce = {key: how for key, how in enforce.items() if key in conditions}
+    enforce = {key: how for key, how in problem.enforce.items() if key not in at_start}  # the network's inputs stay
     return Problem(**{**problem.definition, "conditions": conditions, "enforce": enforce})
 
 

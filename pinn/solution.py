@@ -20,7 +20,7 @@ from pinn import metrics, operators
 from pinn.files import REPORT
 from pinn.geometry import Points
 from pinn.language import LanguageError
-from pinn.networks import Parts
+from pinn.networks import March
 from pinn.operators.slices import points_in_cache
 from pinn.quadrature import integrate
 from pinn.references import truth
@@ -59,8 +59,8 @@ class Solution:
         self.directory = directory
         self.problem = problem
         self.residuals = residuals.cpu()
-        if isinstance(residuals.network, Parts):
-            residuals.network.present = None  # each point has its own slab; all stages count
+        if isinstance(residuals.network, March):
+            residuals.network.present = None  # each point has its own slab
         self._dtype = next(residuals.parameters()).dtype
 
     def __call__(self, *coordinates: Any) -> np.ndarray | dict[str, np.ndarray]:

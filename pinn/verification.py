@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pinn.problem import Problem
-from pinn.problem.conditions import HARD, SOFT
+from pinn.problem.conditions import SOFT
 
 MANUFACTURED = "manufactured"
 WAVES = 3  # coordinates along which it oscillates
@@ -38,9 +38,7 @@ def twin(definition: Mapping[str, Any]) -> dict[str, Any]:
             functions |= dict.fromkeys(sources, MANUFACTURED)
             statements[section][name] = f"{text} + {sources[0] if whole else '(' + ', '.join(sources) + ')'}"
     relations = [name for name, equation in original.conditions.items() if equation.place.partner]
-    enforce = definition.get("enforce") or HARD
-    if enforce != SOFT:  # with a source of its own a relation between two faces is no longer one by construction
-        enforce = {**(enforce if isinstance(enforce, Mapping) else {}), **dict.fromkeys(relations, SOFT)}
+    enforce = {**original.enforce, **dict.fromkeys(relations, SOFT)}  # with a source a relation is no period
     guesses = {name: value.guess for name, value in original.learned.items()}
     parameters = {name: guesses.get(name, value) for name, value in (definition.get("parameters") or {}).items()}
     kept = {key: value for key, value in definition.items() if key not in ("reference", "observations")}

@@ -122,7 +122,7 @@ def test_the_factor_has_maximum_one():
 )
 def test_what_cannot_be_built_in_is_refused_with_the_reason(conditions, said):
     with pytest.raises(LanguageError) as caught:
-        problem(conditions)
+        problem(conditions, enforce="hard")
     assert said in str(caught.value) and "soft" in str(caught.value)
     assert problem(conditions, enforce="soft").hard == {}
 
@@ -240,14 +240,14 @@ def test_a_shape_and_the_start_of_time():
 )
 def test_what_a_shape_does_not_allow_is_refused_with_the_reason(shape, conditions, said):
     with pytest.raises(LanguageError) as caught:
-        on(shape, conditions)
+        on(shape, conditions, enforce="hard")
     assert said in str(caught.value) and "soft" in str(caught.value)
     assert on(shape, conditions, enforce="soft").hard == {}
 
 
 def test_conditions_that_contradict_each_other_in_time_are_seen():
     with pytest.raises(LanguageError, match="contradict each other at boundary"):
-        on("disk", {"edge": "u(boundary) = 1", "start": "u(t=0) = x"}, {"t": [0, 2], **PLANE})
+        on("disk", {"edge": "u(boundary) = 1", "start": "u(t=0) = x"}, {"t": [0, 2], **PLANE}, enforce="hard")
 
 
 SPACE = {"x": [-1, 1], "y": [-1, 1], "z": [-1, 1]}

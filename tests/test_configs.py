@@ -18,7 +18,7 @@ from pinn.problem import Problem
 from pinn.sampling import ADAPTIVE, SAMPLERS
 from pinn.schema import AUTO, BALANCING, PDE, UNIONS, Activation, check
 from pinn.training.build import build
-from pinn.training.choice import choose
+from pinn.training.choice import PLAIN, choose
 from pinn.training.module import PINN
 
 GROUPS = {
@@ -56,11 +56,13 @@ CHOSEN = ("network", "sampling", "precision", "derivatives", "balancing", "optim
 @pytest.mark.parametrize(("group", "choice"), [(group, choice) for group in CHOSEN for choice in GROUPS[group]])
 def test_each_choice_builds_with_the_defaults_of_the_other_groups(group, choice):
     whole = compose("~pde", "experiment=none", f"{group}={choice}")
-    config = check(whole | {name: whole[name] | small for name, small in SMALL.items()})
-    config = choose(TINY, config)
+    for name, small in SMALL.items():
+        whole[name].get("local", whole[name]).update(small)  # of a partition the network of a cell
+    config = choose(TINY, check(whole))
     module = PINN(build(TINY, config), TINY, config, None)
     assert len(module.configure_optimizers()) == len(config.phases)
-    assert set(module.losses()) == {"own", "right"}
+    built_in = set() if choice == "partition" else {"left"}  # cells meet conditions as they do equations
+    assert set(module.losses()) == {"own", "left", "right"} - built_in
 
 
 @pytest.mark.parametrize("file", sorted(CONFIGS.rglob("*.yaml")), ids=lambda file: file.stem)
@@ -77,7 +79,9 @@ def test_the_schema_knows_what_the_code_knows():
     assert sorted(PDE.model_fields) == sorted(arguments)
     assert set(GROUPS["sampling"]) == set(UNIONS["sampling"]) == {*SAMPLERS, *ADAPTIVE}
     assert get_args(Activation) == tuple(ACTIVATIONS)
-    assert tuple(UNIONS["network"]) == tuple(NETWORKS) and set(GROUPS["network"]) == set(NETWORKS)
+    assert tuple(UNIONS["network.local"]) == tuple(NETWORKS)
+    assert tuple(UNIONS["network"]) == (AUTO, *NETWORKS, "partition")
+    assert set(GROUPS["network"]) == set(UNIONS["network"])
     assert tuple(UNIONS["network.features"]) == tuple(FEATURES)
 
 
@@ -91,6 +95,12 @@ def test_defaults_in_yaml_are_those_in_python(file):
     in_python = defaults(DEFAULTS[file])
     chosen = {key: in_python[key] for key, value in typed.items() if value == AUTO}  # in Python nothing is tried
     assert typed | chosen == in_python
+
+
+def test_auto_has_the_defaults_of_one_network():
+    auto, one = (yaml.safe_load((CONFIGS / "network" / f"{name}.yaml").read_text()) for name in (AUTO, "mlp"))
+    assert auto == {**one, "name": AUTO}
+    assert {key: auto[key] for key in PLAIN} == PLAIN
 
 
 def test_what_every_phase_has_stands_in_one_file():

@@ -56,7 +56,7 @@ def test_a_period_and_a_start_hold_for_any_network():
 )
 def test_what_makes_no_period_is_refused_with_the_reason(changes, said):
     with pytest.raises(LanguageError, match=said):
-        Problem.from_mapping({**KDV, "conditions": {**KDV["conditions"], **changes}})
+        Problem.from_mapping({**KDV, "conditions": {**KDV["conditions"], **changes}, "enforce": "hard"})
 
 
 def test_fields_that_differ_cannot_share_a_network():
@@ -65,7 +65,7 @@ def test_fields_that_differ_cannot_share_a_network():
     given = {"coordinates": box, "fields": ["u", "v"], "equations": {"a": "u_x = v", "b": "v_x = u_y"}}
     said = "u is periodic in x and without a value on y=0, but v is neither.*soft"
     with pytest.raises(LanguageError, match=said):
-        Problem.from_mapping({**given, "conditions": conditions})
+        Problem.from_mapping({**given, "conditions": conditions, "enforce": "hard"})
     both = {name + field: text.replace("u", field) for name, text in conditions.items() for field in "uv"}
     assert len(Problem.from_mapping({**given, "conditions": both}).inputs[0]) == 2
     soft = Problem.from_mapping({**given, "conditions": conditions, "enforce": "soft"})

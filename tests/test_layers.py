@@ -17,7 +17,7 @@ ROWS = [
     {"slabs"},
     {"residuals", "linter", "verification", "phases"},
     {"sampling", "balancing", "references", "plots"},
-    {"quadrature"},
+    {"quadrature", "partition"},
     {"solution", "schema"},
     {"postprocessing", "report", "doctor"},
     {"training", "search", "slurm"},

@@ -101,5 +101,5 @@ def test_a_vector_is_made_soft_by_its_whole_name():
         "conditions": {"wall": "cross(normal, E)(boundary) = 0"},
     }
     with pytest.raises(LanguageError, match="enforce: {wall: soft}"):
-        Problem.from_mapping(maxwell)
+        Problem.from_mapping({**maxwell, "enforce": "hard"})
     assert len(Problem.from_mapping({**maxwell, "enforce": {"wall": "soft"}}).equations) == 6

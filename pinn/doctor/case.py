@@ -10,7 +10,7 @@ from typing import Any
 from pinn.balancing import SCHEMES, Scheme
 from pinn.doctor.measure import Measured
 from pinn.problem import Problem
-from pinn.schema import AdaptiveSampling, Config
+from pinn.schema import AdaptiveSampling, Config, Partition
 from pinn.slabs import uncut
 
 Rows = Sequence[Mapping[str, float]]
@@ -57,6 +57,11 @@ class Case:
     def first_order(self) -> bool:
         """Whether only gradients were used."""
         return all(phase.method.closure == "gradient" for phase in self.config.phases)
+
+    @property
+    def refined(self) -> bool:
+        """Whether cells were halved where it is worth it: what rules would advise is done."""
+        return isinstance(self.config.network, Partition) and self.config.network.refined
 
     @property
     def settled(self) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pinn.doctor.case import SMALL, Advice, Case
 from pinn.doctor.measure import Measured, measure
 from pinn.doctor.rules import RULES, diverged, unfinished
-from pinn.networks import Parts
+from pinn.networks import March
 from pinn.schema import Config
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def diagnose(
     measured = measure(solution, weights) if finite else Measured(dict.fromkeys(weights, math.inf))
     case = Case(solution.problem, config, result, rows, measured, _size(solution, config))
     whole = result.get("slabs_done", config.slabs) == config.slabs
-    rules = (diverged,) if not finite else RULES if whole else (unfinished,)
+    rules = (diverged,) if not finite else () if case.refined else RULES if whole else (unfinished,)
     advice = sorted((one for rule in rules for one in rule(case)), key=lambda one: -one.gain)
     return {
         "summary": _summary(case, advice),
@@ -58,7 +58,7 @@ def _size(solution: Solution, config: Config) -> int:
     """How many numbers are trained together: those of one slab of time, or of its output layer alone."""
     residuals = solution.residuals
     whole = residuals.network
-    part: Any = whole.networks[0] if isinstance(whole, Parts) else residuals
+    part: Any = whole.networks[0] if isinstance(whole, March) else residuals
     if all(phase.method.trains == "output" for phase in config.phases):
         part = whole.output
     return sum(p.numel() for p in part.parameters())
@@ -83,4 +83,4 @@ def _summary(case: Case, advice: Sequence[Advice]) -> str:
     if opposed and case.first_order:
         text += f" The gradients of {opposed[0][0]} and {opposed[0][1]} work against each other."
     text = text.strip()
-    return text if advice else f"{text} No rule knows what limits it."
+    return text if advice or case.refined else f"{text} No rule knows what limits it."

@@ -128,8 +128,8 @@ def weights(case: Case) -> Iterator[Advice]:
         tries.append(("balancing=gradient_norm",))
     text = f"For its size {name} is met {ratio:.0f} times worse than the others: its weight, {case.weights[name]:g}, "
     text += "is too small."
-    if name in case.problem.conditions:
-        text += " Where it can be built into the network (enforce: hard), it needs none."
+    if name in case.problem.conditions and name not in case.problem.softened:
+        text += " Where it can be built into the network (enforce: auto), it needs none."
     yield Advice(text, tuple(tries), min(math.log10(ratio), 4.0))
 
 

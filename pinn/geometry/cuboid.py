@@ -45,6 +45,11 @@ class Cuboid(Primitive):
     def boundary_measure(self) -> float:  # noqa: D102
         return sum(2 * self.measure / side for side in self._sides)
 
+    @property
+    def pieces(self) -> list[float]:
+        """The faces: both of a coordinate, then those of the next."""
+        return [self.measure / side for side in self._sides for _ in range(2)]
+
     def inside(self, x: Tensor) -> Tensor:  # noqa: D102
         return self._box.inside(x)
 

@@ -57,13 +57,19 @@ class Polygon(Primitive):
     def boundary_measure(self) -> float:  # noqa: D102
         return self._polygon.length
 
+    @property
+    def pieces(self) -> Tensor:
+        """The edges."""
+        start = torch.tensor(self.vertices, dtype=torch.float64)
+        return (start.roll(-1, dims=0) - start).norm(dim=1)
+
     def inside(self, x: Tensor) -> Tensor:  # noqa: D102
         return torch.from_numpy(shapely.intersects_xy(self._polygon, *x.numpy().T))
 
     def on_boundary(self, unit: Tensor) -> Points:  # noqa: D102
         start = unit.new_tensor(self.vertices)
         along = start.roll(-1, dims=0) - start
-        lengths = along.norm(dim=1)
+        lengths = self.pieces
         edge, position = choose(unit[:, -1], lengths)
         normals = torch.stack([along[:, 1], -along[:, 0]], dim=1) / lengths[:, None]
         return Points(start[edge] + position[:, None] * along[edge], normals[edge])

@@ -101,6 +101,11 @@ class Annulus(Primitive):
     def boundary_measure(self) -> float:  # noqa: D102
         return 2 * math.pi * (self.inner + self.outer)
 
+    @property
+    def pieces(self) -> tuple[float, float]:
+        """The circles."""
+        return self.inner, self.outer
+
     def inside(self, x: Tensor) -> Tensor:  # noqa: D102
         r = (x - x.new_tensor(self.center)).norm(dim=1)
         return (self.inner <= r) & (r <= self.outer)
@@ -111,7 +116,7 @@ class Annulus(Primitive):
         return unit.new_tensor(self.center) + r * _direction(unit[:, 1:]), torch.ones(len(unit), dtype=torch.bool)
 
     def on_boundary(self, unit: Tensor) -> Points:  # noqa: D102
-        circle, angle = choose(unit[:, -1], (self.inner, self.outer))
+        circle, angle = choose(unit[:, -1], self.pieces)
         direction = _direction(angle[:, None])
         radius, sign = unit.new_tensor([[self.inner, self.outer], [-1.0, 1.0]])[:, circle, None]
         return Points(unit.new_tensor(self.center) + radius * direction, sign * direction)
@@ -222,8 +227,8 @@ class Cylinder(Primitive):
         return self.ends[1] - self.ends[0]
 
     @property
-    def _areas(self) -> tuple[float, float, float]:
-        """Of the two lids and of the side."""
+    def pieces(self) -> tuple[float, float, float]:
+        """The two lids and the side."""
         return self._disk.measure, self._disk.measure, self._disk.boundary_measure * self._height
 
     @property
@@ -236,7 +241,7 @@ class Cylinder(Primitive):
 
     @property
     def boundary_measure(self) -> float:  # noqa: D102
-        return sum(self._areas)
+        return sum(self.pieces)
 
     def inside(self, x: Tensor) -> Tensor:  # noqa: D102
         along = x[:, self.axis]
@@ -247,7 +252,7 @@ class Cylinder(Primitive):
         return self._together(x, self.ends[0] + self._height * unit[:, 2]), kept
 
     def on_boundary(self, unit: Tensor) -> Points:  # noqa: D102
-        piece, height = choose(unit[:, 2], self._areas)
+        piece, height = choose(unit[:, 2], self.pieces)
         side, sign = piece == 2, unit.new_tensor([-1.0, 1.0, 0.0])[piece]
         inner, _ = self._disk.sample(unit[:, :2])
         rim = self._disk.on_boundary(unit[:, :2])

@@ -117,6 +117,11 @@ class Primitive(Shape):
     def primitives(self) -> tuple[Primitive, ...]:  # noqa: D102
         return (self,)
 
+    @property
+    def pieces(self) -> Sequence[float] | Tensor:
+        """Sizes of the pieces of the boundary: the last unit coordinate chooses one, and on each the map is smooth."""
+        return (1.0,)
+
     @abstractmethod
     def on_boundary(self, unit: Tensor) -> Points:
         """Uniform points of the boundary, with outward unit normals, from those of the unit cube (N, d)."""

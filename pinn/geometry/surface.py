@@ -48,6 +48,11 @@ class Surface(Primitive):
     def boundary_measure(self) -> float:  # noqa: D102
         return float(self._areas.sum())
 
+    @property
+    def pieces(self) -> Tensor:
+        """The triangles."""
+        return self._areas
+
     def inside(self, x: Tensor) -> Tensor:
         """By the winding number, which is exact: one ray along an edge would not be.
 

@@ -15,12 +15,11 @@ from pinn.networks.march import March
 from pinn.networks.mlp import MLP
 from pinn.networks.modified_mlp import ModifiedMLP
 from pinn.networks.paired import Paired
-from pinn.networks.parts import Parts
+from pinn.networks.partition import Partition
 from pinn.networks.piratenet import PirateNet
 from pinn.networks.separable import Separable
 from pinn.networks.side_by_side import SideBySide
 from pinn.networks.siren import Siren
-from pinn.networks.staged import Staged
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "mlp": MLP,
@@ -46,12 +45,11 @@ __all__ = [
     "March",
     "ModifiedMLP",
     "Paired",
-    "Parts",
+    "Partition",
     "Periodic",
     "PirateNet",
     "Scaled",
     "Separable",
     "SideBySide",
     "Siren",
-    "Staged",
 ]

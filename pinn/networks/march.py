@@ -3,15 +3,14 @@
 Shape letters: N points, D coordinates, F fields.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from pinn.networks.parts import Parts
 
-
-class March(Parts):
+class March(nn.Module):
     r"""``u(t, x) = q_k0(x) + tau q_k1(x) + ... + tau^m N_k(z)`` on slab k of time, from t_k to t_(k+1), h_k long.
 
     ``tau = (t - t_k)/h_k``, and z are the coordinates with the slab stretched over the whole time, so that all networks
@@ -40,9 +39,32 @@ class March(Parts):
         times: Sequence[float],
         powers: Sequence[int],
     ):
-        super().__init__(networks)
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
         self.starts = nn.ModuleList(nn.ModuleList(orders) for orders in starts)
         self.time, self.times, self.powers = time, tuple(times), tuple(powers)
+        self.present: int | None = None
+
+    @property
+    def count(self) -> int:
+        """How many slabs there are."""
+        return len(self.networks)
+
+    @property
+    def output(self) -> nn.Module:
+        """The last layer of the present slab's network, or of the last one's."""
+        layer = self.networks[self.count - 1 if self.present is None else self.present].output
+        assert isinstance(layer, nn.Module)
+        return layer
+
+    @contextmanager
+    def at(self, k: int) -> Iterator[None]:
+        """Within it all points belong to slab k."""
+        self.present, kept = k, self.present
+        try:
+            yield
+        finally:
+            self.present = kept
 
     def length(self, k: int) -> float:
         """h_k."""

@@ -29,6 +29,7 @@ class LinearUse:
         inputs: (C', N, W_in), the channels that went in.
         outputs: The tensors whose gradients together are (C', N, W_out).
         has_value: Whether the first channel is the value.
+        rows: Which of the points these are; None: all.
     """
 
     weight: Tensor
@@ -36,6 +37,7 @@ class LinearUse:
     inputs: Tensor
     outputs: tuple[Tensor, ...]
     has_value: bool
+    rows: Tensor | None = None
 
 
 @dataclass
@@ -45,10 +47,12 @@ class ConstantUse:
     Attributes:
         constant: The tensor.
         output: (N, ...), the same at each point, whose gradient is the constant's, point by point.
+        rows: Which of the points these are; None: all.
     """
 
     constant: Tensor
     output: Tensor
+    rows: Tensor | None = None
 
 
 Tape = list[LinearUse | ConstantUse]

@@ -30,7 +30,7 @@ def jacobians(results: Mapping[str, Tensor], tape: Tape, parameters: list[Tensor
         columns = {id(p): result.new_zeros(len(result), p.numel()) for p in parameters}
         for use in tape:
             for tensor, gradient in _per_point(use, [next(found) for _ in _outputs(use)]):
-                _add_columns(columns, tensor, gradient, parameters)
+                _add_columns(columns, tensor, gradient, parameters, use.rows)
         yield name, torch.cat([columns[id(p)] for p in parameters], dim=1)
 
 
@@ -75,12 +75,19 @@ def _per_point(use: LinearUse | ConstantUse, at_outputs: list[Tensor]) -> Iterat
         yield use.bias, channels[0]
 
 
-def _add_columns(columns: dict[int, Tensor], tensor: Tensor, gradient: Tensor, parameters: list[Tensor]) -> None:
+def _add_columns(
+    columns: dict[int, Tensor], tensor: Tensor, gradient: Tensor, parameters: list[Tensor], rows: Tensor | None = None
+) -> None:
     """Add per-point gradients (N, ...) of a tensor to the columns of the parameter that it is, or depends on."""
+
+    def add(p: Tensor, found: Tensor) -> None:
+        found, column = found.reshape(len(found), -1), columns[id(p)]
+        columns[id(p)] = column + found if rows is None else column.index_add(0, rows, found)
+
     if id(tensor) in columns:
-        columns[id(tensor)] += gradient.reshape(len(gradient), -1)
+        add(tensor, gradient)
     elif tensor.grad_fn is not None:
         options = {"is_grads_batched": True, "retain_graph": True, "allow_unused": True}
         for p, found in zip(parameters, torch.autograd.grad(tensor, parameters, gradient, **options), strict=True):
             if found is not None:
-                columns[id(p)] += found.reshape(len(found), -1)
+                add(p, found)

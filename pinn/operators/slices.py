@@ -20,13 +20,16 @@ TEMPORARIES = 6  # tensors like the largest that is kept, in use at a time besid
 
 
 def points_in_cache(network: nn.Module, channels: int) -> int | None:
-    """The number of points whose channels (C, N, W) take `CHUNK` bytes, or FEWEST; None off the CPU: all go at once."""
+    """The number of points whose channels (C, N, W) take `CHUNK` bytes, or FEWEST; None off the CPU: all go at once.
+
+    A network of which a point meets only a part says so by `spread`: over how many such parts points are spread.
+    """
     like = next(network.parameters())
     if like.device.type != "cpu":
         return None
     width = max((p.shape[0] for p in network.parameters() if p.dim() == 2), default=1)
     point = channels * width * like.element_size()
-    return max(1, CHUNK // point, min(FEWEST, LARGEST // point))
+    return max(1, CHUNK // point, min(FEWEST, LARGEST // point)) * getattr(network, "spread", 1)
 
 
 def bytes_a_point(loss: Callable[[int], Tensor], points: int = 128) -> float:

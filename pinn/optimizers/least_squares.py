@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pinn.optimizers.ranges import Range, check
-from pinn.optimizers.system import System, finite_linearisation, loss_at, read, singular_values, write
+from pinn.optimizers.system import Refined, System, finite_linearisation, loss_at, read, singular_values, write
 
 HALVINGS = 10
 Rcond = Annotated[float | None, Range("lie in [0, 1)", lambda x: x is None or 0 <= x < 1)]
@@ -52,11 +52,17 @@ class LeastSquares(torch.optim.Optimizer):
         """Whether the last step gained next to nothing, or as much as its linearisation promised."""
         return self.state[self.param_groups[0]["params"][0]].get("converged", False)
 
-    def step(self, closure: Callable[[], System]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def step(self, closure: Callable[[], System | Refined]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take one step; the loss r·r (0-d) at the parameters before it, as `torch.optim.LBFGS` returns."""
         group = self.param_groups[0]
         parameters = group["params"]
         system = closure()
+        if isinstance(system, Refined):
+            loss = system.advance()
+            self.state.clear()
+            parameters[:] = system.parameters
+            self.state[parameters[0]]["converged"] = system.ended is not None
+            return loss
         r, jacobian = finite_linearisation(system)
         loss = float(r @ r)
         start = read(parameters)

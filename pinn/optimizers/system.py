@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -17,6 +17,23 @@ class System(Protocol):
 
     def linearise(self) -> tuple[Tensor, Tensor]:
         """Return r (M,) and J (M, P) at the parameters' present values."""
+        ...
+
+
+@runtime_checkable
+class Refined(Protocol):
+    """A system that is larger at each step, and is solved by itself: a partition whose cells are found.
+
+    Attributes:
+        ended: Why there is no further step, or None.
+        parameters: Those that the last step solved for.
+    """
+
+    ended: str | None
+    parameters: list[Tensor]
+
+    def advance(self) -> Tensor:
+        """Take one step; the loss, 0-d."""
         ...
 
 

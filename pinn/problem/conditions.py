@@ -14,7 +14,7 @@ from pinn.geometry import Box, Domain, Place
 from pinn.language import CARTESIAN, Integral, LanguageError, Scope, Statement, did_you_mean, has_field, normal
 from pinn.problem.equation import Equation, highest_order, partner_name
 
-HARD, SOFT = "hard", "soft"
+AUTO, HARD, SOFT = "auto", "hard", "soft"
 
 
 def paired(place: Place, partner: Place, text: str) -> Place:
@@ -107,19 +107,20 @@ def needs_field(statement: Statement, text: str) -> None:
 
 
 def enforced(enforce: Any, bounds: Mapping[str, Equation], conditions: Mapping[str, str]) -> dict[str, str]:
-    """`hard` or `soft` for each condition; those about integrals are always soft, and a vector's by its whole name."""
+    """`auto`, `hard` or `soft` for each condition: `auto` where a mapping does not say; integrals are always soft."""
     if not isinstance(enforce, str | Mapping):
-        raise LanguageError(f"enforce: {enforce!r} is unknown; write hard, soft, or one of them by condition")
+        raise LanguageError(f"enforce: {enforce!r} is unknown; write auto, hard, soft, or one of them by condition")
     given = dict.fromkeys(conditions, enforce) if isinstance(enforce, str) else dict(enforce)
     for key, value in ({"": enforce} if isinstance(enforce, str) else given).items():
-        if value not in (HARD, SOFT):
-            raise LanguageError(
-                f"enforce: {value!r} is unknown{did_you_mean(str(value), (HARD, SOFT))}; write hard or soft"
-            )
+        if value not in (AUTO, HARD, SOFT):
+            hint = did_you_mean(str(value), (AUTO, HARD, SOFT))
+            raise LanguageError(f"enforce: {value!r} is unknown{hint}; write auto, hard or soft")
         if key and key not in conditions and key not in bounds:
             raise LanguageError(f"enforce: no condition is called {key!r}{did_you_mean(key, bounds)}")
-    chosen = {}
-    for key, bound in bounds.items():
-        whole = next((name for name in conditions if key == name), key.rpartition("_")[0])
-        chosen[key] = SOFT if bound.place.integral else given.get(key, given.get(whole, HARD))
-    return chosen
+    said = {key: given.get(key, given.get(written(key, conditions), AUTO)) for key in bounds}
+    return {key: SOFT if bounds[key].place.integral else how for key, how in said.items()}
+
+
+def written(key: str, conditions: Iterable[str]) -> str:
+    """The name under which a condition was written, of which a vector's have one for all components."""
+    return key if key in conditions else key.rpartition("_")[0]

@@ -7,8 +7,7 @@ Shape letters: N points, D coordinates, F fields.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +18,6 @@ import torch
 import yaml
 from torch import Tensor
 
-from pinn.ansatz import Ansatz, Trace, build_ansatz, trace_condition
-from pinn.embedding import Flat, Inputs, embed
 from pinn.geometry import Box, Place, read_domain
 from pinn.language import (
     CARTESIAN,
@@ -38,16 +35,17 @@ from pinn.language import (
     parse_quantity,
     torch_function,
 )
+from pinn.problem.building import Builder
 from pinn.problem.conditions import (
+    AUTO,
     HARD,
+    SOFT,
     at_partner,
     enforced,
     integrand,
-    need_all_orders,
     need_unit_normals,
     needs_field,
     paired,
-    periodicity,
 )
 from pinn.problem.declarations import check_name, check_sections, read_fields, read_intervals
 from pinn.problem.equation import Equation
@@ -77,7 +75,9 @@ class Problem:
             where its name stands alone, and of its arguments, (N,) each, where it is called, `law(u, u_x)`; or to
             `manufactured`: the source that makes `exact` solve it. A file cannot name Python functions.
         observations: Name to data, see `Observations`.
-        enforce: `hard` builds the conditions into the network, `soft` makes them losses; or one of them by condition.
+        enforce: `auto` builds the conditions into the network that can be, and makes losses of the others; `hard`
+            refuses what cannot be built in; `soft` makes all losses; or one of them by condition, `auto` where
+            nothing is said. Conditions about integrals are always losses.
         exact: Field to expression: the solution.
         reference: Name of a reference solution in `pinn.references`, or `{name: {option: value}}`.
         name: What the problem is called.
@@ -94,6 +94,8 @@ class Problem:
         conditions: All conditions, built in or not: what a reference solution starts from.
         equations: What has a loss: the equations, conditions that are not built in, misfits.
         built_in: The texts of those that are.
+        hard: What is built around the network, by field.
+        softened: The reasons why conditions are losses for which `enforce` leaves that open, by their names.
         inputs: What the network is to see in place of each coordinate, where conditions are built in by that; or None.
 
     Raises:
@@ -112,7 +114,7 @@ class Problem:
         parameters: Mapping[str, Any] | None = None,
         functions: Mapping[str, Any] | None = None,
         observations: Mapping[str, Any] | None = None,
-        enforce: str | Mapping[str, str] = HARD,
+        enforce: str | Mapping[str, str] = AUTO,
         exact: Mapping[str, str] | None = None,
         reference: str | Mapping[str, Mapping[str, Any]] | None = None,
         name: str = "problem",
@@ -168,10 +170,11 @@ class Problem:
             for statements in (interior, bounds)
         )
         self.stated, self.conditions = stated, bounds
-        built, self.hard = self._build_in(bounds, enforced(enforce, bounds, conditions or {}))
-        soft = {key: equation for key, equation in bounds.items() if key not in built}
-        self.built_in = {key: bounds[key].text for key in built}
-        self.inputs = self._inputs()
+        how, names = enforced(enforce, bounds, conditions or {}), conditions or {}
+        built = Builder(bounds, how, names, stated.values(), self.scope, self.domain, self.coefficients).build()
+        self.hard, self.inputs, self.softened = built.ansatz, built.inputs, built.softened
+        self.built_in = {key: bounds[key].text for key in built.keys}
+        soft = {key: equation for key, equation in bounds.items() if key not in self.built_in}
         self.observations = self._observations(observations or {}, {**stated, **bounds}, read.known)
         self.equations: dict[str, Equation] = {**stated, **soft, **self._misfits()}
 
@@ -215,7 +218,13 @@ class Problem:
     def at(self, **values: float) -> "Problem":
         """The problem with numbers for some of the parameters, without its observations."""
         parameters = {**(self.definition["parameters"] or {}), **values}
-        return Problem(**{**self.definition, "parameters": parameters, "observations": None})
+        changed = {"parameters": parameters, "observations": None, "enforce": self.enforce}
+        return Problem(**{**self.definition, **changed})
+
+    @property
+    def enforce(self) -> dict[str, str]:
+        """Whether each condition is built in, `hard`, or a loss, `soft`: what related problems are to have as well."""
+        return {key: HARD if key in self.built_in else SOFT for key in self.conditions}
 
     def quantity(self, text: str) -> Quantity:
         """What a text says of the solution: `u_xx`, `grad(u)`, `q`, `dn(u)(boundary)`.
@@ -323,62 +332,8 @@ class Problem:
         except ValueError as error:
             raise LanguageError(str(error), text) from None
 
-    def _build_in(self, bounds: dict[str, Equation], how: dict[str, str]) -> tuple[list[str], dict[str, Ansatz]]:
-        """The conditions that become part of the network, and the ansatz of each field."""
-        traces: dict[str, list[Trace]] = {}
-        periodic: dict[str, dict[int, set[int]]] = {}
-        keys: dict[str, list[str]] = {}  # by field
-        built = [key for key in bounds if how[key] == HARD]
-        for key in built:
-            with about(f"conditions.{key}"), _or_soft([self._whole(key)], bounds[key].text):
-                residual, place = bounds[key].residual, bounds[key].place
-                if place.partner:
-                    field, k, order = periodicity(residual, place, self.scope, self.domain)
-                    periodic.setdefault(field, {}).setdefault(k, set()).add(order)
-                else:
-                    trace = trace_condition(residual, place, self.scope, self.domain)
-                    field = trace.field
-                    traces.setdefault(field, []).append(trace)
-                keys.setdefault(field, []).append(key)
-        ansatz = {}
-        for field, of_field in keys.items():
-            with about(f"conditions on {field}"), _or_soft(of_field, ""):
-                orders = periodic.get(field, {})
-                need_all_orders(orders, field, self.stated.values(), self.domain)
-                counts = {k: len(found) for k, found in orders.items()}
-                ansatz[field] = build_ansatz(self.domain, traces.get(field, []), counts)
-        return built, ansatz
-
-    def _whole(self, key: str) -> str:
-        """The name under which a condition was written, of which a vector's have one for all components."""
-        return key if key in self.definition["conditions"] else key.rpartition("_")[0]
-
-    def _inputs(self) -> Inputs | None:
-        """What the network sees, where conditions are built in so."""
-        solved = [field for field in self.fields if field not in self.coefficients]
-        flat = {field: self.hard[field].flat if field in self.hard else Flat() for field in solved}
-        with about("conditions"), _or_soft([key for key in self.built_in if self._shapes_inputs(key)], ""):
-            return embed(self.domain, flat)
-
-    def _shapes_inputs(self, key: str) -> bool:
-        """Whether a condition that is built in is so by the inputs: all but values."""
-        equation = self.conditions[key]
-        return bool(equation.place.partner) or bool(equation.residual.atoms(sympy.Derivative))
-
 
 def configs() -> Path:
     """The folder of the configurations: beside the package in a checkout, inside it in a wheel."""
     package = Path(__file__).resolve().parents[1]
     return next(folder for folder in (package / "configs", package.parent / "configs") if (folder / "pde").is_dir())
-
-
-@contextmanager
-def _or_soft(keys: Sequence[str], text: str) -> Iterator[None]:
-    try:
-        yield
-    except LanguageError as error:
-        quoted = f"{text!r} cannot" if text else f"{' and '.join(keys)} cannot{' both' * (len(keys) == 2)}"
-        raise LanguageError(
-            f"{quoted} be built into the network: {error.reason}; "
-            f"write enforce: {{{keys[-1]}: soft}} to make {'it' if text else keys[-1]} a loss"
-        ) from None

@@ -14,6 +14,7 @@ from pinn.references.cole_hopf import cole_hopf
 from pinn.references.family import family
 from pinn.references.finite_elements import finite_elements
 from pinn.references.flow import flow
+from pinn.references.harmonic_series import harmonic_series
 from pinn.references.navier_series import navier_series
 from pinn.references.ode import ode
 from pinn.references.plates import clamped_plate, orthotropic_plate
@@ -28,6 +29,7 @@ REFERENCES: dict[str, Callable[..., Callable[[Tensor], Tensor]]] = {
     "cole_hopf": cole_hopf,
     "finite_elements": finite_elements,
     "flow": flow,
+    "harmonic_series": harmonic_series,
     "navier_series": navier_series,
     "ode": ode,
     "orthotropic_plate": orthotropic_plate,

@@ -145,9 +145,10 @@ def _problem(problem: Problem) -> str:
         "Exact solution": [_statement("", text) for text in found.get("exact", {}).values()],
     }
     parts = [_block(title, lines) for title, lines in blocks.items() if lines]
+    said = [f"{line}." for line in words.softened(problem)]
     for name, data in problem.observations.items():
-        said = f"{name}: {len(data.points.x)} observations of {', '.join(data.quantities)}."
-        parts.append(f'<p class="note wide">{escape(said)}</p>')
+        said.append(f"{name}: {len(data.points.x)} observations of {', '.join(data.quantities)}.")
+    parts += [f'<p class="note wide">{escape(line)}</p>' for line in said]
     return f'<div class="problem">{"".join(parts)}</div>'
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pinn.problem import Problem
 from pinn.residuals import Residuals
-from pinn.schema import CHOSEN, Config
+from pinn.schema import CHOSEN, Config, Partition
 
 LONGEST = 60  # characters of an operator, where there are a hundred terms
 
@@ -11,6 +12,9 @@ LONGEST = 60  # characters of an operator, where there are a hundred terms
 def network(config: Config) -> str:
     """Kind, shape and activation."""
     chosen = config.network
+    if isinstance(chosen, Partition):
+        cells = "cells that are halved where the residual is large" if chosen.refined else f"cells {chosen.cells}"
+        return f"partition, {cells}, each with one {chosen.local.name}"
     text = f"{chosen.name} {chosen.depth} x {chosen.width} {getattr(chosen, 'activation', '')}".rstrip()
     return text + (f" on {chosen.features.name} features" if chosen.features else "")
 
@@ -27,14 +31,26 @@ def choices(config: Config) -> list[str]:
     return [*lines, *([f"given: {' '.join(given)}"] if lines and given else [])]
 
 
+def softened(problem: Problem) -> list[str]:
+    """Which conditions are losses because they cannot be built into the network, a line each reason."""
+    found: dict[str, list[str]] = {}
+    for key, why in problem.softened.items():
+        found.setdefault(why, []).append(key)
+    return [f"soft: {', '.join(keys)}: {why}" for why, keys in found.items()]
+
+
 def _said(config: Config, key: str) -> str:
     """The value at a key, in one word; nothing where there is none."""
+    if key == "network":
+        return config.network.name
     if key == "optimizer":
         return ", ".join(phase.name for phase in config.phases)
     if key == "precision":
         return config.precision.name
     group, _, name = key.partition(".")
     found = getattr(getattr(config, group), name, None) if name else getattr(config, group)
+    if group == "network" and isinstance(config.network, Partition):
+        return ""
     return "" if found is None else f"{found}"
 
 

@@ -81,7 +81,8 @@ class Balance:
         for residuals in (self.residuals, self.residuals.of(slow)):
             layer = output_layer(residuals)
             values = sensitivities(residuals, points, list(layer.parameters()), self.ranks)
-            found.append({name: value / layer.in_features for name, value in values.items()})
+            features = next(p.shape[1] for p in layer.parameters() if p.dim() == 2)
+            found.append({name: value / features for name, value in values.items()})
         return normalisation.sizes(list(self.given), *found)
 
     def update(self, points: Mapping[Place, Points], step: int) -> None:

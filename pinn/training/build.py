@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -15,14 +16,15 @@ from pinn.geometry import Place
 from pinn.language import LanguageError
 from pinn.linter import CHECKS
 from pinn.messages import did_you_mean
-from pinn.networks import Parts
+from pinn.networks import March
 from pinn.operators import Estimator
 from pinn.phases import Phase
 from pinn.problem import Problem
+from pinn.problem.conditions import SOFT
 from pinn.references import chosen, observe
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
-from pinn.schema import AdaptiveSampling, Balancing, Config, ConfigError, check
+from pinn.schema import AdaptiveSampling, Balancing, Config, ConfigError, Partition, check
 from pinn.slabs import without_start
 from pinn.solution import Solution
 from pinn.training.curriculum import lessons
@@ -43,6 +45,7 @@ def build(problem: Problem, config: Config) -> Residuals:
             another network.
     """
     _check_balancing(problem, config.balancing)
+    _check_cells(config)
     for name in config.silence:
         if name not in CHECKS:
             raise ConfigError(f"silence={name}: no remark has this name. {did_you_mean(name, CHECKS)}")
@@ -69,9 +72,13 @@ def build(problem: Problem, config: Config) -> Residuals:
 def solved(problem: Problem, config: Config) -> Problem:
     """What has residuals: the problem, or in slabs of time the one without the initial conditions.
 
+    A partition whose cells are found has residuals of all conditions.
+
     Raises:
         ConfigError: It cannot be cut into slabs, or points move where the residual is large.
     """
+    if isinstance(config.network, Partition) and config.network.refined:
+        return softened(problem)
     if config.slabs == 1:
         return problem
     if isinstance(config.sampling, AdaptiveSampling):
@@ -92,18 +99,24 @@ def counts(config: Config, residuals: Residuals) -> dict[Place, int]:
     return {place: n if place.data is None else len(place.data.points.x) for place, n in drawn.items()}
 
 
-def output_layer(residuals: Residuals) -> nn.Linear:
-    """The last linear layer, in which the fields are linear."""
+@lru_cache(maxsize=4)
+def softened(problem: Problem) -> Problem:
+    """The problem with nothing built into the network."""
+    return Problem(**{**problem.definition, "enforce": SOFT}) if problem.built_in else problem
+
+
+def output_layer(residuals: Residuals) -> nn.Module:
+    """The last linear layer, in which the fields are linear; of a partition those of all cells."""
     layer = residuals.network.output
-    assert isinstance(layer, nn.Linear)
+    assert isinstance(layer, nn.Linear | nn.ModuleList)
     return layer
 
 
 def trained(residuals: Residuals, phase: Phase) -> list[nn.Parameter]:
-    """The parameters that a phase changes: all, those of the present slab or stage, or those of the output layer."""
-    part = output_layer(residuals) if phase.method.trains == "output" else residuals
+    """The parameters that a phase changes: all, those of the present slab, or those of the output layer."""
     whole = residuals.network
-    if part is residuals and isinstance(whole, Parts) and whole.present is not None:
+    part = output_layer(residuals) if phase.method.trains == "output" else residuals
+    if part is residuals and isinstance(whole, March) and whole.present is not None:
         part = whole.networks[whole.present]
     return list(part.parameters())
 
@@ -116,6 +129,17 @@ def schemes(problem: Problem, chosen: Balancing) -> tuple[Scheme, Causal | None]
     """
     causal = Causal(problem, **chosen.causal.model_dump()) if chosen.causal else None
     return SCHEMES[chosen.name](problem, **chosen.options), causal
+
+
+def _check_cells(config: Config) -> None:
+    """Cells are found by least squares alone."""
+    refined = isinstance(config.network, Partition) and config.network.refined
+    other = [phase.name for phase in config.phases if phase.method.trains != "output"]
+    if refined and other:
+        raise ConfigError(
+            f"network.cells=auto: {other[0]} trains cells that are there; say how many, such as "
+            "'network.cells={x: 4}', or take optimizer=least_squares."
+        )
 
 
 def _check_balancing(problem: Problem, chosen: Balancing) -> None:
@@ -133,6 +157,8 @@ def _check_memory(config: Config, residuals: Residuals) -> None:
     """The Jacobian of a second-order optimizer is dense: it fits the budget, or the run says so before it begins."""
     if config.memory_budget is None:
         return
+    if isinstance(config.network, Partition) and config.network.refined:
+        return  # nothing of it is dense
     rows = sum(
         (1 if place.integral else n) * len(residuals.plans[place].names)
         for place, n in counts(config, residuals).items()

@@ -14,7 +14,7 @@ from pinn.balancing import SCHEMES
 from pinn.networks import March
 from pinn.phases import PHASES, Phase, Phases
 from pinn.problem import Problem
-from pinn.schema import AUTO, CHOSEN, MLP, Auto, Config, Precision
+from pinn.schema import AUTO, CHOSEN, MLP, Auto, AutoNetwork, Config, Partition, Precision
 from pinn.slabs import long_time, uncut
 from pinn.training.budget import A_SOLVE
 from pinn.training.build import kept
@@ -27,6 +27,10 @@ USUAL = {"network.width": 400, "network.scale": 10.0, "sampling.points": 3000, "
 FINE = 1e-8
 GAIN = {False: 2.0, True: 10.0}  # what more features must gain, as a factor of that residual: more, where it is FINE
 COLUMNS = 300  # of the trials of what is not linear, which take several solves each
+PLAIN = {"width": AUTO, "depth": 1, "activation": "sin", "scale": AUTO, "adaptive": False, "factorised": False,
+         "features": None}  # of a network of which nothing is said  # fmt: skip
+MOST_CELLS = 4  # coordinates
+LEVELS = 500  # of refinement, at most: strips of time have some each
 DENSE = 8000  # parameters for which a Jacobian is decomposed
 TRYING = 0.08  # part of a budget that a trial may take
 OVERSAMPLED = 4  # equations an unknown
@@ -73,8 +77,9 @@ def choose(problem: Problem, config: Config, directory: Path | None = None) -> C
         if config.init:
             _as_before(choice, Path(config.init), "init=")
     if any(choice.open(key) for key in CHOSEN):
-        _slabs(choice, problem)
         _precision(choice)
+        _kind(choice, problem)
+        _slabs(choice, problem)
         trials = _network(choice, problem)
         _points(choice, problem)
         _optimizer(choice, problem, trials)
@@ -85,6 +90,8 @@ def value(config: Config, key: str) -> Any:
     """What stands at a key of `CHOSEN`: `auto`, or what is said; None where the chosen network has no such key."""
     if key == "optimizer":
         return AUTO if isinstance(config.optimizer, Auto) else config.optimizer
+    if key == "network":
+        return AUTO if isinstance(config.network, AutoNetwork) else config.network
     if key == "precision":
         return AUTO if config.precision.dtype == AUTO else config.precision
     group, _, name = key.partition(".")
@@ -104,9 +111,53 @@ def _as_before(choice: Choice, folder: Path, said: str = "") -> None:
             choice.take(key, had, then.chosen.get(key, f"as in {folder}"))
 
 
+def _kind(choice: Choice, problem: Problem) -> None:
+    """One network, unless it is a partition that the problem wants and nobody has said anything of another."""
+    if not choice.open("network"):
+        return None
+    config, auto = choice.config, choice.config.network
+    assert isinstance(auto, AutoNetwork)
+    one = MLP(**{**auto.model_dump(), "name": "mlp"})
+    if why := _forbids_cells(config, problem):
+        return choice.take("network", one, why)
+    several = Partition(name="partition", cells=AUTO, local=one)
+    return choice.take("network", several, "cells find their own places")
+
+
+def _forbids_cells(config: Config, problem: Problem) -> str | None:
+    """What was said, or what the problem is, that asks for one network; None where nothing does."""
+    chosen = config.network
+    assert isinstance(chosen, AutoNetwork)
+    if chosen != AutoNetwork(**{**chosen.model_dump(), **PLAIN}):
+        return "keys of one network are given"
+    if problem.learned or problem.coefficients or problem.observations:
+        return "there is something to be found from data"
+    if len(problem.coordinate_names) > MOST_CELLS:
+        return f"in more than {MOST_CELLS} dimensions cells are too many"
+    if any(place.integral for place in (e.place for e in problem.equations.values())):
+        return "a condition is about an integral"
+    given = {
+        f"slabs={config.slabs}": config.slabs not in (1, AUTO),
+        "layers": bool(config.layers),
+        "curriculum": bool(config.curriculum),
+        "optimizer": not isinstance(config.optimizer, Auto),
+        "precision": config.precision.dtype not in (AUTO, "float64") or config.precision.autocast,
+        "sampling": config.sampling.name != "sobol" or any(
+            n != AUTO for n in (config.sampling.points, config.sampling.boundary_points)
+        ),
+        "balancing": config.balancing.name != "fixed" or bool(config.balancing.weights or config.balancing.causal),
+        "init": config.init is not None,
+        "trainer.devices": config.several_devices,
+    }  # fmt: skip
+    said = next((name for name, there in given.items() if there), None)
+    return f"{said} is given" if said else None
+
+
 def _slabs(choice: Choice, problem: Problem) -> None:
     """One, but of a nonlinear evolution over a long time, which Newton's steps from a network of zero do not find."""
     found = long_time(problem)
+    if isinstance(choice.config.network, Partition):
+        return choice.take("slabs", 1, "cells have strips of time of their own")
     if found is None:
         why = "the problem is linear, or its time is short"
     elif forbidding := choice.config.at_once or uncut(problem):
@@ -130,6 +181,8 @@ def _precision(choice: Choice) -> None:
 def _network(choice: Choice, problem: Problem) -> Trials | None:
     """Width and scale: those whose solution leaves the least residual at points that it was not fitted to."""
     config = choice.config
+    if isinstance(config.network, Partition):
+        return None
     if not isinstance(config.network, MLP) or config.slabs > 1 or problem.learned or problem.coefficients:
         why = "as usual: with slabs, or with coefficients to be found, nothing is tried"
         for key in ("network.width", "network.scale"):
@@ -193,10 +246,12 @@ def _points(choice: Choice, problem: Problem) -> None:
 
 def _optimizer(choice: Choice, problem: Problem, trials: Trials | None) -> None:
     config = choice.config
+    if isinstance(config.network, Partition) and config.network.refined:
+        return choice.take("optimizer", _phase("least_squares", LEVELS), "levels of cells that are halved")
     if SCHEMES[config.balancing.name].combines:
         why = f"balancing={config.balancing.name} makes a gradient that is no loss's"
         return choice.take("optimizer", _phase("adam", 5000), why)
-    made = network(problem, config.model_copy(update={"stages": 1}))
+    made = network(problem, config)
     together = made.networks[0] if isinstance(made, March) else made  # slabs are trained one after another
     size = sum(p.numel() for p in together.parameters())
     output, later = _phase("least_squares", 20), _phase("gauss_newton", 500, until="stall", patience=3)

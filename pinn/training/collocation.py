@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pinn.geometry import Place, Points
-from pinn.networks import March
+from pinn.networks import March, Partition
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.sampling import ADAPTIVE, SAMPLERS, Uniform, points
@@ -58,6 +58,8 @@ class Collocation:
         draw = step // sampling.resample_every if sampling.resample_every else 0
         march = self.residuals.network
         slab = (march.present or 0) if isinstance(march, March) else 0
+        if isinstance(march, Partition):
+            slab = len(march)  # of a partition that is refined, other points are covered at each level
         if self._drawn[0] != (draw, slab):
             adaptive = isinstance(sampling, AdaptiveSampling)
             kind = {"dtype": getattr(torch, self.config.precision.dtype), "device": device}
@@ -72,6 +74,9 @@ class Collocation:
                 drawn |= self._adapted(sampling, drawn, draw)
             if isinstance(march, March):
                 drawn = {place: replace(at, x=march.squeezed(at.x, slab)) for place, at in drawn.items()}
+            if isinstance(march, Partition) and self.config.network.name == "partition":
+                covered = {place: at if place.integral else at[march.covers(at.x)] for place, at in drawn.items()}
+                drawn = {place: at for place, at in covered.items() if len(at.x)}
             self.count = sum(len(found.x) for found in drawn.values())
             self._drawn = ((draw, slab), self.ranks.share(drawn))
         return self._drawn[1]

@@ -17,14 +17,14 @@ from torch.optim import Optimizer
 
 from pinn import metrics
 from pinn.geometry import Place, Points
-from pinn.networks import March, Parts, Staged
+from pinn.networks import March, Partition
 from pinn.operators import Estimator
 from pinn.optimizers import LeastSquares
-from pinn.phases import Phase
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.schema import Config
-from pinn.training import march, stages
+from pinn.schema import Partition as Chosen
+from pinn.training import march
 from pinn.training.balance import Balance
 from pinn.training.budget import Budget
 from pinn.training.build import output_layer, solved, trained
@@ -33,6 +33,7 @@ from pinn.training.closer import closer, due
 from pinn.training.collocation import Collocation
 from pinn.training.compilation import compile_if_worthwhile
 from pinn.training.curriculum import lessons
+from pinn.training.levels import Levels
 from pinn.training.memory import peak_bytes
 from pinn.training.noise import NoiseFloor
 from pinn.training.pace import evaluation_seconds, in_time, solve_size
@@ -69,15 +70,15 @@ class PINN(LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.residuals, self.config, self.truth = residuals, config, truth
-        self.sequence = residuals.network if isinstance(residuals.network, Parts) else None
         self.march = residuals.network if isinstance(residuals.network, March) else None
-        self.staged = residuals.network if isinstance(residuals.network, Staged) else None
         self.whole, self.problem = problem, solved(problem, config)
         self.balance = Balance(self.problem, residuals, config, self._autocast)
         self.turns = Turns(config.phases)
         self.budget = budget
         self.lessons, self._lesson = lessons(problem, config), 0
         self.collocation = Collocation(self.problem, config, residuals, self._autocast)
+        refined = isinstance(config.network, Chosen) and config.network.refined
+        self.levels = Levels(self) if refined else None
         self.ranks = Ranks()
         self.diverged, self.ended = False, "finished"  # what ends it otherwise says so
         self.metrics: dict[str, float] = {}  # of the last measurement
@@ -88,33 +89,29 @@ class PINN(LightningModule):
         self._begun = time.perf_counter()  # when the last measurement began
         self.stopwatch = Stopwatch()  # since then
         self._all = list(residuals.parameters())  # to collect them takes a hundredth of a small step
-        self._noise = NoiseFloor(residuals, self._autocast)
+        self._noise = None if self.levels else NoiseFloor(residuals, self._autocast)
         self.noise: dict[str, float] = {}  # the loss that rounding alone makes, by equation
         self._noise_measured, self._noise_said = 0, False
         self._noisy = False  # whether the loss is that of rounding
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """One optimizer a phase, of each slab of time or stage."""
+        """One optimizer a phase, of each slab of time."""
         found = []
         for k in range(self.parts):
-            with self.sequence.at(k) if self.sequence else nullcontext():
-                for phase in self.phases(k):
+            with self.march.at(k) if self.march else nullcontext():
+                for phase in self.config.phases:
                     found.append(phase.method.make(trained(self.residuals, phase), **phase.options))
         return found
 
     @property
     def parts(self) -> int:
-        """How many slabs of time there are, or stages, or lessons of a curriculum."""
-        return self.sequence.count if self.sequence else max(1, len(self.lessons))
+        """How many slabs of time there are, or lessons of a curriculum."""
+        return self.march.count if self.march else max(1, len(self.lessons))
 
     @property
     def part(self) -> int:
         """The present one."""
-        return (self.sequence.present or 0) if self.sequence else self._lesson
-
-    def phases(self, k: int) -> tuple[Phase, ...]:
-        """Those of slab, stage or lesson k: the output layer alone is solved for in stages after the first."""
-        return stages.PHASES if self.staged and k else self.config.phases
+        return (self.march.present or 0) if self.march else self._lesson
 
     def train_dataloader(self) -> Iterable[int]:
         """One long epoch; what a step needs it draws itself."""
@@ -128,12 +125,11 @@ class PINN(LightningModule):
         """Start the clock of `time/step`; a run that goes on may have finished already."""
         if self.march and self.march.present is None:
             self._begin(0)
-        if self.staged and self.staged.present is None:
-            self.staged.present = 0
         if self.lessons:
             self.teach(self._lesson)
         self._balance()
-        self.loss_of_zero = self.loss_of_zero or self._loss_of_zero()
+        if not self.levels:
+            self.loss_of_zero = self.loss_of_zero or self._loss_of_zero()
         if self.config.derivatives.compile and self.config.derivatives.engine == "jet":
             compile_if_worthwhile(self)
         self._clock, self._begun = (self.global_step, time.perf_counter()), time.perf_counter()
@@ -143,6 +139,8 @@ class PINN(LightningModule):
 
     def _balance(self) -> None:
         """Measure how large the equations are, and say so where they differ much."""
+        if self.levels:  # rows are scaled cell by cell
+            self.balance.sizes = dict.fromkeys(self.problem.equations, 1.0)
         self.balance.begin(self.points())
         sizes = self.balance.sizes
         if max(sizes.values()) > UNEVEN * min(sizes.values()) and not self.global_rank:
@@ -165,7 +163,7 @@ class PINN(LightningModule):
     def _step(self) -> None:
         """One step of the present phase's optimizer."""
         optimizers, phase = self.optimizers(), self.turns.present
-        number = sum(len(self.phases(k)) for k in range(self.part)) + self.turns.index
+        number = self.part * len(self.config.phases) + self.turns.index
         optimizer = optimizers[number] if isinstance(optimizers, list) else optimizers
         with self.stopwatch:
             self.residuals.draw_directions(self.config.seed + 2**32 * self.global_step)
@@ -188,7 +186,7 @@ class PINN(LightningModule):
         # a step of the other methods is long: measuring it costs little, and waiting for the tenth much
         every = self.config.trainer.log_every_n_steps if phase.method.scheduled else 1
         if converged or self.turns.step == phase.steps or self.global_step % every == 0:
-            self._measure(closely=due(self.global_step, every))
+            self._measure(closely=not self.levels and due(self.global_step, every))
             self.turns.measured(self.loss)
             if why := self.turns.end(converged, self._noisy):
                 self.end_phase(why)
@@ -197,30 +195,24 @@ class PINN(LightningModule):
             self.trainer.should_stop = self.finished or self.diverged
 
     def next_part(self) -> None:
-        """Begin the next slab of time, stage or lesson, where this one ends."""
+        """Begin the next slab of time or lesson, where this one ends."""
         self._begin(self.part + 1)
-        self.turns = Turns(self.phases(self.part))
+        self.turns = Turns(self.config.phases)
         self._noise, self.noise, self._noise_said = NoiseFloor(self.residuals, self._autocast), {}, True
         if self.march:
             self.before = [*self.before, self.metrics]
         self.metrics = {}
 
     def _begin(self, k: int) -> None:
-        """Make slab, stage or lesson k the present one."""
+        """Make slab or lesson k the present one."""
         if self.lessons:
             self.teach(k)
             self.balance.sizes = {}
             self.balance.begin(self.points())
             self.loss_of_zero = self._loss_of_zero()
-            return
-        if self.staged:
-            scale = stages.begin(self.problem, self.config, self.residuals, k)
-            if not self.ranks.rank:
-                said = "stage %d: the loss is %.1e; random features of scale=%g for what is left"
-                log.warning(said, k + 1, self.loss, scale)
-        else:
+        else:  # each process finds the start of a slab itself, perhaps with other rounding
             march.begin(self.whole, self.config, self.residuals, k)
-        self.ranks.agree(self.residuals.parameters())  # each process found it itself, perhaps with other rounding
+            self.ranks.agree(self.residuals.parameters())
 
     def teach(self, k: int) -> None:
         """Take lesson k of the curriculum: its residuals, of the same network."""
@@ -234,7 +226,7 @@ class PINN(LightningModule):
     def end_phase(self, why: str) -> None:
         """Go on to the next one; one line about a phase that ends early."""
         phase, steps = self.turns.present, self.turns.step
-        if steps < phase.steps and self.parts == 1 and not self.ranks.rank:
+        if steps < phase.steps and self.parts == 1 and not self.levels and not self.ranks.rank:
             log.warning("%s ends after %d of %d steps: %s", phase.name, steps, phase.steps, why)
         self.turns.next()
 
@@ -245,15 +237,13 @@ class PINN(LightningModule):
 
     @property
     def finished(self) -> bool:
-        """Whether all phases are done, or the loss is as small as was asked for; stages end at rounding."""
-        last = self.part == self.parts - 1 or bool(self.staged and self._noisy)
-        return last and (self.turns.finished or self.solved)
+        """Whether all phases are done, or the loss is as small as was asked for."""
+        return self.part == self.parts - 1 and (self.turns.finished or self.solved)
 
     @property
     def solved(self) -> bool:
-        """Whether the loss has fallen below `tolerance` times the loss of zero; asked of the first stage."""
-        first = not (self.staged and self.part)
-        return first and bool(self.metrics) and self.loss <= self.config.tolerance * self.loss_of_zero
+        """Whether the loss has fallen below `tolerance` times the loss of zero."""
+        return bool(self.metrics) and self.loss <= self.config.tolerance * self.loss_of_zero
 
     @property
     def loss(self) -> float:
@@ -296,6 +286,7 @@ class PINN(LightningModule):
             "before": self.before,
             "noise": (self.noise, self._noise_measured, self._noise_said),
             "balance": self.balance.state(),
+            "levels": self.levels.state() if self.levels else {},
             **about(self.whole, self.config),
         }
 
@@ -303,18 +294,21 @@ class PINN(LightningModule):
         """Find the place in the list of phases again."""
         state = checkpoint["pinn"]
         self.before = state["before"]
-        if self.sequence:
-            self.sequence.present = state["part"]
-        self.turns = Turns(self.phases(state["part"]))
+        if self.march:
+            self.march.present = state["part"]
         self.turns.load(state)
         if self.lessons:
             self.teach(state["part"])
         self.balance.load(state["balance"])
+        if self.levels:
+            self.levels.kept = state["levels"]
         self.loss_of_zero, self.collocation.adaptive = state["loss_of_zero"], state["adaptive"]
         self.metrics, (self.noise, self._noise_measured, self._noise_said) = state["metrics"], state["noise"]
         self._noisy = bool(self.metrics) and self.loss <= NOISY * self._floor
 
     def _closure(self, optimizer: Optimizer) -> Callable[[], Any]:
+        if self.levels and self.turns.present.method.trains == "output":
+            return lambda: self.levels
         if self.turns.present.method.closure == "system":
             return self._system(optimizer.param_groups[0]["params"])
 
@@ -367,6 +361,7 @@ class PINN(LightningModule):
         values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
         self.metrics = {f"loss/{name}": value for name, value in values.items()}
         self.metrics |= {f"weight/{name}": weight for name, weight in self.balance.means().items()}
+        self.metrics |= self.levels.metrics() if self.levels else {}
         self.metrics |= {f"error/{field}": error for field, error in self.errors().items()}
         self.metrics |= {f"parameter/{name}": value.item() for name, value in self.residuals.learned.items()}
         measured = [peak_bytes(self.device) / 1e6, (now - self._clock[1]) / max(steps, 1)]
@@ -386,6 +381,8 @@ class PINN(LightningModule):
 
     def _look_for_the_noise_floor(self) -> None:
         """Say once when the loss is that of rounding; the floor is measured anew when the steps have doubled."""
+        if self._noise is None:  # the network is another one at each level
+            return
         if not self.noise or self.global_step >= 2 * self._noise_measured:
             found = self._noise.losses(self.points())
             names = list(self.problem.equations)
@@ -412,6 +409,9 @@ class PINN(LightningModule):
         x, true = self.truth
         if self.march:
             here = self.march.slabs(x) == self.part
+            x, true = x[here], true[here]
+        if isinstance(self.residuals.network, Partition):
+            here = self.residuals.network.covers(x.to(self.device)).cpu()
             x, true = x[here], true[here]
         if not len(x):  # of a short slab
             return {}

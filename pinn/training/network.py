@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
@@ -13,77 +13,85 @@ from pinn.geometry import Layer, PeriodicStretch, Stretch
 from pinn.language import LanguageError, coordinate
 from pinn.language.scope import TIME
 from pinn.messages import did_you_mean
-from pinn.networks import NETWORKS, Embedded, Features, March, Scaled, SideBySide, Staged
+from pinn.networks import NETWORKS, Embedded, Features, March, Scaled, SideBySide
+from pinn.partition import Cells, highest_derivative, partition_of
 from pinn.problem import Problem
-from pinn.schema import MLP, Config, ConfigError, Fourier, Periodic, Separable
+from pinn.schema import AUTO, MLP, Config, ConfigError, Fourier, OneNetwork, Partition, Periodic
 from pinn.slabs import powers
 
-FEATURES = 400  # of a later stage, at least
-ROWS = 2  # equations for each of them, at least
-FASTER = 1.5  # than the stage before
-SLOWEST = 3.0  # scale, where the first network has none
+WIDTHS = {1: 30, 2: 150, 3: 250}  # features of a cell, by the number of coordinates
+MANY = 400  # of more
+WIDEST = 3  # times as many, at most, where more of them gain more than smaller cells
+FASTEST = 0.42  # the largest of a cell's weights, over features**(1/D): so that each coordinate has as many waves
 
 
 def network(problem: Problem, config: Config) -> nn.Module:
     """The network of the fields, and one beside it for coefficients that are to be found; in float32.
 
     Raises:
-        ConfigError: A coordinate that has a layer, a period or a scale is none, or cannot have it; `start_scale` is
-            said where slabs do not begin, or of a network without scale.
+        ConfigError: A coordinate that has a layer, a period or a scale is none, or cannot have it.
     """
-    _check_starts(config)
     inputs = _inputs(problem, config)
+    if isinstance(config.network, Partition):
+        return _partition(problem, config.network)
     if config.slabs > 1:
         return _march(problem, config, inputs)
-    if config.stages > 1:
-        return _staged(problem, config)
     fields = _network(problem, config, inputs, len(problem.fields) - len(problem.coefficients))
     return SideBySide(fields, _coefficients(problem, config)) if problem.coefficients else fields
 
 
-def _check_starts(config: Config) -> None:
-    """What starts of slabs have of the network's scale means nothing without slabs, or without a scale."""
-    if config.start_scale == 1:
-        return
-    said, chosen = f"start_scale={config.start_scale:g}", config.network
-    if config.slabs == 1:
-        raise ConfigError(f"{said}: it is for the starts of slabs of time, and slabs=1; take more, or start_scale=1.")
-    if not isinstance(chosen, (MLP, Separable)):
-        raise ConfigError(
-            f"{said}: it is a part of network.scale, which network={chosen.name} does not have; take network=mlp, or "
-            "start_scale=1."
-        )
+class Local:
+    """Makes the network of a cell: what it is, over the box that the cell reaches.
 
+    Args:
+        chosen: What it is. Of an `MLP` without more, width and scale are those that suited all problems alike.
+        problem: Whose fields it gives.
+        width: In place of its own.
 
-def _staged(problem: Problem, config: Config) -> Staged:
-    """The network, and random features for each stage after it, which give zero until it begins."""
-    if problem.learned or problem.coefficients:
-        raise ConfigError(f"stages={config.stages}: what is to be found from data takes one; leave stages out.")
-    made = [network(problem, config.model_copy(update={"stages": 1}))]
-    made += [network(problem, later(problem, config, k)) for k in range(1, config.stages)]
-    for one in made[1:]:
-        output = one.output
-        assert isinstance(output, nn.Linear)
-        nn.init.zeros_(output.weight)
-        nn.init.zeros_(output.bias)
-    return Staged(made)
-
-
-def later(problem: Problem, config: Config, k: int) -> Config:
-    """The configuration of a stage after the first: random features, as many as points can determine, and no stages.
-
-    Its scale is where the search for one begins: above that of the stage before.
+    Attributes:
+        features: How many there are before its output layer.
+        widest: How many there may be, where their number is open.
     """
-    first = config.network
-    equations = sum(e.place == problem.domain.interior for e in problem.equations.values()) or 1
-    wide = first.width if isinstance(first, MLP) and first.depth == 1 else 0
-    most = config.sampling.points * equations // (ROWS * len(problem.fields))
-    scale = first.scale if isinstance(first, MLP) and not isinstance(first.scale, dict) else SLOWEST
-    features = MLP(
-        name="mlp", width=max(1, min(max(wide, FEATURES), most)), depth=1, activation="sin", scale=FASTER**k * scale,
-        adaptive=False, factorised=False, features=first.features,
-    )  # fmt: skip
-    return config.model_copy(update={"network": features, "stages": 1})
+
+    def __init__(self, chosen: OneNetwork, problem: Problem, width: int | None = None):
+        self._chosen, self._problem, names = chosen, problem, problem.coordinate_names
+        usual = WIDTHS.get(len(names), MANY)
+        options = chosen.model_dump(exclude={"name", "features"})
+        if options["width"] == AUTO:
+            options["width"] = width or usual
+        if options.get("scale") == AUTO:
+            options["scale"] = FASTEST * options["width"] ** (1 / len(names))
+        if isinstance(options.get("scale"), dict):
+            options["scale"] = [options["scale"][name] for name in names]
+        self._make, self._options, self._fourier = NETWORKS[chosen.name], options, chosen.features
+        self.fields = len(problem.fields)
+        output = self([0.0] * len(names), [1.0] * len(names)).output
+        assert isinstance(output, nn.Linear)
+        self.features = output.in_features
+        open_ended = isinstance(chosen, MLP) and chosen.width == AUTO and chosen.depth == 1
+        self.widest = WIDEST * usual if open_ended else self.features
+
+    def of(self, features: int) -> Local:
+        """The same with another number of features."""
+        return self if features == self.features else Local(self._chosen, self._problem, features)
+
+    def __call__(self, lower: Sequence[float], upper: Sequence[float]) -> nn.Module:
+        """The network over a box."""
+        kind = None if self._fourier is None else self._fourier.model_dump(exclude={"name"})
+        seen = Scaled(lower, upper) if kind is None else networks.Fourier(lower, upper, **kind)
+        return self._make(seen, self.fields, **self._options)
+
+
+def _partition(problem: Problem, chosen: Partition) -> networks.Partition:
+    """Cells of one size, as many as are said; one where they are to be found."""
+    names, counts = problem.coordinate_names, {} if chosen.refined else chosen.cells
+    if isinstance(chosen.local.features, Periodic):
+        raise ConfigError("network.local.features=periodic: a cell is no period; leave the features out.")
+    for name in counts:
+        if name not in names:
+            raise ConfigError(f"network.cells.{name}: no coordinate has this name. {did_you_mean(name, names)}")
+    tiling = Cells.grid(problem.domain.lower, problem.domain.upper, [counts.get(name, 1) for name in names])
+    return partition_of(tiling, Local(chosen.local, problem), highest_derivative(problem))
 
 
 def _march(problem: Problem, config: Config, inputs: Inputs | None) -> March:
@@ -100,18 +108,9 @@ def _march(problem: Problem, config: Config, inputs: Inputs | None) -> March:
 
 
 def _at_start(config: Config) -> Config:
-    """What finds where a slab begins: there is no time in it, so that half of the features are enough.
-
-    Slower ones, by `start_scale`, leave out what a kink would leave at the highest frequencies: what becomes of that
-    the slab's own features, which have to follow it in time as well, could not resolve.
-    """
-    chosen = config.network
-    changes: dict[str, object] = {"width": -(-chosen.width // 2)}
-    if isinstance(chosen, (MLP, Separable)):
-        scale, part = chosen.scale, config.start_scale
-        by_name = isinstance(scale, dict)
-        changes["scale"] = {name: part * one for name, one in scale.items()} if by_name else part * scale
-    return config.model_copy(update={"network": chosen.model_copy(update=changes)})
+    """What finds where a slab begins: there is no time in it, so that half of the features are enough."""
+    half = config.network.model_copy(update={"width": -(-config.network.width // 2)})
+    return config.model_copy(update={"network": half})
 
 
 def _times(problem: Problem, config: Config, time: int) -> list[float]:

@@ -19,7 +19,7 @@ def in_time(module: PINN) -> bool:
     """Whether the next step will end in time; else go on to the next phase, or end. The same in all processes."""
     budget, ranks = module.budget, module.ranks
     while budget is not None:
-        shares = sum(len(module.phases(k)) for k in range(module.part + 1, module.parts)) + len(module.turns.left)
+        shares = (module.parts - 1 - module.part) * len(module.config.phases) + len(module.turns.left)
         budget.share(shares, solve_size(module))
         late, over = ranks.largest([float(not budget.fits), float(budget.left <= 0)], module.device)
         if not late:

@@ -26,14 +26,16 @@ from pinn.problem import Problem
 from pinn.references import truth
 from pinn.report import words
 from pinn.residuals import Residuals
-from pinn.schema import Config
+from pinn.schema import Config, Partition
 from pinn.solution import HELD_OUT, Solution
+from pinn.training.build import softened
 from pinn.training.deviation import standard_deviations
 
 if TYPE_CHECKING:
     from pinn.training.budget import Budget
     from pinn.training.module import PINN
 
+ESTIMATED = "estimated relative error"
 ADVICE = 3  # pieces of it in the terminal; the page has all
 SAYS = {
     "finished": "finished",
@@ -49,6 +51,8 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
     intervals = zip(problem.domain.names, problem.domain.lower, problem.domain.upper, strict=True)
     box = ", ".join(f"{name} in [{low:g}, {high:g}]" for name, low, high in intervals)
     lines = Table.grid(padding=(0, 2))
+    if isinstance(config.network, Partition) and config.network.refined:
+        problem = softened(problem)  # cells meet conditions as they do equations
     for name, equation in problem.equations.items():
         lines.add_row(f"  {name}", equation.text)
     for name, text in problem.built_in.items():
@@ -58,6 +62,8 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
         f"[bold]{problem.name}[/]  {', '.join(problem.fields)}({', '.join(problem.coordinate_names)}),  {box}"
     )
     console.print(lines)
+    for line in words.softened(problem):
+        console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
     sampling = config.sampling
     console.print(f"  {words.network(config)}, {size} parameters", style="dim")
     console.print(
@@ -103,6 +109,7 @@ def result(
         "residual": solution.residual,
         "weighted_loss": module.loss if module.metrics else None,
         "size": module.balance.sizes,
+        **({"estimate": module.levels.estimate, "cells": len(module.levels.network)} if module.levels else {}),
         **({"slabs_done": module.done} if config.slabs > 1 else {}),
         "loss": module.reached,
         "noise_floor": module.noise,
@@ -219,12 +226,18 @@ def _page(solution: Solution, config: Config, directory: Path) -> Path:
 
 def _table(result: dict[str, Any]) -> Table:
     """Errors where there is a truth, else residuals at points that training never saw."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=True)
+    table, estimate = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=True), result.get("estimate", {})
     if result["error"]:
-        for title in ("field", "relative L2 error", "largest error"):
+        for title in ("field", "relative L2 error", "largest error", *([ESTIMATED] if estimate else [])):
             table.add_column(title, justify="left" if title == "field" else "right")
         for field, error in result["error"].items():
-            table.add_row(field, f"{error['relative_l2']:.2e}", f"{error['max']:.2e}")
+            told = [f"{estimate[field]:.1e}"] if field in estimate else []
+            table.add_row(field, f"{error['relative_l2']:.2e}", f"{error['max']:.2e}", *told)
+    elif estimate:
+        table.add_column("field")
+        table.add_column(ESTIMATED, justify="right")
+        for field, value in estimate.items():
+            table.add_row(field, f"{value:.1e}")
     else:
         table.add_column("equation")
         table.add_column("held-out residual (rms)", justify="right")

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from pinn.geometry import Place, Points
-from pinn.networks import Staged
 from pinn.operators import Estimator
 from pinn.optimizers import LeastSquares
 from pinn.problem import Problem
@@ -39,14 +38,13 @@ class Trials:
     Args:
         problem: What is solved.
         config: With a network whose width and scale are varied.
-        before: A network that is there already: theirs are added to it, and what it leaves is what zero leaves.
 
     Attributes:
         found: The residuals, by width and scale.
     """
 
-    def __init__(self, problem: Problem, config: Config, before: Staged | None = None):
-        self.problem, self.config, self.before = problem, config, before
+    def __init__(self, problem: Problem, config: Config):
+        self.problem, self.config = problem, config
         self.found: dict[tuple[int, object], float] = {}
         self._first: Residuals | None = None
 
@@ -122,11 +120,9 @@ class Trials:
 
     def _residuals(self, width: int, scale: object) -> Residuals:
         chosen = self.config.network.model_copy(update={"width": width, "scale": scale})
-        config = self.config.model_copy(update={"network": chosen, "stages": 1})
+        config = self.config.model_copy(update={"network": chosen})
         torch.manual_seed(config.seed)
         made = network(self.problem, config).to(getattr(torch, config.precision.dtype))
-        if self.before is not None:
-            made = Staged([*self.before.networks[: self.before.last + 1], made])
         if self._first is None:
             estimator = Estimator(config.derivatives.estimate_above, config.derivatives.directions)
             self._first = Residuals(self.problem, made, "jet", config.memory_budget, estimator)

@@ -125,6 +125,15 @@ def test_a_rule_sees_its_ailment_and_nothing_else(name):
     assert [advice for advice in RULE[rule](case(**well)) if advice.tries[0][0] == first] == []
 
 
+def test_to_build_a_condition_in_is_advised_where_it_was_not_tried(monkeypatch):
+    ill = case("line", worst="ends")
+    (advice,) = RULE["weights"](ill)
+    assert "enforce: auto" in advice.finding
+    monkeypatch.setattr(ill.problem, "softened", {"ends": "its value is piecewise"})
+    (advice,) = RULE["weights"](ill)
+    assert "enforce" not in advice.finding and advice.tries[0] == ("++balancing.weights.ends=1e+06",)
+
+
 def test_every_rule_has_its_ailment():
     assert {rule for rule, *_ in AILMENTS.values()} == set(RULE)
 

@@ -117,7 +117,7 @@ def test_a_lift_cannot_hold_what_is_learned():
     with pytest.raises(LanguageError, match="its value depends on k"):
         Problem(
             coordinates={"x": [0, 1]}, fields=["u"], equations={"e": "u_xx = 0"}, conditions={"a": "u(x=0) = k"},
-            parameters={"k": {"learn": 1}},
+            parameters={"k": {"learn": 1}}, enforce="hard",
         )  # fmt: skip
 
 

@@ -16,9 +16,9 @@ from pinn.references import REFERENCES, truth
 from pinn.references.cole_hopf import burgers
 from pinn.references.navier_series import deflection
 
-cavity, elements, flow, ode, plates, spectral = (
+cavity, elements, flow, harmonic, ode, plates, spectral = (
     sys.modules[f"pinn.references.{name}"]
-    for name in ("cavity", "finite_elements", "flow", "ode", "plates", "spectral")
+    for name in ("cavity", "finite_elements", "flow", "harmonic_series", "ode", "plates", "spectral")
 )
 
 
@@ -111,6 +111,20 @@ def of_finite_elements(x, solved, monkeypatch):
     return answer, other(used[-1].refined()), other(used[0])
 
 
+def of_harmonic_series(x, solved, monkeypatch):
+    fit = harmonic.fit
+    used = recorded(monkeypatch, harmonic, "fit", lambda domain, z, wanted, degree: (domain, degree))
+    answer = truth(solved)(x)
+    domain, last = used[-1]
+    values = harmonic.numpy_function(solved.scope.variables, harmonic._values(solved, domain))
+
+    def other(degree):
+        z, wanted = harmonic._boundary(domain.pieces(), values, harmonic.FITTED * degree)
+        return harmonic.at(domain, fit(domain, z, wanted, degree), x.numpy() @ [1, 1j])
+
+    return answer, other(2 * last), other(last // 4)
+
+
 def of_ode(x, solved, _):
     answer = truth(solved)(x)
     system = ode.evolution(solved, "ode")
@@ -148,6 +162,7 @@ SOLVERS = {
     "cole_hopf": of_cole_hopf,
     "finite_elements": of_finite_elements,
     "flow": of_flow,
+    "harmonic_series": of_harmonic_series,
     "navier_series": of_navier_series,
     "ode": of_ode,
     "orthotropic_plate": of_orthotropic_plate,
@@ -201,6 +216,7 @@ SIZES = {  # the change that is allowed, relative to the largest value of each f
     "cavity": 1e-6,
     "the torsion of an L": 1e-5,
     "slow flow under a moving lid": 1e-3,
+    "laplace_holes": 1e-10,
     "lorenz": 1e-8,
     "Burgers from a sine": 1e-8,
     "nonlinear Schroedinger, two humps": 1e-8,

@@ -99,7 +99,7 @@ def test_there_is_no_time_for_pictures_when_it_is_over():
 
 
 def test_a_command_ends_in_time_and_goes_on_with_time_of_its_own(tmp_path):
-    typed = ("pde=burgers", "experiment=none", "optimizer=adam_then_gauss_newton", "network.width=20")
+    typed = ("pde=burgers", "optimizer=adam_then_gauss_newton", "network.width=20")
     typed += ("network.scale=3", "sampling.points=500", "derivatives.compile=false", "trainer.log_every_n_steps=10")
     command = [sys.executable, SCRIPT, *typed, f"run_dir={tmp_path}", "trainer.enable_progress_bar=false"]
     taken, first = timed(command, tmp_path, 0.1)  # as long as loading takes, on this machine, as busy as it is

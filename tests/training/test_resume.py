@@ -34,6 +34,12 @@ FIELD = Problem(
     observations={"probes": {"points": 9}},
     exact={"u": "x*(1 - x)/2", "k": "1"},
 )
+LAYERS = Problem(  # of ten levels
+    coordinates={"x": [0, 1]},
+    fields=["u"],
+    equations={"layers": "1e-6*u_xx = u - 1"},
+    conditions={"ends": "u(boundary) = 0"},
+)
 OPTIONS = (
     "network.width=6",
     "network.scale=1",
@@ -55,12 +61,13 @@ CASES = {f"optimizer={name}": (f"optimizer={name}",) for name in choices("optimi
 CASES |= {f"balancing={name}": (f"balancing={name}", "optimizer=adam") for name in choices("balancing")}
 CASES |= {f"sampling={name}": (f"sampling={name}", "optimizer=adam") for name in choices("sampling")}
 CASES |= {f"network={name}": (f"network={name}", "optimizer=adam") for name in choices("network")}
+CASES["network=partition"] = ("network=partition", "optimizer=least_squares", "optimizer.steps=20")
 CASES["phases"] = ("optimizer=adam_then_gauss_newton", f"optimizer.phases={PHASES}")
 CASES["slabs, within the second"] = ("optimizer=adam", "optimizer.steps=4", "slabs=3")
 CASES["slabs, at the end of one"] = ("optimizer=adam", "optimizer.steps=5", "slabs=3")
 CASES["slabs of two phases"] = ("optimizer=adam_then_gauss_newton", f"optimizer.phases={PHASES}", "slabs=2")
 CASES["field that is learned"] = ("optimizer=adam",)
-PROBLEMS = {"slabs": HEAT, "field": FIELD}  # by the first word
+PROBLEMS = {"slabs": HEAT, "field": FIELD, "network=partition": LAYERS}  # by the name or its first word
 
 
 @pytest.fixture(autouse=True)
@@ -74,11 +81,13 @@ def test_five_and_five_steps_are_ten(name, tmp_path, accelerator="cpu"):
     network = name.startswith("network")
     typed = [f"trainer.accelerator={accelerator}"]
     typed += [line for line in OPTIONS if not (network and line.startswith("network.scale"))]
+    if name == "network=partition":
+        typed = [line.replace("network.", "network.local.") for line in typed]
     groups = dict(line.split("=", 1) for line in CASES[name] if not line.startswith("optimizer."))
     lines = [line for line in CASES[name] if line.startswith("optimizer.")]
     scheme = SCHEMES[groups.get("balancing", "fixed")]
     lines += ["sampling.resample_every=0"] * scheme.by_point  # it remembers something of each point
-    problem = PROBLEMS.get(re.split(r"\W", name)[0], PROBLEM)
+    problem = PROBLEMS.get(name, PROBLEMS.get(re.split(r"\W", name)[0], PROBLEM))
 
     def run(folder, steps):
         return solve(problem, *typed, *lines, f"trainer.max_steps={steps}", run_dir=tmp_path / folder, **groups)

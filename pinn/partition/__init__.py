@@ -1,0 +1,8 @@
+"""Problems on a partition: cells, their points and equations, the sparse solve, Newton's steps, refinement, strips."""
+
+from pinn.partition.cells import Cells
+from pinn.partition.local import MakesLocal, highest_derivative, partition_of
+from pinn.partition.refinement import Refinement
+from pinn.partition.strip import Level
+
+__all__ = ["Cells", "Level", "MakesLocal", "Refinement", "highest_derivative", "partition_of"]

@@ -1,0 +1,169 @@
+"""Cells: a tiling of a box by boxes, which are halved where the solution needs it.
+
+Shape letters: K cells, D coordinates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+OVERLAP = 0.3  # of a cell: how far it reaches into its neighbours
+SMALL = 0.45  # of the smaller of two neighbours: how far at most, so that its two windows do not meet
+NARROW = 0.2  # of a cell: windows that fall within less are narrow for it
+NEAR = 1e-9  # of a cell: faces that are so close are one
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Boxes that tile a box; float64.
+
+    Attributes:
+        lower: Lower corners, (K, D).
+        upper: Upper corners, (K, D).
+    """
+
+    lower: Tensor
+    upper: Tensor
+
+    @staticmethod
+    def grid(lower: Sequence[float], upper: Sequence[float], counts: Sequence[int]) -> Cells:
+        """As many cells of one size along each coordinate."""
+        edges = [
+            torch.linspace(low, high, n + 1, dtype=torch.float64)
+            for low, high, n in zip(lower, upper, counts, strict=True)
+        ]
+        corners = [torch.cartesian_prod(*[e[part] for e in edges]) for part in (slice(0, -1), slice(1, None))]
+        return Cells(*(corner.reshape(-1, len(counts)) for corner in corners))
+
+    def __len__(self) -> int:
+        return len(self.lower)
+
+    @property
+    def widths(self) -> Tensor:
+        """(K, D)."""
+        return self.upper - self.lower
+
+    @property
+    def centres(self) -> Tensor:
+        """(K, D)."""
+        return (self.lower + self.upper) / 2
+
+    def halved(self, directions: Tensor) -> tuple[Cells, Tensor]:
+        """Each cell halved along the directions that are true for it, (K, D).
+
+        Returns:
+            The cells, and for each the one that it was, or was a part of.
+        """
+        lower, upper = self.lower, self.upper
+        parents = torch.arange(len(self))
+        for d in range(directions.shape[1]):
+            cut = directions[parents, d]
+            middle = (lower[:, d] + upper[:, d]) / 2
+            left, right = upper.clone(), lower[cut].clone()
+            left[cut, d] = middle[cut]
+            right[:, d] = middle[cut]
+            lower, upper = torch.cat([lower, right]), torch.cat([left, upper[cut]])
+            parents = torch.cat([parents, parents[cut]])
+        order = torch.argsort(parents, stable=True)
+        return Cells(lower[order], upper[order]), parents[order]
+
+    def __getitem__(self, some: Tensor) -> Cells:
+        """Some of them."""
+        return Cells(self.lower[some], self.upper[some])
+
+    def neighbours(self) -> Tensor:
+        """Pairs of cells that share a part of a face, and its direction: rows (i, j, d), with i below j."""
+        near = NEAR * self.widths
+        found = []
+        lapping = [
+            (self.lower[:, None, d] + near[:, None, d] < self.upper[None, :, d])
+            & (self.lower[None, :, d] + near[None, :, d] < self.upper[:, None, d])
+            for d in range(self.lower.shape[1])
+        ]
+        for d in range(self.lower.shape[1]):
+            touching = (self.upper[:, None, d] - self.lower[None, :, d]).abs() <= torch.minimum(
+                near[:, None, d], near[None, :, d]
+            )
+            for e, lap in enumerate(lapping):
+                if e != d:
+                    touching = touching & lap
+            pairs = touching.nonzero()
+            found.append(torch.cat([pairs, torch.full((len(pairs), 1), d)], dim=1))
+        return torch.cat(found)
+
+    def reaches(self) -> tuple[Tensor, Tensor]:
+        """How far each cell reaches beyond its faces, below and above, (K, D).
+
+        At each face that is a part of the cell, but less where smaller cells are beyond it, so that a small cell is met
+        by the windows of its own neighbours alone. Two cells of one size reach into each other alike. Where no cell is
+        beyond it is negative: there the window does not fall.
+        """
+        widths = self.widths
+        below, above = torch.full_like(widths, torch.inf), torch.full_like(widths, torch.inf)
+        for d, pairs in enumerate(_by_direction(self.neighbours(), widths.shape[1])):
+            i, j = pairs[:, 0], pairs[:, 1]
+            reach = _reach(widths[i, d], widths[j, d])
+            above[:, d].scatter_reduce_(0, i, reach, "amin")
+            below[:, d].scatter_reduce_(0, j, reach, "amin")
+        beyond_below, beyond_above = self._beyond_gaps()
+        below = torch.where(below < torch.inf, below, beyond_below)
+        above = torch.where(above < torch.inf, above, beyond_above)
+        return tuple(torch.where(reach < torch.inf, reach, -OVERLAP * widths) for reach in (below, above))
+
+    def _beyond_gaps(self) -> tuple[Tensor, Tensor]:
+        """How far cells may reach through faces that no other touches, as others are near at a corner or past a gap.
+
+        There a window that did not fall would end within those. Infinite where none are near.
+        """
+        widths, near = self.widths, NEAR * self.widths
+        reach, (count, dimensions) = SMALL * widths, widths.shape
+        low, high = self.lower - reach, self.upper + reach
+        found = []
+        for side in (0, 1):
+            nearest = torch.full_like(widths, torch.inf)
+            for d in range(dimensions):
+                meet = torch.ones(count, count, dtype=torch.bool)
+                for e in range(dimensions):
+                    a, b = (low[:, e], high[:, e]) if e != d else (
+                        (low[:, e], self.lower[:, e]) if side == 0 else (self.upper[:, e], high[:, e])
+                    )  # fmt: skip
+                    meet &= (a[:, None] + near[:, None, e] < self.upper[None, :, e]) & (
+                        self.lower[None, :, e] + near[:, None, e] < b[:, None]
+                    )
+                apart = _reach(widths[:, None, d], widths[None, :, d])
+                nearest[:, d] = torch.where(meet, apart, torch.full_like(apart, torch.inf)).amin(1)
+            found.append(nearest)
+        return found[0], found[1]
+
+    def panels(self, below: Tensor, above: Tensor) -> tuple[Cells, Tensor]:
+        """The cells cut where a window has fallen that is narrow for them, and the cell that each panel is a part of.
+
+        Points that are even in such a cell would not see what happens in so narrow a window.
+        """
+        lower, upper, parents = self.lower.clone(), self.upper.clone(), torch.arange(len(self))
+        for d in range(lower.shape[1]):
+            for reach, from_below in ((below[:, d], True), (above[:, d], False)):
+                narrow = ((reach > 0) & (reach < NARROW * self.widths[:, d]))[parents]
+                face = (self.lower[:, d] + reach if from_below else self.upper[:, d] - reach)[parents[narrow]]
+                ends = lower[narrow, d] if from_below else upper[narrow, d]
+                cut = narrow.nonzero()[:, 0][(ends < face) if from_below else (ends > face)]
+                face = face[(ends < face) if from_below else (ends > face)]
+                panel_lower, panel_upper = lower[cut].clone(), upper[cut].clone()
+                (panel_upper if from_below else panel_lower)[:, d] = face
+                (lower if from_below else upper)[cut, d] = face
+                lower, upper = torch.cat([lower, panel_lower]), torch.cat([upper, panel_upper])
+                parents = torch.cat([parents, parents[cut]])
+        return Cells(lower, upper), parents
+
+
+def _reach(one: Tensor, other: Tensor) -> Tensor:
+    """How far two cells of these widths reach into each other."""
+    return torch.minimum(OVERLAP * torch.maximum(one, other), SMALL * torch.minimum(one, other))
+
+
+def _by_direction(rows: Tensor, dimensions: int) -> list[Tensor]:
+    return [rows[rows[:, 2] == d, :2] for d in range(dimensions)]

@@ -1,0 +1,58 @@
+"""From cells to a partition: the protocol of what makes a cell's network, and the partition of a tiling.
+
+Shape letters: K cells, D coordinates, F fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import sympy
+from torch import nn
+
+from pinn.networks import Partition
+from pinn.partition.cells import Cells
+from pinn.problem import Problem
+
+SMOOTHER = 2  # classes by which windows are smoother than the equations need
+
+
+class MakesLocal(Protocol):
+    """Makes the network of a cell.
+
+    Attributes:
+        features: How many go into its output layer, without the 1 of the bias.
+        widest: How many there may be.
+    """
+
+    features: int
+    widest: int
+
+    def of(self, features: int) -> MakesLocal:
+        """The same with another number of features."""
+        ...
+
+    def __call__(self, lower: Sequence[float], upper: Sequence[float]) -> nn.Module:
+        """The network over a box: (n, D) to (n, F), with a linear layer `output`."""
+        ...
+
+
+def partition_of(tiling: Cells, local: MakesLocal, order: int) -> Partition:
+    """The partition with a network over what each cell of a tiling reaches.
+
+    Args:
+        tiling: The cells.
+        local: Makes a cell's network.
+        order: Of the highest derivative in the equations: windows are smoother than that.
+    """
+    below, above = tiling.reaches()
+    low, high = tiling.lower - below.clamp(min=0), tiling.upper + above.clamp(min=0)
+    networks = [local(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
+    return Partition(networks, tiling.lower, tiling.upper, below, above, order + SMOOTHER, local)
+
+
+def highest_derivative(problem: Problem) -> int:
+    """The order of the highest derivative in a problem."""
+    found = {atom for equation in problem.equations.values() for atom in equation.residual.atoms(sympy.Derivative)}
+    return max((int(atom.derivative_count) for atom in found), default=0)

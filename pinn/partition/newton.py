@@ -1,0 +1,139 @@
+"""Newton's steps for the output layers of a partition: each is one sparse least-squares solve.
+
+The state is the operators' values at the points, in which a step can be taken in part, and which need not come from
+this partition: those of a coarser one are as good a start.
+
+Shape letters: K cells, N points of a place, F fields, W features (1 included), M rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinn.geometry import Place
+from pinn.partition.sparse import Block, factorise
+from pinn.partition.system import Sampled, Values
+
+HALVINGS = 6
+SAME = 1e-3  # relative: a residual that is so near to what its linearisation promised is as small as it will be
+FALLING = 0.99  # a loss above so much of the one before has come to its end
+
+
+@dataclass
+class Found:
+    """What Newton's steps have reached.
+
+    Attributes:
+        coefficients: Of the output layers, (F, W) by cell.
+        values: Of the operators at the points.
+        scales: 1 over the size of a row, (K,) by place and equation.
+        loss: The sum of squares of the scaled residuals, over their number.
+        steps: How many were taken.
+        converged: Whether the last one gained what it promised.
+        better: Whether any lowered the loss: else the coefficients are worse than what the steps began with.
+    """
+
+    coefficients: list[Tensor]
+    values: Values
+    scales: dict[tuple[Place, str], Tensor]
+    loss: float
+    steps: int
+    converged: bool
+    better: bool
+
+
+def newton(sampled: Sampled, start: Values, most: int, out_of_time: Callable[[], bool] = lambda: False) -> Found:
+    """Newton's steps from operators' values until nothing is left to gain, or `most` were taken."""
+    values, coefficients, before = start, None, float("inf")
+    found = rows = None
+    for step in range(1, most + 1):
+        blocks, residual, target = sampled.linearise(values)
+        scales = _scales(sampled, blocks)
+        rows = _by_row(sampled, scales)
+        for block in blocks:
+            block.matrix.mul_(rows[block.rows, None])
+        loss = _loss(sampled, residual, rows)
+        solver = factorise(blocks, len(rows))
+        solution = solver.solve(rows * target)
+        promised = float(solver.residual_norm**2) / len(rows)
+        new = [c.reshape(sampled.fields, -1) for c in solution]
+        there = sampled.values(new)
+        part, reached = _in_part(sampled, values, there, rows, loss)
+        if part == 1.0:
+            values, coefficients = there, new
+        else:
+            values = _blend(values, there, part)
+            coefficients = None if coefficients is None else [
+                a + part * (b - a) for a, b in zip(coefficients, new, strict=True)
+            ]  # fmt: skip
+        converged = part == 1.0 and reached <= (1 + SAME) * promised + 1e-30
+        better = part > 0 or step > 1
+        found = Found(new if coefficients is None else coefficients, values, scales, reached, step, converged, better)
+        if converged or part == 0.0 or reached >= FALLING * before or out_of_time():
+            break
+        before = reached
+    assert found is not None and rows is not None
+    if coefficients is None:  # steps in part from what has no coefficients here: the last whole one is what there is
+        found.values = sampled.values(found.coefficients)
+        found.loss = _loss(sampled, sampled.residual(found.values), rows)
+        found.better = found.loss < _loss(sampled, sampled.residual(start), rows)
+    return found
+
+
+def _in_part(sampled: Sampled, here: Values, there: Values, rows: Tensor, loss: float) -> tuple[float, float]:
+    """The largest of 1, 1/2, 1/4, ... of the way that lowers the loss, and the loss there; else 0."""
+    for k in range(HALVINGS):
+        part = 0.5**k
+        reached = _loss(sampled, sampled.residual(_blend(here, there, part)), rows)
+        if reached < loss:
+            return part, reached
+    return 0.0, loss
+
+
+def _blend(here: Values, there: Values, part: float) -> Values:
+    if part == 1.0:
+        return there
+    return {
+        place: {name: value + part * (there[place][name] - value) for name, value in of_place.items()}
+        for place, of_place in here.items()
+    }
+
+
+def _loss(sampled: Sampled, residual: dict[Place, dict[str, Tensor]], rows: Tensor) -> float:
+    whole = torch.cat([r.detach() for of_place in residual.values() for r in of_place.values()])
+    return float((rows * whole).square().mean())
+
+
+def _scales(sampled: Sampled, blocks: list[Block]) -> dict[tuple[Place, str], Tensor]:
+    """1 over the root mean square of the entries of the rows of each equation in each cell."""
+    sizes = sampled.partition.lower.new_zeros(sampled.rows)
+    owner = torch.cat(
+        [sampled.cells[place].repeat(len(sampled.residuals.plans[place].names)) for place in sampled.points]
+    )
+    for j, block in enumerate(blocks):
+        own = owner[block.rows] == j
+        sizes[block.rows[own]] = block.matrix[own].square().mean(1)
+    scales, start = {}, 0
+    count = len(sampled.partition)
+    for place, at in sampled.points.items():
+        cells, n = sampled.cells[place], len(at.x)
+        for name in sampled.residuals.plans[place].names:
+            total = sizes.new_zeros(count).index_add_(0, cells, sizes[start : start + n])
+            mean = total / torch.bincount(cells, minlength=count).clamp(min=1)
+            scales[place, name] = torch.where(mean > 0, 1 / mean.sqrt(), torch.zeros_like(mean))
+            start += n
+    return scales
+
+
+def _by_row(sampled: Sampled, scales: dict[tuple[Place, str], Tensor]) -> Tensor:
+    return torch.cat(
+        [
+            scales[place, name][sampled.cells[place]]
+            for place in sampled.points
+            for name in sampled.residuals.plans[place].names
+        ]
+    )

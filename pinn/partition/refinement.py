@@ -1,0 +1,207 @@
+"""A problem solved by refinement: level by level, and where it is a nonlinear evolution, strip by strip of time.
+
+Shape letters: K cells, D coordinates.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import nn
+
+from pinn.language.scope import TIME
+from pinn.networks.partition import CORNERS, Partition
+from pinn.partition.cells import Cells
+from pinn.partition.local import MakesLocal
+from pinn.partition.strip import FINE, START, Level, Strip
+from pinn.problem import Problem
+from pinn.residuals import Residuals
+from pinn.slabs import linear, long_time, start, uncut
+
+ROUNDING = 1e-14  # of the fields: what is left that no more cells make smaller
+GOOD = 1e-9  # an estimate that is good enough to end at
+CHEAP = 2.0  # seconds: a level that is worth it even then
+STALLED = 0.5  # of the residual of the level before: above it nothing is gained
+PATIENCE = 240.0  # seconds without a budget, after which no level begins
+STRIPS = 8  # of the time, to begin with
+SHORTEST = 2.0**-14  # of the time: a strip that fails then is the end
+SOLVED = 1e-8  # the estimate of a strip that is done
+LITTLE = 1e-11  # what is left of one that is, whatever there is to compare
+MOST = 10  # levels of a strip
+JUDGED = 4  # levels, after which a strip that leaves more than FAILED is too long
+FAILED = 1e-2
+EASY = 2  # levels, after which the next strip is twice as long
+
+
+class Refinement:
+    """Levels of refinement until nothing is worth the time.
+
+    Args:
+        problem: Without conditions that are built in.
+        residuals: Of it.
+        local: Makes the network of a cell.
+        seed: Of networks and points.
+        patience: Seconds, after which no level begins that would take longer than what is left.
+    """
+
+    def __init__(
+        self, problem: Problem, residuals: Residuals, local: MakesLocal, seed: int, patience: float = PATIENCE
+    ):
+        self.problem, self.residuals, self.local, self.seed = problem, residuals, local, seed
+        self.ends = time.perf_counter() + patience
+        self.done: list[Strip] = []
+        self.levels: list[Level] = []
+        self.ended: str | None = None
+        self.length = 0.0
+        self.marching = not linear(problem) and TIME in problem.coordinate_names and uncut(problem) is None
+        if self.marching:
+            axis = problem.coordinate_names.index(TIME)
+            self.span = (problem.domain.lower[axis], problem.domain.upper[axis])
+            found = long_time(problem)
+            self.length = (self.span[1] - self.span[0]) / (found.slabs if found else STRIPS)
+        self.strip = self._next()
+
+    def _next(self) -> Strip:
+        domain = self.problem.domain
+        if not self.marching:
+            tiling = Cells.grid(domain.lower, domain.upper, [1] * len(domain.names))
+            return Strip(self.problem, self.residuals, self.local, self.seed, tiling)
+        before = self.done[-1] if self.done else None
+        begin = before.times[1] if before and before.times else self.span[0]
+        left = self.span[1] - begin
+        count = max(1, round(left / self.length + 0.3))  # no sliver at the end
+        end = self.span[1] if count == 1 else begin + left / count
+        axis = domain.names.index(TIME)
+        lower, upper = list(domain.lower), list(domain.upper)
+        lower[axis], upper[axis] = begin, end
+        tiling = Cells.grid(lower, upper, [1] * len(lower))
+        strip = Strip(
+            self.problem, self.residuals, self.local, self.seed, tiling, (begin, end), before, start(self.problem)
+        )
+        self._strip_began = time.perf_counter()
+        strip.meet_the_start(max(START, before.levels[-1].residual) if before else START)
+        return strip
+
+    def advance(self) -> Level:
+        """One level; then `ended` says why it was the last, or None."""
+        level = self.strip.solve()
+        self.levels.append(level)
+        self.ended = self._end_of_strip(level) if self.marching else self._end(level)
+        if not self.ended:
+            self._go_on()
+        return level
+
+    def _go_on(self) -> None:
+        if not self.marching or not self._strip_is_done():
+            self.strip.refine()
+            return
+        if self._strip_failed():
+            self.length = (self.strip.times[1] - self.strip.times[0]) / 2
+        else:
+            self.done.append(self.strip)
+            if len(self.strip.levels) <= EASY:
+                self.length = 2 * (self.strip.times[1] - self.strip.times[0])
+        self.strip = self._next()
+
+    def _strip_is_done(self) -> bool:
+        levels = self.strip.levels
+        left, (begin, end) = levels[-1].residual, self.strip.times
+        stalled = len(levels) > 2 and left > STALLED * levels[-2].residual > STALLED**2 * levels[-3].residual
+        estimate = max(levels[-1].estimate.values()) if levels[-1].estimate else None
+        solved = left <= LITTLE or estimate is not None and estimate <= SOLVED
+        if solved or not levels[-1].gained or self._strip_failed() or len(levels) >= MOST or left <= FAILED and stalled:
+            return True
+        share = (self.ends - self._strip_began) * (end - begin) / (self.span[1] - begin)
+        return left <= FAILED and time.perf_counter() - self._strip_began + levels[-1].seconds > share
+
+    def _strip_failed(self) -> bool:
+        levels, (begin, end) = self.strip.levels, self.strip.times
+        worse = levels[-1].residual > FAILED and (len(levels) >= JUDGED or not levels[-1].gained)
+        return worse and end - begin > SHORTEST * (self.span[1] - self.span[0])
+
+    def _end_of_strip(self, level: Level) -> str | None:
+        if self._strip_is_done() and not self._strip_failed() and self.strip.times[1] >= self.span[1]:
+            return "the time is over"
+        if time.perf_counter() > self.ends:
+            return "the time for it is over"
+        return None
+
+    def _end(self, level: Level) -> str | None:
+        if level.residual <= ROUNDING or not level.gained:
+            return "what is left is rounding"
+        growth = level.seconds / self.levels[-2].seconds if len(self.levels) > 1 else 1.0
+        price = max(growth, 1.0) * level.seconds
+        if level.estimate is not None and max(level.estimate.values()) <= GOOD and price > CHEAP:
+            return f"the error is estimated to be below {GOOD:.0e}"
+        residuals = [one.residual for one in self.levels[-3:]]
+        stalled = len(residuals) == 3 and residuals[2] > STALLED * residuals[1] > STALLED**2 * residuals[0]
+        if stalled and residuals[2] < FINE:
+            return "a level gains little"
+        if time.perf_counter() + price > self.ends:
+            return "the next level would take too long"
+        return None
+
+    @property
+    def estimate(self) -> dict[str, float] | None:
+        """Of the relative error of each field: that of the last level; of strips, their sum.
+
+        A strip of one level has nothing to compare: it gets what others have, in proportion to what is left of it.
+        """
+        if not self.marching:
+            return self.levels[-1].estimate if self.levels else None
+        strips = [*self.done, self.strip] if self.strip.levels else self.done
+        last = [strip.levels[-1] for strip in strips]
+        known = [level for level in last if level.estimate]
+        if not known:
+            return None
+        ratio = {f: max(one.estimate[f] / one.residual for one in known if one.estimate) for f in self.problem.fields}
+        return {f: sum(one.estimate[f] if one.estimate else ratio[f] * one.residual for one in last) for f in ratio}
+
+    def state(self) -> dict[str, Any]:
+        """What goes on from here needs, beside the network: numbers and tensors alone."""
+        return {
+            "strips": [strip.state() for strip in [*self.done, self.strip]],
+            "levels": [asdict(one) for one in self.levels],
+            "length": self.length,
+            "ended": self.ended,
+        }
+
+    def load(self, state: dict[str, Any], network: Partition) -> None:
+        """Go on from a state, with the network that was there."""
+        self.levels = [Level(**one) for one in state["levels"]]
+        self.length, self.ended, self.done = state["length"], state["ended"], []
+        start_of = 0
+        for kept in state["strips"]:
+            tiling, times = Cells(*kept["tiling"]), kept["times"] and tuple(kept["times"])
+            before = self.done[-1] if self.done else None
+            strip = Strip(
+                self.problem, self.residuals, self.local, self.seed, tiling, times, before,
+                start(self.problem) if self.marching else None,
+            )  # fmt: skip
+            strip.levels = [Level(**one) for one in kept["levels"]]
+            strip.local, strip.crowding = self.local.of(kept["features"]), kept["crowding"]
+            if kept["count"]:
+                strip.take(network.some(start_of, start_of + kept["count"]))
+            start_of += kept["count"]
+            self.done.append(strip)
+        self.strip = self.done.pop()
+
+    @property
+    def partition(self) -> Partition | None:
+        """All cells of the strips that are done, and of the present one; None where none is solved."""
+        strips = [*self.done, self.strip] if self.marching else [self.strip]
+        parts = [strip.partition for strip in strips if strip.partition is not None]
+        if len(parts) < 2:
+            return parts[0] if parts else None
+        corners = {name: [getattr(part, name).clone() for part in parts] for name in CORNERS}
+        axis = self.problem.coordinate_names.index(TIME)
+        for below, above, last in zip(corners["below"], corners["above"], range(len(parts) - 1, -1, -1), strict=True):
+            if last < len(parts) - 1:
+                below[below[:, axis] < 0, axis] = 0.0
+            if last:
+                above[above[:, axis] < 0, axis] = 0.0
+        networks: list[nn.Module] = [network for part in parts for network in part.networks]
+        return Partition(networks, *(torch.cat(corners[name]) for name in CORNERS), parts[0].smoothness, self.local)

@@ -1,0 +1,359 @@
+"""A problem on an interval of time, or on all of it, solved on cells that are refined level by level.
+
+Shape letters: K cells, N points, D coordinates, F fields, W features (1 included).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinn.geometry import Box, Domain, Place, Points, Region
+from pinn.language.scope import TIME
+from pinn.networks.partition import Partition
+from pinn.operators import Plan, derivatives
+from pinn.partition.cells import Cells
+from pinn.partition.local import MakesLocal, highest_derivative, partition_of
+from pinn.partition.newton import Found, newton
+from pinn.partition.refine import Left, directions, left, marked, refined
+from pinn.partition.system import Sampled, Values
+from pinn.problem import Problem
+from pinn.residuals import Residuals
+from pinn.sampling import points
+from pinn.sampling.cells import points_in_cells
+from pinn.sampling.sobol import Sobol
+
+ROWS = 2.5  # equations in the interior for each unknown of a cell
+HIDDEN = 5.0  # times what is left at the points that were fitted: there are too few of them
+MATTERS = 0.01  # of the largest that is left: what is less does not
+CROWDED = 8.0  # times as many points, at most
+PANEL = 0.3  # of a cell's points: what a part of it gets at least, however narrow
+EDGE = 3.0  # points on a face of a cell, for each feature along it
+HELD_OUT = 2**61  # added to the seed: points that nothing is fitted to
+FEW = 20  # points that show whether a cell meets the domain
+COMPARED = 2**11  # points at which two levels are compared
+GOOD = 1e-9  # an estimate that is good enough to stop at
+START = 1e-8  # what the first cells may leave of what an interval begins with
+FALLS = 0.1  # of the residual of the level before: a smooth solution, of which more features see more
+EVERYWHERE = 0.5  # of the volume: so much is to be halved
+RESOLVED = 1e-3  # what is left where waves and layers are seen
+WIDER = 1.5  # times as many features
+FINE = 1e-8  # what is left where a level that leaves as much as the one before has come to rounding
+START_LEVELS = 12
+STEPS = 10  # of Newton's, a level
+
+
+@dataclass(frozen=True)
+class Level:
+    """What one level has reached.
+
+    Attributes:
+        cells: How many there are.
+        unknowns: Of the output layers.
+        residual: Root mean square of the scaled residuals where nothing was fitted.
+        spread: The same by volume.
+        estimate: Of the relative error of each field; None where there is nothing to compare.
+        steps: Newton's.
+        converged: Whether they gained what they promised.
+        seconds: That it took.
+        strip: The interval of time, in strips.
+        gained: Whether it was better than the level before.
+    """
+
+    cells: int
+    unknowns: int
+    residual: float
+    spread: float
+    estimate: dict[str, float] | None
+    steps: int
+    converged: bool
+    seconds: float
+    strip: tuple[float, float] | None = None
+    gained: bool = True
+
+
+class Strip:
+    """The problem on an interval of time, or on all of it, level by level.
+
+    Args:
+        problem: Without conditions that are built in.
+        residuals: Of it.
+        local: Makes the network of a cell.
+        seed: Of the networks and of the points.
+        tiling: The cells to begin with.
+        times: The interval; None: all.
+        before: What ends where this begins; None: the problem's own conditions say how it begins.
+        initial: Where time begins.
+    """
+
+    def __init__(
+        self, problem: Problem, residuals: Residuals, local: MakesLocal, seed: int, tiling: Cells,
+        times: tuple[float, float] | None = None, before: Strip | None = None, initial: Place | None = None,
+    ):  # fmt: skip
+        self.problem, self.residuals, self.local, self.seed, self.tiling = problem, residuals, local, seed, tiling
+        self.times, self.before, self.initial = times, before, initial
+        self.domain = problem.domain if times is None else _during(problem.domain, times)
+        self.partition: Partition | None = None
+        self.found: Found | None = None
+        self.coefficients: list[Tensor] = []
+        self.levels: list[Level] = []
+        self.left: Left | None = None
+        self.crowding = torch.ones(len(tiling), dtype=torch.float64)  # times the usual number of points, by cell
+        self._compared: Tensor | None = None
+
+    def solve(self, most: int = STEPS) -> Level:
+        """One level on the present cells."""
+        began = time.perf_counter()
+        self._leave_out_empty()
+        partition = self._partition()
+        sampled = self._sampled(partition, "gauss", 1.0, self.seed)
+        start = self._start(sampled)
+        found = newton(sampled, start, most)
+        if not found.better and self.levels:
+            return self._as_before(found, time.perf_counter() - began)
+        _write(partition, found.coefficients)
+        rest, rough = self._judge(partition, found)
+        self._crowd(sampled, found, rest)
+        squares = rest.of_cells.square()
+        residual, volumes = float(squares.mean().sqrt()), self.tiling.widths.prod(dim=1).to(squares)
+        if self.levels and FINE > self.levels[-1].residual <= residual:  # rounding, which more cells make larger
+            return self._as_before(found, time.perf_counter() - began)
+        self.partition, self.coefficients, self.found = partition, found.coefficients, found
+        self.left, self.rough = rest, rough
+        spread = float((volumes * squares).sum() / volumes.sum()) ** 0.5
+        estimate = self._estimate(partition, spread)
+        unknowns = sum(c.numel() for c in found.coefficients)
+        seconds = time.perf_counter() - began
+        level = Level(
+            len(partition), unknowns, residual, spread, estimate, found.steps, found.converged, seconds, self.times
+        )
+        self.levels.append(level)
+        return level
+
+    def _as_before(self, found: Found, seconds: float) -> Level:
+        """A level whose cells do no better than those before: those stay."""
+        assert self.partition is not None
+        self.local = self.local.of(self.coefficients[0].shape[1] - 1)
+        self.tiling = Cells(self.partition.lower.cpu(), self.partition.upper.cpu())
+        level = replace(self.levels[-1], steps=found.steps, converged=False, gained=False, seconds=seconds)
+        self.levels.append(level)
+        return level
+
+    def meet_the_start(self, enough: float) -> None:
+        """Refine the cells, along space, until they hold what the interval begins with, up to so much."""
+        assert self.initial is not None
+        time_axis = self.problem.coordinate_names.index(TIME)
+        for _ in range(START_LEVELS):
+            self._leave_out_empty()
+            partition = self._partition()
+            sampled = self._sampled(partition, "gauss", 1.0, self.seed, [self.initial])
+            found = newton(sampled, self._start(sampled), 1)
+            _write(partition, found.coefficients)
+            held_out = self._sampled(partition, "sobol", 0.5, self.seed + HELD_OUT, [self.initial], keep=False)
+            rest = left(held_out, found.coefficients, found.scales)
+            if float(rest.of_cells.max()) <= enough:
+                return
+            along = self._directions(partition, held_out, self.initial, time_axis)
+            self.tiling, parents = refined(self.tiling, rest, along)
+            self.crowding = self.crowding[parents]
+
+    def refine(self) -> None:
+        """Halve the cells that have the most left; or, where that is nearly everywhere, take more features."""
+        if not self.levels[-1].gained or self.left is None:
+            return
+        volumes = self.tiling.widths.prod(dim=1)
+        share = float(volumes[marked(self.left).cpu()].sum() / volumes.sum())
+        falling = len(self.levels) < 2 or self.levels[-1].residual <= FALLS * self.levels[-2].residual
+        wider = min(round(WIDER * self.local.features), self.local.widest)
+        if falling and share > EVERYWHERE and self.levels[-1].residual < RESOLVED and wider > self.local.features:
+            self.local = self.local.of(wider)
+        else:
+            self.tiling, parents = refined(self.tiling, self.left, self.rough)
+            self.crowding = self.crowding[parents]
+
+    def _leave_out_empty(self) -> None:
+        """Cells without points of their own: they lie outside of the domain."""
+        interior = self.problem.domain.interior
+        _, cells = points_in_cells(self.domain, interior, self.tiling.lower, self.tiling.upper, FEW, seed=self.seed)
+        self.tiling, self.crowding = self.tiling[cells.unique()], self.crowding[cells.unique()]
+
+    def _partition(self) -> Partition:
+        torch.manual_seed(self.seed)
+        partition = partition_of(self.tiling, self.local, highest_derivative(self.problem))
+        return partition.to(next(self.residuals.parameters())).requires_grad_(False)
+
+    def _points(self, rule: str, part: float, seed: int, places: Sequence[Place] | None = None):
+        problem, features = self.problem, self.local.features + 1
+        dimensions = len(problem.coordinate_names)
+        equations = sum(e.place == problem.domain.interior for e in problem.equations.values()) or 1
+        inside = max(20, int(part * ROWS * features * len(problem.fields) / equations))
+        edge = max(1 if dimensions == 1 else 8, int(part * EDGE * features ** ((dimensions - 1) / dimensions)))
+        drawn, cells = {}, {}
+        for place in places or self.residuals.places:
+            here = place
+            if place == self.initial and self.times is not None:
+                here = self.domain.face({TIME: self.times[0]})
+            if place == problem.domain.interior:
+                drawn[place], cells[place] = self._inside(inside, seed, rule)
+                continue
+            drawn[place], cells[place] = points_in_cells(
+                self.domain, here, self.tiling.lower, self.tiling.upper, self._edges(edge, rule), seed=seed, rule=rule
+            )
+        if isinstance(self.domain, Region) and problem.domain.interior in drawn:
+            self._reach_the_edge(drawn, cells, edge, seed, rule)
+        like = next(self.residuals.parameters())
+        return (
+            {place: at.to(like.device, like.dtype) for place, at in drawn.items()},
+            {place: of.to(like.device) for place, of in cells.items()},
+        )
+
+    def _edges(self, count: int, rule: str) -> Tensor | int:
+        return (count * self.crowding.sqrt()).ceil().long() if rule == "gauss" else count
+
+    def _crowd(self, sampled: Sampled, found: Found, rest: Left) -> None:
+        """Take more points where those that were fitted hide what is left between them."""
+        fitted = left(sampled, found.coefficients, found.scales).of_cells
+        hidden = (rest.of_cells > HIDDEN * fitted) & (rest.of_cells > MATTERS * rest.of_cells.max())
+        self.crowding = torch.where(hidden.cpu(), (2 * self.crowding).clamp(max=CROWDED), self.crowding)
+
+    def _inside(self, count: int, seed: int, rule: str) -> tuple[Points, Tensor]:
+        """Points of the interior, panel by panel, and their cells."""
+        panels, parents = self.tiling.panels(*self.tiling.reaches())
+        parts = panels.widths.prod(dim=1) / self.tiling.widths.prod(dim=1)[parents]
+        counts = (count * parts.clamp(min=PANEL) * (self.crowding[parents] if rule == "gauss" else 1)).ceil().long()
+        drawn, of = points_in_cells(
+            self.domain, self.domain.interior, panels.lower, panels.upper, counts, seed=seed, rule=rule
+        )
+        return drawn, parents[of]
+
+    def _reach_the_edge(self, drawn, cells, edge: int, seed: int, rule: str) -> None:
+        """Let equations hold on a curved boundary too: between it and random points inside they would be free."""
+        interior = self.problem.domain.interior
+        more, of = points_in_cells(
+            self.domain, self.domain.boundary, self.tiling.lower, self.tiling.upper, self._edges(edge, rule), seed=seed,
+            rule=rule,
+        )  # fmt: skip
+        drawn[interior] = Points(torch.cat([drawn[interior].x, more.x]))
+        cells[interior] = torch.cat([cells[interior], of])
+
+    def _sampled(self, partition: Partition, rule: str, part: float, seed: int, places=None, keep=True) -> Sampled:
+        drawn, cells = self._points(rule, part, seed, places)
+        shifts = {}
+        if self.before is not None and self.initial in drawn:
+            there = self.before.values({self.initial: drawn[self.initial]})
+            bare = Sampled(self.residuals, partition, {self.initial: drawn[self.initial]}, {}, False)
+            shifts = {(self.initial, name): r for name, r in bare.residual(there)[self.initial].items()}
+        return Sampled(self.residuals, partition, drawn, cells, keep, shifts)
+
+    def state(self) -> dict[str, Any]:
+        """What goes on from here needs, beside the networks."""
+        return {
+            "times": self.times,
+            "tiling": (self.tiling.lower, self.tiling.upper),
+            "crowding": self.crowding,
+            "features": self.local.features,
+            "levels": [asdict(one) for one in self.levels],
+            "count": len(self.partition) if self.partition else 0,
+        }
+
+    def take(self, partition: Partition) -> None:
+        """Go on from a level that was solved before, of which the network is there."""
+        below, above = Cells(partition.lower.cpu(), partition.upper.cpu()).reaches()  # without walls between strips
+        corners = partition.lower, partition.upper, below.to(partition.lower), above.to(partition.lower)
+        partition = Partition(list(partition.networks), *corners, partition.smoothness, partition.local)
+        self.partition = partition
+        self.coefficients = [
+            torch.cat([network.output.weight, network.output.bias[:, None]], dim=1).detach()
+            for network in partition.networks
+        ]
+        self._compared = partition(self._compared_at(partition)).detach()
+
+    def values(self, at: Mapping[Place, Points]) -> Values:
+        """The operators of the present solution at points."""
+        assert self.partition is not None
+        return Sampled(self.residuals, self.partition, at, {}, False).values(self.coefficients)
+
+    def _start(self, sampled: Sampled) -> Values:
+        """Where Newton's steps begin: the level before, or what stands still."""
+        if self.partition is not None:
+            return self.values(sampled.points)
+        if self.before is not None and self.problem.domain.interior in sampled.points:
+            return self._standing(sampled)
+        zero = sampled.partition.lower.new_zeros(sampled.fields, self.local.features + 1)
+        return sampled.values([zero] * len(sampled.partition))
+
+    def _standing(self, sampled: Sampled) -> Values:
+        """The end of the interval before, as if time stood still: without the derivatives by it."""
+        assert self.before is not None and self.times is not None
+        axis, held = self.problem.coordinate_names.index(TIME), {}
+        for place, at in sampled.points.items():
+            x = at.x.clone()
+            x[:, axis] = self.times[0]
+            held[place] = replace(at, x=x)
+        values = self.before.values(held)
+        for place, of_place in values.items():
+            operators = self.residuals.plans[place].operators
+            for name in of_place:
+                if any(by_time(symbol, axis) for symbol in operators[name].symbols().values()):
+                    of_place[name] = torch.zeros_like(of_place[name])
+        return values
+
+    def _judge(self, partition: Partition, found: Found) -> tuple[Left, Tensor]:
+        held_out = self._sampled(partition, "sobol", 0.25, self.seed + HELD_OUT, keep=False)
+        of_cells = left(held_out, found.coefficients, found.scales)
+        return of_cells, self._directions(partition, held_out, self.problem.domain.interior)
+
+    def _directions(self, partition: Partition, sampled: Sampled, place: Place, fixed: int | None = None) -> Tensor:
+        def of_solution(plan: Plan, x: Tensor) -> dict[str, Tensor]:
+            return {name: value.detach() for name, value in derivatives(partition, x, plan).items()}
+
+        return directions(self.problem, of_solution, sampled.points[place], sampled.cells[place], self.tiling, fixed)
+
+    def _compared_at(self, partition: Partition) -> Tensor:
+        return points(
+            self.domain, {self.domain.interior: COMPARED}, Sobol(), seed=self.seed + HELD_OUT, step=1,
+            dtype=partition.lower.dtype, device=partition.lower.device,
+        )[self.domain.interior].x  # fmt: skip
+
+    def _estimate(self, partition: Partition, spread: float) -> dict[str, float] | None:
+        with torch.no_grad():
+            now = partition(self._compared_at(partition))
+        before, self._compared = self._compared, now
+        if before is None:
+            return None
+        last = self.levels[-1]
+        fall = min(1.0, spread / last.spread) if last.spread else 1.0
+        change = (now - before).norm(dim=0) / now.norm(dim=0).clamp(min=1e-300)
+        then = last.estimate or {}  # where few cells have changed, they tell little of the others
+        return {
+            field: fall * max(float(c), then.get(field, 0.0))
+            for field, c in zip(self.problem.fields, change, strict=True)
+        }
+
+
+def by_time(symbol: Mapping[tuple[int, ...], object], axis: int) -> bool:
+    """Whether an operator has a derivative along a coordinate."""
+    return any(exponents[axis] for exponents in symbol)
+
+
+def _write(partition: Partition, coefficients: list[Tensor]) -> None:
+    with torch.no_grad():
+        for network, c in zip(partition.networks, coefficients, strict=True):
+            network.output.weight.copy_(c[:, :-1])  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
+            network.output.bias.copy_(c[:, -1])  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
+
+
+def _during(domain: Domain, times: tuple[float, float]) -> Domain:
+    """The domain within an interval of time."""
+    box = domain if isinstance(domain, Box) else domain.box
+    bounds = {
+        name: times if name == TIME else (low, high)
+        for name, low, high in zip(box.names, box.lower, box.upper, strict=True)
+    }
+    cut = Box(bounds, box.parameters)
+    return cut if isinstance(domain, Box) else Region(domain.shape, cut)

@@ -1,0 +1,100 @@
+"""Refinement as steps of training: a step of least squares on a partition whose cells are found is one level."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from pinn.networks import Partition
+from pinn.partition import Level, Refinement
+from pinn.schema import Partition as Chosen
+from pinn.training.network import Local
+
+if TYPE_CHECKING:
+    from pinn.training.module import PINN
+
+log = logging.getLogger("pinn")
+
+
+class Levels:
+    """What `LeastSquares` sees of a partition that is refined: see `pinn.optimizers.system.Refined`.
+
+    Args:
+        module: Whose network it is.
+    """
+
+    def __init__(self, module: PINN):
+        chosen = module.config.network
+        assert isinstance(chosen, Chosen)
+        self.module, self.local = module, Local(chosen.local, module.problem)
+        self.found: Refinement | None = None
+        self.kept: dict[str, Any] = {}  # what a checkpoint had
+
+    @property
+    def refinement(self) -> Refinement:
+        """Begun when it is first asked for."""
+        if self.found is None:
+            module = self.module
+            left = {"patience": module.budget.left} if module.budget else {}
+            self.found = Refinement(module.problem, module.residuals, self.local, module.config.seed, **left)
+            if self.kept:
+                self.found.load(self.kept, self.network)
+        return self.found
+
+    @property
+    def network(self) -> Partition:
+        """The partition of the whole domain, as far as it is solved."""
+        network = self.module.residuals.network
+        assert isinstance(network, Partition)
+        return network
+
+    def advance(self) -> Tensor:
+        """Solve one level, and take its cells: the mean square of what is left where nothing was fitted."""
+        self.network.requires_grad_(False)  # jets of features are not to be differentiated
+        level = self.refinement.advance()
+        if (partition := self.refinement.partition) is not None:
+            self.network.become(partition)
+        self.network.requires_grad_(True)
+        if not self.module.ranks.rank:
+            log.warning("%s", said(level, len(self.network)))
+            if self.ended:
+                log.warning("refinement ends: %s", self.ended)
+        return torch.tensor(level.residual**2)
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """Those of the output layers, of which there are others after each level."""
+        return list(self.network.output.parameters())
+
+    @property
+    def ended(self) -> str | None:
+        """Why there is no further level."""
+        return self.found.ended if self.found else None
+
+    @property
+    def estimate(self) -> dict[str, float]:
+        """Of the relative L2 error of each field, as far as it can be told."""
+        return (self.found.estimate or {}) if self.found else {}
+
+    def metrics(self) -> dict[str, float]:
+        """What is logged of the last level."""
+        if self.found is None or not self.found.levels:
+            return {}
+        found = {"cells": float(len(self.network)), "left": self.found.levels[-1].residual}
+        return found | {f"estimate/{name}": value for name, value in self.estimate.items() if math.isfinite(value)}
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps beside the network."""
+        return self.found.state() if self.found else self.kept
+
+
+def said(level: Level, cells: int) -> str:
+    """One line about a level."""
+    when = f"t {level.strip[0]:.4g} to {level.strip[1]:.4g}: " if level.strip else ""
+    estimate = f", error about {max(level.estimate.values()):.0e}" if level.estimate else ""
+    whole = f" of {cells}" if level.strip else ""
+    return f"{when}{level.cells}{whole} cells, {level.unknowns} unknowns, {level.residual:.0e} left{estimate}"

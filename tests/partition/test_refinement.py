@@ -1,0 +1,176 @@
+"""Refinement on problems with known solutions: where cells go, how strips of time follow, what the estimate says."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.integrate import solve_ivp
+
+from pinn import metrics
+from pinn.networks import MLP, Scaled
+from pinn.partition import Refinement
+from pinn.problem import Problem
+from pinn.references import truth
+from pinn.residuals import Residuals
+from pinn.solution import held_out
+
+
+class Local:
+    """Random features, as many as are usual."""
+
+    def __init__(self, problem: Problem, features: int):
+        self.problem, self.widest = problem, 300
+        self.features, self.dimensions, self.fields = features, len(problem.coordinate_names), len(problem.fields)
+
+    def of(self, features: int) -> "Local":
+        return Local(self.problem, features)
+
+    def __call__(self, lower, upper):
+        scale = 0.42 * self.features ** (1 / self.dimensions)
+        return MLP(Scaled(lower, upper), self.fields, width=self.features, scale=scale)
+
+
+def refinement(problem: Problem, features: int, patience: float = 60.0, seed: int = 0) -> Refinement:
+    like = MLP(Scaled(problem.domain.lower, problem.domain.upper), len(problem.fields), width=2).double()
+    return Refinement(problem, Residuals(problem, like), Local(problem, features), seed, patience)
+
+
+def refined(problem: Problem, features: int, levels: int = 30, seed: int = 0) -> Refinement:
+    found = refinement(problem, features, seed=seed)
+    while not found.ended and len(found.levels) < levels:
+        found.advance()
+    return found
+
+
+def error(problem: Problem, found: Refinement) -> float:
+    x, true = held_out(problem, 2**11), truth(problem)
+    assert true is not None
+    with torch.no_grad():
+        return max(e["relative_l2"] for e in metrics.errors(found.partition(x), true(x), problem.fields).values())
+
+
+def layer() -> Problem:
+    """A boundary layer at x = 1, a hundredth of the domain wide, and the same at each y."""
+    return Problem(
+        coordinates={"x": [0, 1], "y": [0, 1]},
+        fields=["u"],
+        parameters={"eps": 0.01},
+        functions={"f": "manufactured"},
+        equations={"convection": "-eps*lap(u) + u_x = f"},
+        conditions={"edge": "u(boundary) = x - exp((x - 1)/eps)"},
+        enforce="soft",
+        exact={"u": "x - exp((x - 1)/eps)"},
+    )
+
+
+def waves(k: float) -> Problem:
+    return Problem(
+        coordinates={"x": [0, 1], "y": [0, 1]},
+        fields=["u"],
+        parameters={"k": k},
+        equations={"helmholtz": "lap(u) + k**2*u = 0"},
+        conditions={"edge": "u(boundary) = sin(k*(0.6*x + 0.8*y))"},
+        enforce="soft",
+        exact={"u": "sin(k*(0.6*x + 0.8*y))"},
+    )
+
+
+def test_a_layer_gets_narrow_cells_along_it_alone():
+    problem = layer()
+    found = refined(problem, 80, levels=6)
+    assert error(problem, found) < 1e-3
+    cells = found.partition
+    widths = cells.upper - cells.lower
+    assert cells.lower[widths[:, 0].argmin(), 0] > 0.7
+    assert widths[:, 0].max() >= 4 * widths[:, 0].min() and widths[:, 1].min() >= 1 / 2
+
+
+def test_a_singular_corner_gets_the_smallest_cells():
+    given = Problem.load("poisson_l_shape").definition
+    problem = Problem(**{**given, "enforce": "soft"})
+    found = refined(problem, 80, levels=7)
+    first, last = found.levels[2].residual, found.levels[-1].residual
+    assert last < first
+    cells = found.partition
+    smallest = (cells.upper - cells.lower).prod(dim=1).argmin()
+    assert (cells.lower[smallest] + cells.upper[smallest]).norm() / 2 < 0.05  # the corner is at the origin
+
+
+def test_cells_without_a_part_of_the_domain_are_left_out():
+    disk = {"disk": {"center": [0, 0], "radius": 1}}
+    problem = Problem(
+        coordinates={"x": [-1, 1], "y": [-1, 1]}, domain=disk, fields=["u"], equations={"bend": "lap(u) = exp(x)"},
+        conditions={"rim": "u(boundary) = exp(x)"}, enforce="soft", exact={"u": "exp(x)"},
+    )  # fmt: skip
+    problem = Problem(**{**problem.definition, "equations": {"bend": "lap(u) = 40*(u - exp(x)) + exp(x)"}})
+    found = refinement(problem, 30)
+    found.advance()
+    for _ in range(3):
+        found.strip.tiling, _ = found.strip.tiling.halved(torch.ones(len(found.strip.tiling), 2, dtype=torch.bool))
+    found.strip.crowding = torch.ones(len(found.strip.tiling))
+    found.advance()
+    assert len(found.partition) < 4**4
+    assert error(problem, found) < 1e-3
+
+
+@pytest.mark.parametrize("k", [10.0, 25.0])
+def test_the_estimate_is_about_the_error(k):
+    problem = waves(k)
+    found = refined(problem, 100)
+    true, estimate = error(problem, found), found.estimate
+    assert estimate is not None and "below" in (found.ended or "") or len(found.levels) > 2
+    assert true / 10 < estimate["u"] < 100 * true
+
+
+def test_the_estimate_of_a_level_that_is_wrong_is_large():
+    problem = waves(25.0)
+    found = refined(problem, 100, levels=2)
+    assert found.estimate is not None and found.estimate["u"] > error(problem, found) / 10 > 1e-4
+
+
+def test_all_seeds_solve_it():
+    assert all(error(waves(10.0), refined(waves(10.0), 100, seed=seed)) < 1e-8 for seed in (1, 2))
+
+
+def pendulum(span: float) -> Problem:
+    return Problem(
+        coordinates={"t": [0, span]}, fields=["u"], equations={"swing": "u_tt = -sin(u)"},
+        conditions={"start": "u(t=0) = 2", "speed": "u_t(t=0) = 0"}, enforce="soft",
+    )  # fmt: skip
+
+
+def test_strips_of_time_follow_each_other_without_a_gap():
+    found = refined(pendulum(12), 30)
+    assert found.ended == "the time is over"
+    times = [strip.times for strip in [*found.done, found.strip]]
+    assert times[0][0] == 0 and times[-1][1] == 12
+    assert all(a[1] == b[0] for a, b in zip(times, times[1:], strict=False))
+    t = np.linspace(0, 12, 241)
+    true = solve_ivp(lambda _, y: [y[1], -np.sin(y[0])], (0, 12), [2, 0], rtol=1e-12, atol=1e-12, t_eval=t).y[0]
+    with torch.no_grad():
+        u = found.partition(torch.from_numpy(t)[:, None])[:, 0].numpy()
+    assert np.linalg.norm(u - true) < 1e-9 * np.linalg.norm(true)
+    for end in {b for _, b in times[:-1]}:  # one owner each, and the same value from either side
+        with torch.no_grad():
+            sides = found.partition(torch.tensor([[np.nextafter(end, 0)], [end]], dtype=torch.float64))
+        assert float((sides[0] - sides[1]).abs()) < 1e-8
+
+
+def test_a_state_goes_on_as_if_nothing_had_been():
+    problem = pendulum(12)
+    whole, first = refinement(problem, 30), refinement(problem, 30)
+    for _ in range(3):
+        whole.advance()
+        first.advance()
+    second = refinement(problem, 30)
+    second.load(first.state(), first.partition)
+    while not whole.ended:
+        a, b = whole.advance(), second.advance()
+        assert (a.strip, a.cells, a.residual) == (b.strip, b.cells, b.residual)
+    assert second.ended == whole.ended
+    assert all(a.equal(b) for a, b in zip(whole.partition.parameters(), second.partition.parameters(), strict=True))
+
+
+def test_it_ends_when_the_time_for_it_is_over():
+    found = refinement(waves(60.0), 60, patience=0.0)
+    found.advance()
+    assert found.ended == "the next level would take too long"

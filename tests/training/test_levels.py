@@ -1,0 +1,123 @@
+"""Refinement as steps of training: what a run says and keeps, and that it goes on where it was."""
+
+import json
+
+import pytest
+import torch
+
+from pinn import load, solve
+from pinn.app.compose import checked, compose
+from pinn.problem import Problem
+from pinn.schema import ConfigError
+from pinn.training.build import build
+from pinn.training.choice import choose
+
+SMALL = ("trainer.enable_progress_bar=false",)
+
+
+def waves(k: float = 12.0, **given) -> Problem:
+    return Problem(
+        name="waves",
+        coordinates={"x": [0, 1], "y": [0, 1]},
+        fields=["u"],
+        parameters={"k": k},
+        **{
+            "equations": {"helmholtz": "lap(u) + k**2*u = 0"},
+            "conditions": {"edge": "u(boundary) = sin(k*(0.6*x + 0.8*y))"},
+            "exact": {"u": "sin(k*(0.6*x + 0.8*y))"},
+            **given,
+        },
+    )
+
+
+def pendulum() -> Problem:
+    return Problem(
+        name="pendulum",
+        coordinates={"t": [0, 6]},
+        fields=["u"],
+        equations={"swing": "u_tt = -sin(u)"},
+        conditions={"start": "u(t=0) = 2", "speed": "u_t(t=0) = 0"},
+    )
+
+
+@pytest.fixture
+def _no_pictures(monkeypatch):
+    monkeypatch.setattr("pinn.plots.pictures", lambda *_: [])
+    monkeypatch.setattr("pinn.plots.history", lambda _, path: path)
+
+
+def test_by_its_text_alone_a_problem_is_solved_and_its_error_told(tmp_path, capsys, caplog, _no_pictures):
+    solution = solve(waves(), *SMALL, run_dir=tmp_path / "run")
+    assert solution.error["u"]["relative_l2"] < 1e-8
+    found = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert found["estimate"]["u"] > found["error"]["u"]["relative_l2"] / 10
+    assert found["cells"] == len(solution.residuals.network)
+    text = " ".join(capsys.readouterr().out.split())
+    assert "chosen: network=partition: cells find their own places" in text
+    assert "estimated relative error" in text and "built into the network" not in text
+    said = [record.getMessage() for record in caplog.records]
+    assert any("cells," in line and "left" in line for line in said)
+    assert any(line.startswith("refinement ends:") for line in said)
+    again = load(tmp_path / "run", waves())
+    x = torch.rand(50, 2, dtype=torch.float64)
+    assert again.predict(x).equal(solution.predict(x))
+
+
+def test_without_a_truth_the_estimate_stands_alone(capsys, _no_pictures):
+    solve(waves(exact=None), *SMALL)
+    text = " ".join(capsys.readouterr().out.split())
+    assert "estimated relative error" in text and "largest error" not in text
+
+
+def test_the_estimate_is_not_told_of_one_network(capsys, _no_pictures):
+    solve(waves(3.0), *SMALL, "network.width=40")
+    assert "estimated" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("problem", "first"), [(waves, 2), (pendulum, 2)])
+def test_a_run_goes_on_to_the_bit(tmp_path, problem, first, _no_pictures):
+    steps = first + 2
+    whole = solve(problem(), *SMALL, f"trainer.max_steps={steps}", run_dir=tmp_path / "whole")
+    solve(problem(), *SMALL, f"trainer.max_steps={first}", run_dir=tmp_path / "parts")
+    parts = solve(problem(), *SMALL, f"trainer.max_steps={steps}", run_dir=tmp_path / "parts")
+    pairs = zip(whole.residuals.state_dict().items(), parts.residuals.state_dict().items(), strict=True)
+    assert all(a == b and x.equal(y) for (a, x), (b, y) in pairs)
+    results = [json.loads((tmp_path / name / "result.json").read_text()) for name in ("whole", "parts")]
+    assert results[0]["estimate"] == results[1]["estimate"] and results[0]["steps"] == results[1]["steps"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (("network.width=20",), "keys of one network are given"),
+        (("optimizer=adam",), "optimizer is given"),
+        (("slabs=3",), "slabs=3 is given"),
+        (("precision=fp32",), "precision is given"),
+        (("sampling.points=50",), "sampling is given"),
+    ],
+)
+def test_what_is_said_of_one_network_asks_for_one(lines, why):
+    found = choose(pendulum(), checked(compose("~pde", "experiment=none", *lines)))
+    assert found.network.name == "mlp" and found.chosen["network"] == why
+
+
+def test_what_is_to_be_found_from_data_takes_one_network():
+    known = Problem(
+        coordinates={"x": [0, 1]}, fields=["u"], parameters={"k": {"learn": 1.0}}, equations={"decay": "u_x = -k*u"},
+        conditions={"start": "u(x=0) = 1"}, observations={"end": {"points": 5}}, exact={"u": "exp(-2*x)"},
+    )  # fmt: skip
+    found = choose(known, checked(compose("~pde", "experiment=none")))
+    assert found.network.name == "mlp" and "found from data" in found.chosen["network"]
+
+
+def test_cells_that_are_found_take_least_squares_alone():
+    lines = ("network=partition", "optimizer=adam", "precision=fp64")
+    config = choose(waves(), checked(compose("~pde", "experiment=none", *lines)))
+    with pytest.raises(ConfigError, match=r"network.cells=auto: adam trains cells that are there; say how many"):
+        build(waves(), config)
+
+
+def test_a_cell_of_no_coordinate_is_quoted():
+    lines = ("network=partition", "network.cells={z: 3}", "network.local.width=9", "optimizer=adam", "precision=fp64")
+    with pytest.raises(ConfigError, match=r"network.cells.z: no coordinate has this name. There are: x, y"):
+        build(waves(), choose(waves(), checked(compose("~pde", "experiment=none", *lines))))
