@@ -71,14 +71,19 @@ class Partition(nn.Module):
         return max(1, len(self) // MET)
 
     @property
+    def layers(self) -> list[nn.Linear]:
+        """The output layer of each cell."""
+        return [cast(nn.Linear, network.output) for network in self.networks]
+
+    @property
     def output(self) -> nn.ModuleList:
-        """The output layers of all cells."""
-        return nn.ModuleList(cast(nn.Module, network.output) for network in self.networks)
+        """The same as a module."""
+        return nn.ModuleList(self.layers)
 
     def some(self, first: int, last: int) -> Partition:
         """A run of the cells, with the same networks."""
-        corners = [getattr(self, name)[first:last] for name in CORNERS]
-        return Partition(list(self.networks)[first:last], *corners, self.smoothness, self.local)
+        lower, upper, below, above = (getattr(self, name)[first:last] for name in CORNERS)
+        return Partition(list(self.networks)[first:last], lower, upper, below, above, self.smoothness, self.local)
 
     def covers(self, x: Tensor) -> Tensor:
         """At which points (N, D) there is a cell, (N,): while time is solved strip by strip, not at all of them."""
@@ -107,11 +112,13 @@ class Partition(nn.Module):
     @property
     def outputs(self) -> int:
         """F."""
-        return self.networks[0].output.out_features  # pyright: ignore[reportAttributeAccessIssue, reportReturnType]
+        return self.layers[0].out_features
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, D) to (N, F)."""
-        return self._of_jet(x) if isinstance(x, Feature) else self._of_points(x)
+        if isinstance(x, Feature):
+            return self._of_jet(x)  # pyright: ignore[reportReturnType] - stands for a tensor
+        return self._of_points(x)
 
     @property
     def windows(self) -> list[list[Window]]:
@@ -119,7 +126,7 @@ class Partition(nn.Module):
         if self._windows is None:
             tables = [t.tolist() for t in (self.lower, self.upper, self.below, self.above)]
             self._windows = [
-                [Window(*numbers, self.smoothness) for numbers in zip(*of_cell, strict=True)]
+                [Window(*numbers, self.smoothness) for numbers in zip(*of_cell, strict=True)]  # pyright: ignore[reportCallIssue]
                 for of_cell in zip(*tables, strict=True)
             ]
         return self._windows
@@ -141,7 +148,7 @@ class Partition(nn.Module):
         for j, (bump, rows) in enumerate(zip(bumps, members, strict=True)):
             if bump is not None:
                 parts.append((rows, bump * self.networks[j](x[rows])))
-        result = x.new_zeros(len(x), self.networks[0].output.out_features)  # pyright: ignore[reportAttributeAccessIssue]
+        result = x.new_zeros(len(x), self.outputs)
         for rows, part in parts:
             result = result.index_add(0, rows, part)
         return result / total

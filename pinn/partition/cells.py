@@ -112,7 +112,8 @@ class Cells:
         beyond_below, beyond_above = self._beyond_gaps()
         below = torch.where(below < torch.inf, below, beyond_below)
         above = torch.where(above < torch.inf, above, beyond_above)
-        return tuple(torch.where(reach < torch.inf, reach, -OVERLAP * widths) for reach in (below, above))
+        nothing = -OVERLAP * widths
+        return torch.where(below < torch.inf, below, nothing), torch.where(above < torch.inf, above, nothing)
 
     def _beyond_gaps(self) -> tuple[Tensor, Tensor]:
         """How far cells may reach through faces that no other touches, as others are near at a corner or past a gap.

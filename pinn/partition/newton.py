@@ -8,7 +8,6 @@ Shape letters: K cells, N points of a place, F fields, W features (1 included), 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +19,7 @@ from pinn.partition.system import Sampled, Values
 
 HALVINGS = 6
 SAME = 1e-3  # relative: a residual that is so near to what its linearisation promised is as small as it will be
+FOREIGN = 4.0  # times the loss of what other cells have left: so much a first step may leave
 FALLING = 0.99  # a loss above so much of the one before has come to its end
 
 
@@ -46,8 +46,17 @@ class Found:
     better: bool
 
 
-def newton(sampled: Sampled, start: Values, most: int, out_of_time: Callable[[], bool] = lambda: False) -> Found:
-    """Newton's steps from operators' values until nothing is left to gain, or `most` were taken."""
+def newton(sampled: Sampled, start: Values, most: int, foreign: bool = False) -> Found:
+    """Newton's steps from operators' values until nothing is left to gain, or `most` were taken.
+
+    Args:
+        sampled: The cells and the points.
+        start: Values to begin with.
+        most: Steps.
+        foreign: Whether those are of a solution on other cells, which these need not hold: then the first step may
+            raise the loss a little.
+    """
+    allowed = FOREIGN if foreign else 1.0
     values, coefficients, before = start, None, float("inf")
     found = rows = None
     for step in range(1, most + 1):
@@ -62,7 +71,7 @@ def newton(sampled: Sampled, start: Values, most: int, out_of_time: Callable[[],
         promised = float(solver.residual_norm**2) / len(rows)
         new = [c.reshape(sampled.fields, -1) for c in solution]
         there = sampled.values(new)
-        part, reached = _in_part(sampled, values, there, rows, loss)
+        part, reached = _in_part(sampled, values, there, rows, loss * (allowed if step == 1 else 1.0))
         if part == 1.0:
             values, coefficients = there, new
         else:
@@ -73,14 +82,14 @@ def newton(sampled: Sampled, start: Values, most: int, out_of_time: Callable[[],
         converged = part == 1.0 and reached <= (1 + SAME) * promised + 1e-30
         better = part > 0 or step > 1
         found = Found(new if coefficients is None else coefficients, values, scales, reached, step, converged, better)
-        if converged or part == 0.0 or reached >= FALLING * before or out_of_time():
+        if converged or part == 0.0 or reached >= FALLING * before:
             break
         before = reached
     assert found is not None and rows is not None
     if coefficients is None:  # steps in part from what has no coefficients here: the last whole one is what there is
         found.values = sampled.values(found.coefficients)
         found.loss = _loss(sampled, sampled.residual(found.values), rows)
-        found.better = found.loss < _loss(sampled, sampled.residual(start), rows)
+        found.better = found.loss < allowed * _loss(sampled, sampled.residual(start), rows)
     return found
 
 

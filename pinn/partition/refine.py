@@ -98,9 +98,13 @@ def refined(tiling: Cells, found: Left, along: Tensor) -> tuple[Cells, Tensor]:
 
 
 def directions(
-    problem: Problem, derivatives: Callable[[Plan, Tensor], dict[str, Tensor]], at: Points, cells: Tensor, tiling: Cells,
+    problem: Problem,
+    derivatives: Callable[[Plan, Tensor], dict[str, Tensor]],
+    at: Points,
+    cells: Tensor,
+    tiling: Cells,
     fixed: int | None = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """For each cell the coordinates along which its fields change most on its scale, (K, D); not the fixed one."""
     found = derivatives(roughness(problem), at.x)
     count, dimensions = tiling.lower.shape

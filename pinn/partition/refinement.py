@@ -5,6 +5,7 @@ Shape letters: K cells, D coordinates.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict
 from typing import Any
@@ -27,12 +28,14 @@ CHEAP = 2.0  # seconds: a level that is worth it even then
 STALLED = 0.5  # of the residual of the level before: above it nothing is gained
 PATIENCE = 240.0  # seconds without a budget, after which no level begins
 STRIPS = 8  # of the time, to begin with
+UNFINISHED = "the time for it is over before the end is reached: what is beyond is not solved"
 SHORTEST = 2.0**-14  # of the time: a strip that fails then is the end
 SOLVED = 1e-8  # the estimate of a strip that is done
 LITTLE = 1e-11  # what is left of one that is, whatever there is to compare
 MOST = 10  # levels of a strip
 JUDGED = 4  # levels, after which a strip that leaves more than FAILED is too long
 FAILED = 1e-2
+COARSE = 1e-5  # what is left of a strip that is too long where a level gains nothing
 EASY = 2  # levels, after which the next strip is twice as long
 
 
@@ -99,16 +102,16 @@ class Refinement:
             self.strip.refine()
             return
         if self._strip_failed():
-            self.length = (self.strip.times[1] - self.strip.times[0]) / 2
+            self.length = self.strip.length / 2
         else:
             self.done.append(self.strip)
             if len(self.strip.levels) <= EASY:
-                self.length = 2 * (self.strip.times[1] - self.strip.times[0])
+                self.length = 2 * self.strip.length
         self.strip = self._next()
 
     def _strip_is_done(self) -> bool:
         levels = self.strip.levels
-        left, (begin, end) = levels[-1].residual, self.strip.times
+        left, (begin, end) = levels[-1].residual, self.strip.interval
         stalled = len(levels) > 2 and left > STALLED * levels[-2].residual > STALLED**2 * levels[-3].residual
         estimate = max(levels[-1].estimate.values()) if levels[-1].estimate else None
         solved = left <= LITTLE or estimate is not None and estimate <= SOLVED
@@ -118,20 +121,23 @@ class Refinement:
         return left <= FAILED and time.perf_counter() - self._strip_began + levels[-1].seconds > share
 
     def _strip_failed(self) -> bool:
-        levels, (begin, end) = self.strip.levels, self.strip.times
-        worse = levels[-1].residual > FAILED and (len(levels) >= JUDGED or not levels[-1].gained)
+        levels, (begin, end) = self.strip.levels, self.strip.interval
+        left, gained = levels[-1].residual, levels[-1].gained
+        worse = left > FAILED and len(levels) >= JUDGED or left > COARSE and not gained
         return worse and end - begin > SHORTEST * (self.span[1] - self.span[0])
 
     def _end_of_strip(self, level: Level) -> str | None:
-        if self._strip_is_done() and not self._strip_failed() and self.strip.times[1] >= self.span[1]:
+        if self._strip_is_done() and not self._strip_failed() and self.strip.interval[1] >= self.span[1]:
             return "the time is over"
         if time.perf_counter() > self.ends:
-            return "the time for it is over"
+            return UNFINISHED
         return None
 
     def _end(self, level: Level) -> str | None:
-        if level.residual <= ROUNDING or not level.gained:
+        if level.residual <= ROUNDING:
             return "what is left is rounding"
+        if not level.gained:
+            return "a level gains nothing"
         growth = level.seconds / self.levels[-2].seconds if len(self.levels) > 1 else 1.0
         price = max(growth, 1.0) * level.seconds
         if level.estimate is not None and max(level.estimate.values()) <= GOOD and price > CHEAP:
@@ -152,6 +158,8 @@ class Refinement:
         """
         if not self.marching:
             return self.levels[-1].estimate if self.levels else None
+        if self.ended == UNFINISHED:
+            return dict.fromkeys(self.problem.fields, math.inf)
         strips = [*self.done, self.strip] if self.strip.levels else self.done
         last = [strip.levels[-1] for strip in strips]
         known = [level for level in last if level.estimate]
@@ -194,14 +202,17 @@ class Refinement:
         """All cells of the strips that are done, and of the present one; None where none is solved."""
         strips = [*self.done, self.strip] if self.marching else [self.strip]
         parts = [strip.partition for strip in strips if strip.partition is not None]
-        if len(parts) < 2:
+        if not parts or len(parts) == 1 and self.ended != UNFINISHED:
             return parts[0] if parts else None
         corners = {name: [getattr(part, name).clone() for part in parts] for name in CORNERS}
         axis = self.problem.coordinate_names.index(TIME)
+        if self.ended == UNFINISHED:  # something has to be there
+            corners["above"][-1][:, axis] = -(self.span[1] - self.span[0])
         for below, above, last in zip(corners["below"], corners["above"], range(len(parts) - 1, -1, -1), strict=True):
             if last < len(parts) - 1:
                 below[below[:, axis] < 0, axis] = 0.0
             if last:
                 above[above[:, axis] < 0, axis] = 0.0
         networks: list[nn.Module] = [network for part in parts for network in part.networks]
-        return Partition(networks, *(torch.cat(corners[name]) for name in CORNERS), parts[0].smoothness, self.local)
+        lower, upper, below, above = (torch.cat(corners[name]) for name in CORNERS)
+        return Partition(networks, lower, upper, below, above, parts[0].smoothness, self.local)

@@ -20,24 +20,19 @@ from pinn.operators import Plan, derivatives
 from pinn.partition.cells import Cells
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of
 from pinn.partition.newton import Found, newton
+from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.refine import Left, directions, left, marked, refined
 from pinn.partition.system import Sampled, Values
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.sampling import points
-from pinn.sampling.cells import points_in_cells
 from pinn.sampling.sobol import Sobol
 
-ROWS = 2.5  # equations in the interior for each unknown of a cell
 HIDDEN = 5.0  # times what is left at the points that were fitted: there are too few of them
 MATTERS = 0.01  # of the largest that is left: what is less does not
 CROWDED = 8.0  # times as many points, at most
-PANEL = 0.3  # of a cell's points: what a part of it gets at least, however narrow
-EDGE = 3.0  # points on a face of a cell, for each feature along it
-HELD_OUT = 2**61  # added to the seed: points that nothing is fitted to
-FEW = 20  # points that show whether a cell meets the domain
+CHECKED, CHECKED_START = 0.25, 0.5  # points that nothing is fitted to, as parts of those that are
 COMPARED = 2**11  # points at which two levels are compared
-GOOD = 1e-9  # an estimate that is good enough to stop at
 START = 1e-8  # what the first cells may leave of what an interval begins with
 FALLS = 0.1  # of the residual of the level before: a smooth solution, of which more features see more
 EVERYWHERE = 0.5  # of the volume: so much is to be halved
@@ -106,14 +101,25 @@ class Strip:
         self.crowding = torch.ones(len(tiling), dtype=torch.float64)  # times the usual number of points, by cell
         self._compared: Tensor | None = None
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of time."""
+        assert self.times is not None
+        return self.times
+
+    @property
+    def length(self) -> float:
+        """Of the interval."""
+        return self.interval[1] - self.interval[0]
+
     def solve(self, most: int = STEPS) -> Level:
         """One level on the present cells."""
         began = time.perf_counter()
         self._leave_out_empty()
         partition = self._partition()
-        sampled = self._sampled(partition, "gauss", 1.0, self.seed)
+        sampled = self._fitted(partition, self.residuals.places)
         start = self._start(sampled)
-        found = newton(sampled, start, most)
+        found = newton(sampled, start, most, foreign=self.partition is not None)
         if not found.better and self.levels:
             return self._as_before(found, time.perf_counter() - began)
         _write(partition, found.coefficients)
@@ -151,10 +157,10 @@ class Strip:
         for _ in range(START_LEVELS):
             self._leave_out_empty()
             partition = self._partition()
-            sampled = self._sampled(partition, "gauss", 1.0, self.seed, [self.initial])
+            sampled = self._fitted(partition, [self.initial])
             found = newton(sampled, self._start(sampled), 1)
             _write(partition, found.coefficients)
-            held_out = self._sampled(partition, "sobol", 0.5, self.seed + HELD_OUT, [self.initial], keep=False)
+            held_out = self._held_out(partition, [self.initial], CHECKED_START)
             rest = left(held_out, found.coefficients, found.scales)
             if float(rest.of_cells.max()) <= enough:
                 return
@@ -177,43 +183,20 @@ class Strip:
             self.crowding = self.crowding[parents]
 
     def _leave_out_empty(self) -> None:
-        """Cells without points of their own: they lie outside of the domain."""
-        interior = self.problem.domain.interior
-        _, cells = points_in_cells(self.domain, interior, self.tiling.lower, self.tiling.upper, FEW, seed=self.seed)
-        self.tiling, self.crowding = self.tiling[cells.unique()], self.crowding[cells.unique()]
+        """Cells that lie outside of the domain."""
+        met = self._drawing.meeting(self.tiling)
+        self.tiling, self.crowding = self.tiling[met], self.crowding[met]
+
+    @property
+    def _drawing(self) -> CellPoints:
+        begins = None if self.times is None or self.initial is None else (self.initial, self.times[0])
+        like = next(self.residuals.parameters())
+        return CellPoints(self.problem, self.domain, self.local.features, self.seed, begins, like)
 
     def _partition(self) -> Partition:
         torch.manual_seed(self.seed)
         partition = partition_of(self.tiling, self.local, highest_derivative(self.problem))
         return partition.to(next(self.residuals.parameters())).requires_grad_(False)
-
-    def _points(self, rule: str, part: float, seed: int, places: Sequence[Place] | None = None):
-        problem, features = self.problem, self.local.features + 1
-        dimensions = len(problem.coordinate_names)
-        equations = sum(e.place == problem.domain.interior for e in problem.equations.values()) or 1
-        inside = max(20, int(part * ROWS * features * len(problem.fields) / equations))
-        edge = max(1 if dimensions == 1 else 8, int(part * EDGE * features ** ((dimensions - 1) / dimensions)))
-        drawn, cells = {}, {}
-        for place in places or self.residuals.places:
-            here = place
-            if place == self.initial and self.times is not None:
-                here = self.domain.face({TIME: self.times[0]})
-            if place == problem.domain.interior:
-                drawn[place], cells[place] = self._inside(inside, seed, rule)
-                continue
-            drawn[place], cells[place] = points_in_cells(
-                self.domain, here, self.tiling.lower, self.tiling.upper, self._edges(edge, rule), seed=seed, rule=rule
-            )
-        if isinstance(self.domain, Region) and problem.domain.interior in drawn:
-            self._reach_the_edge(drawn, cells, edge, seed, rule)
-        like = next(self.residuals.parameters())
-        return (
-            {place: at.to(like.device, like.dtype) for place, at in drawn.items()},
-            {place: of.to(like.device) for place, of in cells.items()},
-        )
-
-    def _edges(self, count: int, rule: str) -> Tensor | int:
-        return (count * self.crowding.sqrt()).ceil().long() if rule == "gauss" else count
 
     def _crowd(self, sampled: Sampled, found: Found, rest: Left) -> None:
         """Take more points where those that were fitted hide what is left between them."""
@@ -221,34 +204,21 @@ class Strip:
         hidden = (rest.of_cells > HIDDEN * fitted) & (rest.of_cells > MATTERS * rest.of_cells.max())
         self.crowding = torch.where(hidden.cpu(), (2 * self.crowding).clamp(max=CROWDED), self.crowding)
 
-    def _inside(self, count: int, seed: int, rule: str) -> tuple[Points, Tensor]:
-        """Points of the interior, panel by panel, and their cells."""
-        panels, parents = self.tiling.panels(*self.tiling.reaches())
-        parts = panels.widths.prod(dim=1) / self.tiling.widths.prod(dim=1)[parents]
-        counts = (count * parts.clamp(min=PANEL) * (self.crowding[parents] if rule == "gauss" else 1)).ceil().long()
-        drawn, of = points_in_cells(
-            self.domain, self.domain.interior, panels.lower, panels.upper, counts, seed=seed, rule=rule
-        )
-        return drawn, parents[of]
+    def _fitted(self, partition: Partition, places: Sequence[Place]) -> Sampled:
+        return self._sampled(partition, self._drawing.fitted(self.tiling, self.crowding, places), keep=True)
 
-    def _reach_the_edge(self, drawn, cells, edge: int, seed: int, rule: str) -> None:
-        """Let equations hold on a curved boundary too: between it and random points inside they would be free."""
-        interior = self.problem.domain.interior
-        more, of = points_in_cells(
-            self.domain, self.domain.boundary, self.tiling.lower, self.tiling.upper, self._edges(edge, rule), seed=seed,
-            rule=rule,
-        )  # fmt: skip
-        drawn[interior] = Points(torch.cat([drawn[interior].x, more.x]))
-        cells[interior] = torch.cat([cells[interior], of])
+    def _held_out(self, partition: Partition, places: Sequence[Place], part: float) -> Sampled:
+        return self._sampled(partition, self._drawing.held_out(self.tiling, places, part), keep=False)
 
-    def _sampled(self, partition: Partition, rule: str, part: float, seed: int, places=None, keep=True) -> Sampled:
-        drawn, cells = self._points(rule, part, seed, places)
-        shifts = {}
-        if self.before is not None and self.initial in drawn:
-            there = self.before.values({self.initial: drawn[self.initial]})
-            bare = Sampled(self.residuals, partition, {self.initial: drawn[self.initial]}, {}, False)
-            shifts = {(self.initial, name): r for name, r in bare.residual(there)[self.initial].items()}
-        return Sampled(self.residuals, partition, drawn, cells, keep, shifts)
+    def _sampled(self, partition: Partition, drawn: Drawn, keep: bool) -> Sampled:
+        at, cells = drawn
+        shifts: dict[tuple[Place, str], Tensor] = {}
+        if self.before is not None and self.initial is not None and self.initial in at:
+            start = {self.initial: at[self.initial]}
+            bare = Sampled(self.residuals, partition, start, {}, keep=False)
+            found = bare.residual(self.before.values(start))[self.initial]
+            shifts = {(self.initial, name): r for name, r in found.items()}
+        return Sampled(self.residuals, partition, at, cells, keep, shifts)
 
     def state(self) -> dict[str, Any]:
         """What goes on from here needs, beside the networks."""
@@ -264,13 +234,11 @@ class Strip:
     def take(self, partition: Partition) -> None:
         """Go on from a level that was solved before, of which the network is there."""
         below, above = Cells(partition.lower.cpu(), partition.upper.cpu()).reaches()  # without walls between strips
-        corners = partition.lower, partition.upper, below.to(partition.lower), above.to(partition.lower)
-        partition = Partition(list(partition.networks), *corners, partition.smoothness, partition.local)
+        below, above = below.to(partition.lower), above.to(partition.lower)
+        networks, lower, upper = list(partition.networks), partition.lower, partition.upper
+        partition = Partition(networks, lower, upper, below, above, partition.smoothness, partition.local)
         self.partition = partition
-        self.coefficients = [
-            torch.cat([network.output.weight, network.output.bias[:, None]], dim=1).detach()
-            for network in partition.networks
-        ]
+        self.coefficients = [torch.cat([o.weight, o.bias[:, None]], dim=1).detach() for o in partition.layers]
         self._compared = partition(self._compared_at(partition)).detach()
 
     def values(self, at: Mapping[Place, Points]) -> Values:
@@ -304,7 +272,7 @@ class Strip:
         return values
 
     def _judge(self, partition: Partition, found: Found) -> tuple[Left, Tensor]:
-        held_out = self._sampled(partition, "sobol", 0.25, self.seed + HELD_OUT, keep=False)
+        held_out = self._held_out(partition, self.residuals.places, CHECKED)
         of_cells = left(held_out, found.coefficients, found.scales)
         return of_cells, self._directions(partition, held_out, self.problem.domain.interior)
 
@@ -343,9 +311,9 @@ def by_time(symbol: Mapping[tuple[int, ...], object], axis: int) -> bool:
 
 def _write(partition: Partition, coefficients: list[Tensor]) -> None:
     with torch.no_grad():
-        for network, c in zip(partition.networks, coefficients, strict=True):
-            network.output.weight.copy_(c[:, :-1])  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
-            network.output.bias.copy_(c[:, -1])  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
+        for layer, c in zip(partition.layers, coefficients, strict=True):
+            layer.weight.copy_(c[:, :-1])
+            layer.bias.copy_(c[:, -1])
 
 
 def _during(domain: Domain, times: tuple[float, float]) -> Domain:

@@ -174,7 +174,7 @@ class Sampled:
 
     def _joined(self, j: int, parts: list[tuple[Tensor, Tensor]]) -> Block:
         if not parts:
-            width = self.partition.networks[j].output.in_features + 1  # pyright: ignore[reportAttributeAccessIssue, reportOperatorIssue]
+            width = self.partition.layers[j].in_features + 1
             like = self.partition.lower
             return Block(torch.zeros(0, dtype=torch.int64), like.new_zeros(0, self.fields * width))
         rows, matrix = torch.cat([r for r, _ in parts]), torch.cat([m for _, m in parts])

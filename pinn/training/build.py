@@ -45,7 +45,7 @@ def build(problem: Problem, config: Config) -> Residuals:
             another network.
     """
     _check_balancing(problem, config.balancing)
-    _check_cells(config)
+    _check_cells(problem, config)
     for name in config.silence:
         if name not in CHECKS:
             raise ConfigError(f"silence={name}: no remark has this name. {did_you_mean(name, CHECKS)}")
@@ -131,14 +131,20 @@ def schemes(problem: Problem, chosen: Balancing) -> tuple[Scheme, Causal | None]
     return SCHEMES[chosen.name](problem, **chosen.options), causal
 
 
-def _check_cells(config: Config) -> None:
-    """Cells are found by least squares alone."""
-    refined = isinstance(config.network, Partition) and config.network.refined
-    other = [phase.name for phase in config.phases if phase.method.trains != "output"]
-    if refined and other:
+def _check_cells(problem: Problem, config: Config) -> None:
+    """Cells have no slabs; those that are found are so by least squares alone, and without data."""
+    if not isinstance(config.network, Partition):
+        return
+    if config.slabs != 1:
+        raise ConfigError(f"slabs={config.slabs}: network=partition has cells in time; leave slabs out.")
+    if not config.network.refined:
+        return
+    given = "say how many, such as 'network.cells={x: 4}'"
+    if problem.learned or problem.coefficients or problem.observations:
+        raise ConfigError(f"network.cells=auto: cells are not found where data are to be met; {given}.")
+    if other := [phase.name for phase in config.phases if phase.method.trains != "output"]:
         raise ConfigError(
-            f"network.cells=auto: {other[0]} trains cells that are there; say how many, such as "
-            "'network.cells={x: 4}', or take optimizer=least_squares."
+            f"network.cells=auto: {other[0]} trains cells that are there; {given}, or take optimizer=least_squares."
         )
 
 

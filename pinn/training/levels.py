@@ -78,7 +78,7 @@ class Levels:
     @property
     def estimate(self) -> dict[str, float]:
         """Of the relative L2 error of each field, as far as it can be told."""
-        return (self.found.estimate or {}) if self.found else {}
+        return (self.refinement.estimate or {}) if self.found or self.kept else {}
 
     def metrics(self) -> dict[str, float]:
         """What is logged of the last level."""

@@ -51,7 +51,8 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
     intervals = zip(problem.domain.names, problem.domain.lower, problem.domain.upper, strict=True)
     box = ", ".join(f"{name} in [{low:g}, {high:g}]" for name, low, high in intervals)
     lines = Table.grid(padding=(0, 2))
-    if isinstance(config.network, Partition) and config.network.refined:
+    refined = isinstance(config.network, Partition) and config.network.refined
+    if refined:
         problem = softened(problem)  # cells meet conditions as they do equations
     for name, equation in problem.equations.items():
         lines.add_row(f"  {name}", equation.text)
@@ -74,7 +75,7 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
     for line in words.choices(config):
         console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
     for finding in findings(problem, config.slabs):
-        if finding.name not in config.silence:
+        if finding.name not in config.silence and not (refined and finding.name == "long_time"):
             console.print(f"  look: {finding}", style="yellow", markup=False, soft_wrap=True)
     for planned in residuals.plans.values():
         if planned.directions:

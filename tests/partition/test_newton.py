@@ -199,7 +199,11 @@ def test_what_is_found_is_of_one_piece(problem, most):
     assert found.better == bool(residual.norm() < before.norm())
 
 
-def test_steps_end_when_the_time_is_over():
-    sampled = on_line(BRATU)
-    found = newton(sampled, zero(sampled), 12, out_of_time=lambda: True)
-    assert found.steps == 1 and not found.converged
+def test_a_solution_of_other_cells_may_be_left_for_one_that_is_a_little_worse(monkeypatch):
+    """One cell of few features cannot hold what many have found: only where that is allowed it is left."""
+    fine, few = on_line(BRATU), on_line(BRATU, count=1, width=6)
+    there = Sampled(fine.residuals, fine.partition, few.points, {}, keep=False)
+    start = there.values(newton(fine, zero(fine), 12).coefficients)
+    assert not newton(few, start, 1, foreign=True).better
+    monkeypatch.setattr("pinn.partition.newton.FOREIGN", 1e30)
+    assert newton(few, start, 1, foreign=True).better and not newton(few, start, 1).better

@@ -81,7 +81,7 @@ def test_a_layer_gets_narrow_cells_along_it_alone():
     cells = found.partition
     widths = cells.upper - cells.lower
     assert cells.lower[widths[:, 0].argmin(), 0] > 0.7
-    assert widths[:, 0].max() >= 4 * widths[:, 0].min() and widths[:, 1].min() >= 1 / 2
+    assert widths[:, 0].max() >= 4 * widths[:, 0].min() and widths[:, 1].min() >= 2 * widths[:, 0].min()
 
 
 def test_a_singular_corner_gets_the_smallest_cells():

@@ -46,8 +46,16 @@ def test_nothing_said_solves_a_linear_problem_to_rounding(capsys):
     solution = solve(waves(1), *SMALL)
     assert solution.error["u"]["relative_l2"] < 1e-12
     text = " ".join(capsys.readouterr().out.split())
+    assert "chosen: optimizer=least_squares: levels of cells that are halved" in text
+    assert "chosen: network=partition" in text and "given:" not in text
+
+
+def test_nothing_said_of_one_network_solves_a_linear_problem_to_rounding(capsys):
+    solution = solve(waves(1), *SMALL, network="mlp")
+    assert solution.error["u"]["relative_l2"] < 1e-12
+    text = " ".join(capsys.readouterr().out.split())
     assert "chosen: optimizer=least_squares: the problem is linear" in text
-    assert "of what zero would" in text and "given:" not in text
+    assert "of what zero would" in text
 
 
 def test_the_scale_follows_the_solution():
@@ -90,6 +98,7 @@ def test_where_all_is_given_nothing_is_tried_nor_said(monkeypatch):
     ("lines", "phases"),
     [
         ((), ["least_squares"]),
+        (("network=mlp",), ["least_squares"]),
         (("network.width=20",), ["least_squares", "gauss_newton"]),
         (("network.width=120", "network.depth=2"), ["least_squares", "soap"]),
         (("balancing=conflict_free",), ["adam"]),

@@ -121,3 +121,37 @@ def test_a_cell_of_no_coordinate_is_quoted():
     lines = ("network=partition", "network.cells={z: 3}", "network.local.width=9", "optimizer=adam", "precision=fp64")
     with pytest.raises(ConfigError, match=r"network.cells.z: no coordinate has this name. There are: x, y"):
         build(waves(), choose(waves(), checked(compose("~pde", "experiment=none", *lines))))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("slabs=3", "slabs=3: network=partition has cells in time"),
+        ("optimizer=least_squares", "network.cells=auto: cells are not found where data are to be met"),
+    ],
+)
+def test_what_cells_cannot_is_refused(line, said):
+    known = Problem(
+        coordinates={"t": [0, 1]}, fields=["u"], parameters={"k": {"learn": 1.0}}, equations={"decay": "u_t = -k*u"},
+        conditions={"start": "u(t=0) = 1"}, observations={"end": {"points": 5}}, exact={"u": "exp(-2*t)"},
+    )  # fmt: skip
+    config = choose(known, checked(compose("~pde", "experiment=none", "network=partition", "precision=fp64", line)))
+    with pytest.raises(ConfigError, match=said):
+        build(known, config)
+
+
+def test_a_problem_that_is_not_solved_is_not_to_be_trusted(capsys, _no_pictures):
+    """A hundred waves, of which one cell sees none."""
+    solve(waves(200.0), *SMALL, "trainer.max_steps=1")
+    assert "Do not trust the solution" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_problem_that_is_solved_may_be_trusted(capsys, _no_pictures):
+    solve(waves(5.0), *SMALL)
+    assert "trust" not in capsys.readouterr().out
+
+
+def test_a_nonlinear_time_that_is_not_reached_is_said_so(caplog, capsys, _no_pictures):
+    solve(pendulum(), *SMALL, "budget=0.1")
+    said = [record.getMessage() for record in caplog.records]
+    assert any("what is beyond is not solved" in line or "the time is over in" in line for line in said)
