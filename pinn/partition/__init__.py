@@ -2,7 +2,7 @@
 
 from pinn.partition.cells import Cells
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of
-from pinn.partition.refinement import Refinement
+from pinn.partition.refinement import PATIENCE, Refinement
 from pinn.partition.strip import Level
 
-__all__ = ["Cells", "Level", "MakesLocal", "Refinement", "highest_derivative", "partition_of"]
+__all__ = ["PATIENCE", "Cells", "Level", "MakesLocal", "Refinement", "highest_derivative", "partition_of"]

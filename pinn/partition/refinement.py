@@ -24,7 +24,7 @@ from pinn.slabs import linear, long_time, start, uncut
 
 ROUNDING = 1e-14  # of the fields: what is left that no more cells make smaller
 GOOD = 1e-9  # an estimate that is good enough to end at
-CHEAP = 2.0  # seconds: a level that is worth it even then
+CHEAP = 2e10  # operations, some seconds: a level that is worth it even then
 STALLED = 0.5  # of the residual of the level before: above it nothing is gained
 PATIENCE = 240.0  # seconds without a budget, after which no level begins
 STRIPS = 8  # of the time, to begin with
@@ -138,15 +138,15 @@ class Refinement:
             return "what is left is rounding"
         if not level.gained:
             return "a level gains nothing"
-        growth = level.seconds / self.levels[-2].seconds if len(self.levels) > 1 else 1.0
-        price = max(growth, 1.0) * level.seconds
-        if level.estimate is not None and max(level.estimate.values()) <= GOOD and price > CHEAP:
+        growth = max(level.work / self.levels[-2].work, 1.0) if len(self.levels) > 1 else 1.0
+        cheap = growth * level.work <= CHEAP  # not by the clock, so that the same seed gives the same solution
+        if level.estimate is not None and max(level.estimate.values()) <= GOOD and not cheap:
             return f"the error is estimated to be below {GOOD:.0e}"
         residuals = [one.residual for one in self.levels[-3:]]
         stalled = len(residuals) == 3 and residuals[2] > STALLED * residuals[1] > STALLED**2 * residuals[0]
         if stalled and residuals[2] < FINE:
             return "a level gains little"
-        if time.perf_counter() + price > self.ends:
+        if time.perf_counter() + growth * level.seconds > self.ends:
             return "the next level would take too long"
         return None
 

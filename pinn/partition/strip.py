@@ -40,6 +40,7 @@ RESOLVED = 1e-3  # what is left where waves and layers are seen
 WIDER = 1.5  # times as many features
 FINE = 1e-8  # what is left where a level that leaves as much as the one before has come to rounding
 START_LEVELS = 12
+OPERATIONS = 5.0  # for each unknown and the square of those of its cell: QR of ROWS times as many rows
 STEPS = 10  # of Newton's, a level
 
 
@@ -70,6 +71,11 @@ class Level:
     seconds: float
     strip: tuple[float, float] | None = None
     gained: bool = True
+
+    @property
+    def work(self) -> float:
+        """Operations that make the columns of all cells orthonormal, roughly: they grow as the whole does."""
+        return OPERATIONS * self.unknowns * (self.unknowns / self.cells) ** 2
 
 
 class Strip:

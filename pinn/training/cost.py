@@ -10,11 +10,12 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from pinn.partition import PATIENCE
 from pinn.phases import Phase
 from pinn.problem import Problem
 from pinn.report.words import channels, duration
 from pinn.residuals import Residuals
-from pinn.schema import CSV, Config
+from pinn.schema import CSV, Config, Partition
 from pinn.training.compilation import worth_compiling
 from pinn.training.module import PINN
 
@@ -25,6 +26,10 @@ def print_plan(console: Console, problem: Problem, config: Config, residuals: Re
     """Print operators, channels, memory and the expected time, from a few steps of each phase on a copy."""
     for place, said in channels(residuals).items():
         console.print(f"  {place}: {said}")
+    if isinstance(config.network, Partition) and config.network.refined:
+        most = config.budget or PATIENCE
+        console.print(f"levels of cells that are halved, as many as are worth it: none begins after {duration(most)}")
+        return
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=True)
     for title in ("phase", "steps", "a step", "plain steps", "points/s", "time"):
         table.add_column(title, justify="left" if title == "phase" else "right")

@@ -155,3 +155,10 @@ def test_a_nonlinear_time_that_is_not_reached_is_said_so(caplog, capsys, _no_pic
     solve(pendulum(), *SMALL, "budget=0.1")
     said = [record.getMessage() for record in caplog.records]
     assert any("what is beyond is not solved" in line or "the time is over in" in line for line in said)
+
+
+def test_a_dry_run_of_levels_says_when_none_begins_any_more(capsys):
+    solve(waves(), *SMALL, dry_run=True)
+    assert "none begins after 4 min" in " ".join(capsys.readouterr().out.split())
+    solve(waves(), *SMALL, "budget=30", dry_run=True)
+    assert "none begins after 30.0 s" in " ".join(capsys.readouterr().out.split())
