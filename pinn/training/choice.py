@@ -107,7 +107,10 @@ def _as_before(choice: Choice, folder: Path, said: str = "") -> None:
     """What the run in a folder has."""
     then = kept(folder, said)
     for key in CHOSEN:
-        if (had := value(then, key)) is not None and had != AUTO:
+        had = value(then, key)
+        if key == "network" and choice.open(key) and not (isinstance(had, Partition) and _plain(choice.config)):
+            had = _one(choice.config)  # what is typed of it is compared with what was there
+        if had is not None and had != AUTO:
             choice.take(key, had, then.chosen.get(key, f"as in {folder}"))
 
 
@@ -115,20 +118,28 @@ def _kind(choice: Choice, problem: Problem) -> None:
     """One network, unless it is a partition that the problem wants and nobody has said anything of another."""
     if not choice.open("network"):
         return None
-    config, auto = choice.config, choice.config.network
-    assert isinstance(auto, AutoNetwork)
-    one = MLP(**{**auto.model_dump(), "name": "mlp"})
+    config, one = choice.config, _one(choice.config)
     if why := _forbids_cells(config, problem):
         return choice.take("network", one, why)
     several = Partition(name="partition", cells=AUTO, local=one)
     return choice.take("network", several, "cells find their own places")
 
 
+def _one(config: Config) -> MLP:
+    """One network, with what was said of it."""
+    assert isinstance(config.network, AutoNetwork)
+    return MLP(**{**config.network.model_dump(), "name": "mlp"})
+
+
+def _plain(config: Config) -> bool:
+    """Whether nothing was said of the network."""
+    chosen = config.network
+    return isinstance(chosen, AutoNetwork) and chosen == AutoNetwork(**{**chosen.model_dump(), **PLAIN})
+
+
 def _forbids_cells(config: Config, problem: Problem) -> str | None:
     """What was said, or what the problem is, that asks for one network; None where nothing does."""
-    chosen = config.network
-    assert isinstance(chosen, AutoNetwork)
-    if chosen != AutoNetwork(**{**chosen.model_dump(), **PLAIN}):
+    if not _plain(config):
         return "keys of one network are given"
     if problem.learned or problem.coefficients or problem.observations:
         return "there is something to be found from data"
