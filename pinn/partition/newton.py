@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import sympy
 import torch
 from torch import Tensor
 
@@ -133,9 +134,27 @@ def _scales(sampled: Sampled, blocks: list[Block]) -> dict[tuple[Place, str], Te
         for name in sampled.residuals.plans[place].names:
             total = sizes.new_zeros(count).index_add_(0, cells, sizes[start : start + n])
             mean = total / torch.bincount(cells, minlength=count).clamp(min=1)
-            scales[place, name] = torch.where(mean > 0, 1 / mean.sqrt(), torch.zeros_like(mean))
+            far = _far(sampled, place, name)
+            scales[place, name] = torch.where(mean > 0, far / mean.sqrt(), torch.zeros_like(mean))
             start += n
     return scales
+
+
+def _far(sampled: Sampled, place: Place, name: str) -> Tensor:
+    """What a residual in a cell does to the solution far away, over what it does in the cell, (K,): along a line.
+
+    There a residual of an equation of order k is a source, whose integral acts on the whole length L: h L^(k - 1), not
+    h^k; and a condition of order k acts by L^k. Without this a small cell at the end of a line could leave a condition
+    on a slope for next to nothing. In the plane such an effect is that in the cell, and in space it is less.
+    """
+    partition = sampled.partition
+    widths = partition.upper - partition.lower
+    if widths.shape[1] > 1:
+        return torch.ones_like(widths[:, 0])
+    derivatives = next(e for e in sampled.residuals.groups[place] if e.name == name).residual.atoms(sympy.Derivative)
+    k = max((int(d.derivative_count) for d in derivatives), default=0)
+    length = partition.upper.amax() - partition.lower.amin()
+    return (length / widths[:, 0]) ** (max(k - 1, 0) if place.name == "interior" else k)
 
 
 def _by_row(sampled: Sampled, scales: dict[tuple[Place, str], Tensor]) -> Tensor:

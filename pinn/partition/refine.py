@@ -25,6 +25,7 @@ ALONG = 0.1  # of the largest such derivative: coordinates along which a cell is
 MARKED = 0.1  # of the largest that is left of a cell: cells that are halved
 CONCENTRATED = 0.9  # of what is left of a cell: a part that has so much is halved again
 DEPTH = 3  # times at most
+SMALLEST = 2.0**-24  # of the domain: cells that are halved no more, eight times as large as the smallest
 FEW = 4  # points in a part, to tell
 
 
@@ -82,6 +83,7 @@ def refined(tiling: Cells, found: Left, along: Tensor) -> tuple[Cells, Tensor]:
         The tiling, and for each cell the one that it was, or was a part of.
     """
     chosen = marked(found)
+    along = along & (tiling.widths > SMALLEST * (tiling.upper.amax(0) - tiling.lower.amin(0)))
     wanted = along & chosen[:, None]
     tiling, parents = tiling.halved(wanted)
     for _ in range(DEPTH):

@@ -7,10 +7,11 @@ from scipy.integrate import solve_ivp
 
 from pinn import metrics
 from pinn.networks import MLP, Scaled
-from pinn.partition import Refinement
+from pinn.partition import Cells, Refinement, refine
 from pinn.problem import Problem
 from pinn.references import truth
 from pinn.residuals import Residuals
+from pinn.sampling.cells import cells_of
 from pinn.solution import held_out
 
 
@@ -174,3 +175,36 @@ def test_it_ends_when_the_time_for_it_is_over():
     found = refinement(waves(60.0), 60, patience=0.0)
     found.advance()
     assert found.ended == "the next level would take too long"
+
+
+def test_cells_are_halved_no_further_than_points_can_be_told_apart():
+    """All that is left lies at one end: level by level, the cell there is halved, until it is as small as may be."""
+    tiling = Cells.grid([0.0], [1.0], [1])
+    for _ in range(40):
+        x = torch.cat([torch.full((9, 1), 1e-12), torch.linspace(0.1, 1, 9)[:, None]]).double()
+        cells = cells_of(x, tiling.lower, tiling.upper)
+        squares = torch.where(x[:, 0] < 1e-9, 1.0, 0.0).double()
+        of_cells = torch.zeros(len(tiling), dtype=torch.float64).index_add_(0, cells, squares).sqrt()
+        tiling, _ = refine.refined(
+            tiling, refine.Left(of_cells, x, cells, squares), torch.ones(len(tiling), 1, dtype=torch.bool)
+        )
+    assert 2.0**-28 <= float(tiling.widths.min()) <= 2.0**-24
+
+
+def test_a_slope_at_the_end_of_a_line_is_not_left_to_a_small_cell():
+    """A fast coefficient, without a source: a constant solves the equation, and all there is comes from the slope."""
+    problem = Problem(
+        coordinates={"x": [0, 1]},
+        fields=["u"],
+        functions={
+            "a": "2 + sin(40*x)",
+            "q": "2 - sqrt(3)",
+            "U": "(x + atan(q*cos(40*x)/(1 + q*sin(40*x)))/20)/sqrt(3)",
+        },
+        equations={"conduction": "d(a*u_x, x) = 0"},
+        conditions={"left": "u(x=0) = U", "flux": "a*u_x(x=1) = 1"},
+        enforce="soft",
+        exact={"u": "U"},
+    )
+    found = refined(problem, 30)
+    assert error(problem, found) < 1e-8
