@@ -114,7 +114,8 @@ class Refinement:
         left, (begin, end) = levels[-1].residual, self.strip.interval
         stalled = len(levels) > 2 and left > STALLED * levels[-2].residual > STALLED**2 * levels[-3].residual
         estimate = max(levels[-1].estimate.values()) if levels[-1].estimate else None
-        solved = left <= LITTLE or estimate is not None and estimate <= SOLVED
+        told = estimate is not None or any(strip.levels[-1].estimate for strip in self.done)
+        solved = left <= LITTLE and told or estimate is not None and estimate <= SOLVED
         if solved or not levels[-1].gained or self._strip_failed() or len(levels) >= MOST or left <= FAILED and stalled:
             return True
         share = (self.ends - self._strip_began) * (end - begin) / (self.span[1] - begin)
