@@ -84,11 +84,6 @@ class Window:
         return result
 
 
-def smoothness(order: int) -> int:
-    """The class of windows for operators of an order: two more, so that residuals are smooth as well."""
-    return order + 2
-
-
 def within(x: Tensor, lower: Tensor, upper: Tensor) -> list[Tensor]:
     """For each of K boxes the numbers of the points (N, D) that lie in it: lower <= x < upper."""
     if len(x) == 0:

@@ -265,6 +265,8 @@ def test_some_cells_cover_their_part():
     here = x[first.covers(x)]
     torch.testing.assert_close(first(here), both(here), rtol=1e-14, atol=0)
     assert both.covers(x[:0]).shape == (0,)
+    beyond = both.upper.amax(0, keepdim=True) + 1e-3  # the windows are 1 a little further, but nothing is solved there
+    assert any(len(rows) for rows in both.members(beyond)) and not both.covers(beyond).any()
 
 
 @pytest.mark.parametrize("alone", [False, True])

@@ -5,10 +5,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from partitions import partition, tiling
 from scipy.special import betainc
 
 from pinn.networks import windows
-from pinn.networks.windows import Window, smoothness, step_polynomials, within
+from pinn.networks.windows import Window, step_polynomials, within
 
 SIDES = {
     "both": (0.2, 0.3),
@@ -101,7 +102,7 @@ def test_a_window_is_one_half_at_its_faces_and_smooth_at_its_joints(side):
 
 
 def test_windows_are_smoother_than_the_equations():
-    assert [smoothness(order) for order in (1, 2, 4)] == [3, 4, 6]
+    assert [partition(tiling(1), order=order).smoothness for order in (1, 2, 4)] == [3, 4, 6]
 
 
 def brute(x, lower, upper):
