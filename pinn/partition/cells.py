@@ -14,6 +14,7 @@ from torch import Tensor
 OVERLAP = 0.3  # of a cell: how far it reaches into its neighbours
 SMALL = 0.45  # of the smaller of two neighbours: how far at most, so that its two windows do not meet
 NARROW = 0.2  # of a cell: windows that fall within less are narrow for it
+UNEQUAL = 2.01  # times as long as a neighbour, along the normal of their face: a cell that is halved
 NEAR = 1e-9  # of a cell: faces that are so close are one
 
 
@@ -70,6 +71,30 @@ class Cells:
             parents = torch.cat([parents, parents[cut]])
         order = torch.argsort(parents, stable=True)
         return Cells(lower[order], upper[order]), parents[order]
+
+    def balanced(self) -> tuple[Cells, Tensor]:
+        """Halved so that no cell is more than twice as long as one beyond its face, along the normal of that face.
+
+        The window of a long cell would fall within the reach of the short one: see `reaches`. It is halved along each
+        direction in which it is more than twice as long: so a small cell lies among small ones, and a flat one among
+        flat ones.
+
+        Returns:
+            The cells, and for each the one that it was, or was a part of.
+        """
+        cells, parents = self, torch.arange(len(self))
+        while True:
+            first, second, d = cells.neighbours().unbind(dim=1)
+            widths, cut = cells.widths, torch.zeros_like(cells.widths, dtype=torch.bool)
+            for i, j in ((first, second), (second, first)):
+                longer = widths[i] > UNEQUAL * widths[j]
+                longer &= longer.gather(1, d[:, None])
+                pair, e = longer.nonzero().unbind(dim=1)
+                cut[i[pair], e] = True
+            if not bool(cut.any()):
+                return cells, parents
+            cells, before = cells.halved(cut)
+            parents = parents[before]
 
     def __getitem__(self, some: Tensor) -> Cells:
         """Some of them."""

@@ -12,6 +12,8 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from pinn.partition.memory import size
+
 SHIFT = 50  # of machine precision, added to a diagonal of ones: 1e-14 in double precision
 GROWTH = 100  # of the shift of a front that rounding has left indefinite
 ALIKE = 0.9  # of a front: a part that touches so much of it is eliminated with it, zeros being cheaper than a copy
@@ -125,6 +127,8 @@ class Cholesky:
         self.fronts: list[_Front] = []
         widths = [(sum(sizes[k] for k in node.own), sum(sizes[k] for k in node.touched)) for node in nodes]
         space, stack = _space(nodes, widths, like)
+        self.memory = size(space, stack) + like.element_size() * sum(s * (s + b) for s, b in widths)
+        """Bytes that it takes at most."""
         left: dict[int, Tensor] = {}
         end = 0
         for i, (node, (s, b)) in enumerate(zip(nodes, widths, strict=True)):

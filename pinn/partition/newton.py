@@ -8,6 +8,7 @@ Shape letters: K cells, N points of a place, F fields, W features (1 included), 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sympy
@@ -15,13 +16,14 @@ import torch
 from torch import Tensor
 
 from pinn.geometry import Place
+from pinn.language.scope import TIME
 from pinn.partition.sparse import Block, factorise
 from pinn.partition.system import Sampled, Values
 
 HALVINGS = 6
 SAME = 1e-3  # relative: a residual that is so near to what its linearisation promised is as small as it will be
 FOREIGN = 4.0  # times the loss of what other cells have left: so much a first step may leave
-FALLING = 0.99  # a loss above so much of the one before has come to its end
+FALLING = 0.99  # a step that leaves more of the loss is the last
 
 
 @dataclass
@@ -36,6 +38,7 @@ class Found:
         steps: How many were taken.
         converged: Whether the last one gained what it promised.
         better: Whether any lowered the loss: else the coefficients are worse than what the steps began with.
+        memory: Bytes that features and decomposition took.
     """
 
     coefficients: list[Tensor]
@@ -45,9 +48,10 @@ class Found:
     steps: int
     converged: bool
     better: bool
+    memory: int
 
 
-def newton(sampled: Sampled, start: Values, most: int, foreign: bool = False) -> Found:
+def newton(sampled: Sampled, start: Values, most: int, foreign: bool = False, tolerance: float | None = None) -> Found:
     """Newton's steps from operators' values until nothing is left to gain, or `most` were taken.
 
     Args:
@@ -56,9 +60,10 @@ def newton(sampled: Sampled, start: Values, most: int, foreign: bool = False) ->
         most: Steps.
         foreign: Whether those are of a solution on other cells, which these need not hold: then the first step may
             raise the loss a little.
+        tolerance: Of the singular values of a cell: see `factorise`.
     """
     allowed = FOREIGN if foreign else 1.0
-    values, coefficients, before = start, None, float("inf")
+    values, coefficients = start, None
     found = rows = None
     for step in range(1, most + 1):
         blocks, residual, target = sampled.linearise(values)
@@ -66,8 +71,9 @@ def newton(sampled: Sampled, start: Values, most: int, foreign: bool = False) ->
         rows = _by_row(sampled, scales)
         for block in blocks:
             block.matrix.mul_(rows[block.rows, None])
-        loss = _loss(sampled, residual, rows)
-        solver = factorise(blocks, len(rows))
+        loss = _loss(residual, rows)
+        solver = factorise(_handed_over(blocks), len(rows), tolerance=tolerance)
+        memory = solver.memory + sampled.memory
         solution = solver.solve(rows * target)
         promised = float(solver.residual_norm**2) / len(rows)
         new = [c.reshape(sampled.fields, -1) for c in solution]
@@ -80,25 +86,35 @@ def newton(sampled: Sampled, start: Values, most: int, foreign: bool = False) ->
             coefficients = None if coefficients is None else [
                 a + part * (b - a) for a, b in zip(coefficients, new, strict=True)
             ]  # fmt: skip
-        converged = part == 1.0 and reached <= (1 + SAME) * promised + 1e-30
+        # where nothing depends on the fields as they are, as in u_xx*u_yy at zero, nothing was asked for yet
+        blind = step == 1 and bool((_joined(residual)[rows == 0] != 0).any())
+        converged = part == 1.0 and reached <= (1 + SAME) * promised + 1e-30 and not blind
         better = part > 0 or step > 1
-        found = Found(new if coefficients is None else coefficients, values, scales, reached, step, converged, better)
-        if converged or part == 0.0 or reached >= FALLING * before:
+        found = Found(
+            new if coefficients is None else coefficients, values, scales, reached, step, converged, better, memory
+        )
+        if not blind and (converged or part == 0.0 or (step > 1 and reached >= FALLING * loss)):
             break
-        before = reached
     assert found is not None and rows is not None
     if coefficients is None:  # steps in part from what has no coefficients here: the last whole one is what there is
         found.values = sampled.values(found.coefficients)
-        found.loss = _loss(sampled, sampled.residual(found.values), rows)
-        found.better = found.loss < allowed * _loss(sampled, sampled.residual(start), rows)
+        found.loss = _loss(sampled.residual(found.values), rows)
+        found.better = found.loss < allowed * _loss(sampled.residual(start), rows)
     return found
+
+
+def _handed_over(blocks: list[Block]) -> Iterator[Block]:
+    """One by one, and none kept: their orthonormal columns take as much memory again."""
+    blocks.reverse()
+    while blocks:
+        yield blocks.pop()
 
 
 def _in_part(sampled: Sampled, here: Values, there: Values, rows: Tensor, loss: float) -> tuple[float, float]:
     """The largest of 1, 1/2, 1/4, ... of the way that lowers the loss, and the loss there; else 0."""
     for k in range(HALVINGS):
         part = 0.5**k
-        reached = _loss(sampled, sampled.residual(_blend(here, there, part)), rows)
+        reached = _loss(sampled.residual(_blend(here, there, part)), rows)
         if reached < loss:
             return part, reached
     return 0.0, loss
@@ -113,9 +129,13 @@ def _blend(here: Values, there: Values, part: float) -> Values:
     }
 
 
-def _loss(sampled: Sampled, residual: dict[Place, dict[str, Tensor]], rows: Tensor) -> float:
-    whole = torch.cat([r.detach() for of_place in residual.values() for r in of_place.values()])
-    return float((rows * whole).square().mean())
+def _joined(residual: dict[Place, dict[str, Tensor]]) -> Tensor:
+    """Of all rows, (M,)."""
+    return torch.cat([r.detach() for of_place in residual.values() for r in of_place.values()])
+
+
+def _loss(residual: dict[Place, dict[str, Tensor]], rows: Tensor) -> float:
+    return float((rows * _joined(residual)).square().mean())
 
 
 def _scales(sampled: Sampled, blocks: list[Block]) -> dict[tuple[Place, str], Tensor]:
@@ -141,20 +161,22 @@ def _scales(sampled: Sampled, blocks: list[Block]) -> dict[tuple[Place, str], Te
 
 
 def _far(sampled: Sampled, place: Place, name: str) -> Tensor:
-    """What a residual in a cell does to the solution far away, over what it does in the cell, (K,): along a line.
+    """What a residual in a cell does to the solution far away, over what it does in the cell, (K,).
 
-    There a residual of an equation of order k is a source, whose integral acts on the whole length L: h L^(k - 1), not
-    h^k; and a condition of order k acts by L^k. Without this a small cell at the end of a line could leave a condition
-    on a slope for next to nothing. In the plane such an effect is that in the cell, and in space it is less.
+    In D dimensions a residual of an equation of order k is a source, whose integral acts on the whole length L:
+    h^D L^(k - D), not h^k; and a condition of order k acts by h^(D - 1) L^(k - D + 1). Without this a small cell could
+    leave a condition on a slope at the end of a line, or a load on a plate, for next to nothing. What acts less far
+    away than in the cell counts as it does there, and so does all that evolves in time: far from it, it has decayed.
     """
     partition = sampled.partition
-    widths = partition.upper - partition.lower
-    if widths.shape[1] > 1:
-        return torch.ones_like(widths[:, 0])
+    sides = partition.upper.amax(0) - partition.lower.amin(0)
+    relative = ((partition.upper - partition.lower) / sides).log().mean(dim=1).exp()  # h / L
+    dimensions = len(sides)
+    if dimensions > 1 and TIME in sampled.residuals.coordinate_names:
+        return torch.ones_like(relative)
     derivatives = next(e for e in sampled.residuals.groups[place] if e.name == name).residual.atoms(sympy.Derivative)
     k = max((int(d.derivative_count) for d in derivatives), default=0)
-    length = partition.upper.amax() - partition.lower.amin()
-    return (length / widths[:, 0]) ** (max(k - 1, 0) if place.name == "interior" else k)
+    return relative ** -max(k - dimensions if place.name == "interior" else k - dimensions + 1, 0)
 
 
 def _by_row(sampled: Sampled, scales: dict[tuple[Place, str], Tensor]) -> Tensor:

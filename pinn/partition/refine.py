@@ -5,8 +5,7 @@ Shape letters: K cells, N points, D coordinates, F fields, W features (1 include
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import sympy
 import torch
@@ -18,15 +17,13 @@ from pinn.operators.planner import Plan
 from pinn.partition.cells import Cells
 from pinn.partition.system import Sampled
 from pinn.problem import Problem
-from pinn.sampling.cells import cells_of
 
 ORDER = 4  # of the derivative that says along which coordinate a field changes most
 ALONG = 0.1  # of the largest such derivative: coordinates along which a cell is halved
 MARKED = 0.1  # of the largest that is left of a cell: cells that are halved
-CONCENTRATED = 0.9  # of what is left of a cell: a part that has so much is halved again
-DEPTH = 3  # times at most
-SMALLEST = 2.0**-24  # of the domain: cells that are halved no more, eight times as large as the smallest
-FEW = 4  # points in a part, to tell
+PEAK = 4.0  # times the mean square of the parts beside it, and as much as in the worst cell: one that is halved again
+DEPTH = 5  # times at most
+SMALLEST = 2.0**-27  # of the domain: cells that are halved no more
 
 
 def roughness(problem: Problem) -> Plan:
@@ -39,64 +36,75 @@ def roughness(problem: Problem) -> Plan:
     return plan(texts, problem.coordinate_names, problem.fields)
 
 
-@dataclass(frozen=True)
-class Left:
-    """What is left of the residuals where nothing was fitted.
+def left(
+    sampled: Sampled,
+    coefficients: list[Tensor],
+    scales: dict[tuple[Place, str], Tensor],
+    parts: Mapping[Place, Tensor] | None = None,
+    count: int | None = None,
+) -> Tensor:
+    """What is left of the residuals in each cell: the root of their mean squares, scaled, summed over equations, (K,).
 
-    Attributes:
-        of_cells: The root of the mean squares of the scaled residuals in each cell, summed over equations, (K,).
-        x: The points, (N, D).
-        cells: The cell of each, (N,).
-        squares: What each adds to the square of its cell's, (N,).
+    Args:
+        sampled: Points, as a rule such as nothing was fitted to.
+        coefficients: Of the output layers.
+        scales: Of the rows, by cell.
+        parts: Of each point the number of a part of its cell: then there is as much for each part.
+        count: How many parts there are.
     """
-
-    of_cells: Tensor
-    x: Tensor
-    cells: Tensor
-    squares: Tensor
-
-
-def left(held_out: Sampled, coefficients: list[Tensor], scales: dict[tuple[Place, str], Tensor]) -> Left:
-    """Measure what is left."""
-    residual = held_out.residual(held_out.values(coefficients))
-    count, squares = len(held_out.partition), []
+    parts, count = parts or sampled.cells, count or len(sampled.partition)
+    residual = sampled.residual(sampled.values(coefficients))
+    found = sampled.partition.lower.new_zeros(count)
     for place, of_place in residual.items():
-        cells = held_out.cells[place]
-        counts = torch.bincount(cells, minlength=count).clamp(min=1)
-        total = sum((scales[place, name][cells] * r.detach()).square() for name, r in of_place.items())
-        squares.append(total / counts[cells])
-    x = torch.cat([held_out.points[place].x for place in residual])
-    cells, whole = torch.cat([held_out.cells[place] for place in residual]), torch.cat(squares)
-    of_cells = whole.new_zeros(count).index_add_(0, cells, whole).sqrt()
-    return Left(of_cells, x, cells, whole)
+        cells = sampled.cells[place]
+        squares = sum((scales[place, name][cells] * r.detach()).square() for name, r in of_place.items())
+        points = torch.bincount(parts[place], minlength=count).clamp(min=1)
+        found.index_add_(0, parts[place], squares / points[parts[place]])
+    return found.sqrt()
 
 
-def marked(found: Left) -> Tensor:
+def marked(found: Tensor) -> Tensor:
     """Which cells have the most left, (K,)."""
-    return found.of_cells >= MARKED * found.of_cells.max()
+    return found >= MARKED * found.max()
 
 
-def refined(tiling: Cells, found: Left, along: Tensor) -> tuple[Cells, Tensor]:
-    """Halve marked cells along their directions, (K, D), and parts that have nearly all that is left of them again.
+def refined(
+    tiling: Cells, found: Tensor, along: Tensor, look: Callable[[Cells, Tensor], Tensor]
+) -> tuple[Cells, Tensor]:
+    """Halve the cells that have the most left, and again the parts in which far more is left than in those beside.
+
+    A residual that is smooth where it was fitted has a peak at a corner, and the peak says where that is: up to a part
+    of the cell that grows with the order of what was fitted.
+
+    Args:
+        tiling: The cells.
+        found: What is left of each, (K,).
+        along: The directions along which each may be halved, (K, D).
+        look: From parts and the cell of each to what is left there, (P,).
 
     Returns:
         The tiling, and for each cell the one that it was, or was a part of.
     """
-    chosen = marked(found)
-    along = along & (tiling.widths > SMALLEST * (tiling.upper.amax(0) - tiling.lower.amin(0)))
-    wanted = along & chosen[:, None]
-    tiling, parents = tiling.halved(wanted)
-    for _ in range(DEPTH):
-        cells, squares = cells_of(found.x, tiling.lower, tiling.upper), found.squares
-        cells, squares = cells[cells >= 0], squares[cells >= 0]  # what lies at the border of a gap by rounding
-        here = squares.new_zeros(len(tiling)).index_add_(0, cells, squares)
-        whole = found.of_cells.square()[parents]
-        again = chosen[parents] & (here >= CONCENTRATED * whole) & (torch.bincount(cells, minlength=len(tiling)) >= FEW)
-        if not bool(again.any()):
+    smallest = SMALLEST * (tiling.upper.amax(0) - tiling.lower.amin(0))
+    chosen, parents = marked(found).cpu(), torch.arange(len(tiling))
+    for _ in range(1 + DEPTH):
+        cut = along[parents] & chosen[:, None] & (tiling.widths > smallest)
+        if not bool(cut.any()):
             break
-        tiling, before = tiling.halved(along[parents] & again[:, None])
-        parents = parents[before]
-    return tiling, parents
+        tiling, before = tiling.halved(cut)
+        parents, parts = parents[before], cut.any(dim=1)[before].nonzero()[:, 0]
+        chosen = torch.zeros(len(tiling), dtype=torch.bool)
+        here = look(tiling[parts], parents[parts])
+        chosen[parts] = (here >= found.max().cpu()) & _peaks(here.square(), before[parts])
+    tiling, before = tiling.balanced()
+    return tiling, parents[before]
+
+
+def _peaks(squares: Tensor, of: Tensor) -> Tensor:
+    """The parts in whose like far less is left, on the average, (P,); `of` says what each is a part of."""
+    count = int(of.max()) + 1
+    total, number = squares.new_zeros(count).index_add_(0, of, squares)[of], torch.bincount(of)[of]
+    return squares * (number - 1) >= PEAK * (total - squares)
 
 
 def directions(

@@ -13,27 +13,34 @@ from typing import Any
 import torch
 from torch import nn
 
+from pinn.geometry import Box
 from pinn.language.scope import TIME
 from pinn.networks.partition import CORNERS, Partition
 from pinn.partition.cells import Cells
 from pinn.partition.local import MakesLocal
-from pinn.partition.strip import FINE, START, Level, Strip
+from pinn.partition.memory import there_is
+from pinn.partition.strip import FALLS, FINE, START, Level, Strip
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.slabs import linear, long_time, start, uncut
 
-ROUNDING = 1e-14  # of the fields: what is left that no more cells make smaller
+ROUNDING = 1e-13  # of the fields: what is left that no more cells make smaller
 GOOD = 1e-9  # an estimate that is good enough to end at
-CHEAP = 2e10  # operations, some seconds: a level that is worth it even then
+CHEAP = 6e10  # operations, some seconds: a level that is worth it even then
+DEARER = 1.2  # the power of a level's work with which its time grows
 STALLED = 0.5  # of the residual of the level before: above it nothing is gained
 PATIENCE = 240.0  # seconds without a budget, after which no level begins
-STRIPS = 8  # of the time, to begin with
+FIRST = 8  # cells at most to begin with, of which
+LONG = 1.5  # times as long as wide is long
+STRIPS = 1  # of the time, to begin with
 UNFINISHED = "the time for it is over before the end is reached: what is beyond is not solved"
 SHORTEST = 2.0**-14  # of the time: a strip that fails then is the end
 SOLVED = 2e-9  # the estimate of a strip that is done
+LESS = 0.1  # of the largest estimate of the strips before: a strip that is so good is done
+WORTH = 0.25  # of the seconds of a strip: levels that gain little are worth so much
 LITTLE = 1e-11  # what is left of one that is, whatever there is to compare
 MOST = 10  # levels of a strip
-JUDGED = 4  # levels, after which a strip that leaves more than FAILED is too long
+JUDGED = 3  # levels, after which a strip that leaves more than FAILED is too long
 FAILED = 1e-2
 COARSE = 1e-5  # what is left of a strip that is too long where a level gains nothing
 EASY = 2  # levels, after which the next strip is twice as long
@@ -48,13 +55,16 @@ class Refinement:
         local: Makes the network of a cell.
         seed: Of networks and points.
         patience: Seconds, after which no level begins that would take longer than what is left.
+        memory: Bytes that a level may take; None: most of what there is.
     """
 
     def __init__(
-        self, problem: Problem, residuals: Residuals, local: MakesLocal, seed: int, patience: float = PATIENCE
-    ):
+        self, problem: Problem, residuals: Residuals, local: MakesLocal, seed: int, patience: float = PATIENCE,
+        memory: float | None = None,
+    ):  # fmt: skip
         self.problem, self.residuals, self.local, self.seed = problem, residuals, local, seed
         self.ends = time.perf_counter() + patience
+        self.memory = memory or there_is(next(residuals.parameters()).device)
         self.done: list[Strip] = []
         self.levels: list[Level] = []
         self.ended: str | None = None
@@ -70,7 +80,7 @@ class Refinement:
     def _next(self) -> Strip:
         domain = self.problem.domain
         if not self.marching:
-            tiling = Cells.grid(domain.lower, domain.upper, [1] * len(domain.names))
+            tiling = Cells.grid(domain.lower, domain.upper, self._counts())
             return Strip(self.problem, self.residuals, self.local, self.seed, tiling)
         before = self.done[-1] if self.done else None
         begin = before.times[1] if before and before.times else self.span[0]
@@ -80,7 +90,7 @@ class Refinement:
         axis = domain.names.index(TIME)
         lower, upper = list(domain.lower), list(domain.upper)
         lower[axis], upper[axis] = begin, end
-        tiling = Cells.grid(lower, upper, [1] * len(lower))
+        tiling = Cells.grid(lower, upper, self._counts())
         strip = Strip(
             self.problem, self.residuals, self.local, self.seed, tiling, (begin, end), before, start(self.problem)
         )
@@ -88,38 +98,102 @@ class Refinement:
         strip.meet_the_start(max(START, before.levels[-1].residual) if before else START)
         return strip
 
+    def _counts(self) -> list[int]:
+        """So many cells along each coordinate to begin with that they are about as long as wide in space."""
+        domain = self.problem.domain
+        box = domain if isinstance(domain, Box) else domain.box
+        space = [d for d, name in enumerate(domain.names) if name != TIME and name not in box.parameters]
+        counts = [1] * len(domain.names)
+
+        def side(d: int) -> float:
+            return (domain.upper[d] - domain.lower[d]) / counts[d]
+
+        while space and math.prod(counts) < FIRST:
+            longest = max(space, key=side)
+            if side(longest) <= LONG * min(map(side, space)):
+                break
+            counts[longest] += 1
+        return counts
+
     def advance(self) -> Level:
         """One level; then `ended` says why it was the last, or None."""
         level = self.strip.solve()
         self.levels.append(level)
-        self.ended = self._end_of_strip(level) if self.marching else self._end(level)
-        if not self.ended:
-            self._go_on()
+        self.ended = self._after_strip() if self.marching else self._after(level)
         return level
 
-    def _go_on(self) -> None:
-        if not self.marching or not self._strip_is_done():
+    def _after(self, level: Level) -> str | None:
+        """Refine, or say why not."""
+        ended = self._end(level)
+        if not ended:
             self.strip.refine()
-            return
-        if self._strip_failed():
+            ended = self._too_long(level)
+        return ended
+
+    def _after_strip(self) -> str | None:
+        """Refine the strip or begin another, or say why not."""
+        late = time.perf_counter() > self.ends
+        done = self._strip_is_done()
+        if not done:
+            self.strip.refine()
+            done = self._strip_is_dear()
+        failed = self._strip_failed()
+        if done and not failed and self.strip.interval[1] >= self.span[1]:
+            return "the time is over"
+        if late:
+            return UNFINISHED
+        if failed:
             self.length = self.strip.length / 2
-        else:
+        elif done:
             self.done.append(self.strip)
             if len(self.strip.levels) <= EASY:
                 self.length = 2 * self.strip.length
-        self.strip = self._next()
+        if done or failed:
+            self.strip = self._next()
+        return None
+
+    def _too_long(self, level: Level) -> str | None:
+        """Whether the next level is, or is not worth it."""
+        growth = max(self.strip.work / level.work, 1.0)
+        cheap = growth * level.work <= CHEAP  # not by the clock, so that the same seed gives the same solution
+        falling = len(self.levels) < 2 or level.residual <= FALLS * self.levels[-2].residual
+        if level.estimate is not None and max(level.estimate.values()) <= GOOD and not (cheap and falling):
+            return f"the error is estimated to be below {GOOD:.0e}"
+        if growth * level.memory > self.memory:
+            return "the next level would take more memory than there is"
+        if time.perf_counter() + growth**DEARER * level.seconds > self.ends:
+            return "the next level would take too long"
+        return None
 
     def _strip_is_done(self) -> bool:
         levels = self.strip.levels
-        left, (begin, end) = levels[-1].residual, self.strip.interval
+        left = levels[-1].residual
         stalled = len(levels) > 2 and left > STALLED * levels[-2].residual > STALLED**2 * levels[-3].residual
+        stalled = stalled and left <= FAILED and self._elapsed > WORTH * self._share
         estimate = max(levels[-1].estimate.values()) if levels[-1].estimate else None
         told = estimate is not None or any(strip.levels[-1].estimate for strip in self.done)
-        solved = left <= LITTLE and told or estimate is not None and estimate <= SOLVED
-        if solved or not levels[-1].gained or self._strip_failed() or len(levels) >= MOST or left <= FAILED and stalled:
-            return True
-        share = (self.ends - self._strip_began) * (end - begin) / (self.span[1] - begin)
-        return left <= FAILED and time.perf_counter() - self._strip_began + levels[-1].seconds > share
+        inherited = [max(strip.levels[-1].estimate.values()) for strip in self.done if strip.levels[-1].estimate]
+        enough = max(SOLVED, LESS * max(inherited, default=0.0))
+        solved = left <= LITTLE and told or estimate is not None and estimate <= enough
+        return solved or stalled or not levels[-1].gained or self._strip_failed() or len(levels) >= MOST
+
+    @property
+    def _elapsed(self) -> float:
+        """Seconds since the strip was begun."""
+        return time.perf_counter() - self._strip_began
+
+    @property
+    def _share(self) -> float:
+        """Seconds that are the strip's."""
+        begin, end = self.strip.interval
+        return (self.ends - self._strip_began) * (end - begin) / (self.span[1] - begin)
+
+    def _strip_is_dear(self) -> bool:
+        """Whether the next level would take more than what the strip may have."""
+        level = self.strip.levels[-1]
+        growth = max(self.strip.work / level.work, 1.0)
+        late = self._elapsed + growth**DEARER * level.seconds > self._share
+        return level.residual <= FAILED and (late or growth * level.memory > self.memory)
 
     def _strip_failed(self) -> bool:
         levels, (begin, end) = self.strip.levels, self.strip.interval
@@ -127,28 +201,15 @@ class Refinement:
         worse = left > FAILED and len(levels) >= JUDGED or left > COARSE and not gained
         return worse and end - begin > SHORTEST * (self.span[1] - self.span[0])
 
-    def _end_of_strip(self, level: Level) -> str | None:
-        if self._strip_is_done() and not self._strip_failed() and self.strip.interval[1] >= self.span[1]:
-            return "the time is over"
-        if time.perf_counter() > self.ends:
-            return UNFINISHED
-        return None
-
     def _end(self, level: Level) -> str | None:
         if level.residual <= ROUNDING:
             return "what is left is rounding"
         if not level.gained:
             return "a level gains nothing"
-        growth = max(level.work / self.levels[-2].work, 1.0) if len(self.levels) > 1 else 1.0
-        cheap = growth * level.work <= CHEAP  # not by the clock, so that the same seed gives the same solution
-        if level.estimate is not None and max(level.estimate.values()) <= GOOD and not cheap:
-            return f"the error is estimated to be below {GOOD:.0e}"
         residuals = [one.residual for one in self.levels[-3:]]
         stalled = len(residuals) == 3 and residuals[2] > STALLED * residuals[1] > STALLED**2 * residuals[0]
         if stalled and residuals[2] < FINE:
             return "a level gains little"
-        if time.perf_counter() + growth * level.seconds > self.ends:
-            return "the next level would take too long"
         return None
 
     @property

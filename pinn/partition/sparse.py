@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from pinn.partition.cholesky import Cholesky
+from pinn.partition.memory import size
 
 DEPENDENT = (
     100  # of machine precision, 2e-14 in double: a smaller singular value of a cell, of its largest, is rounding
@@ -162,11 +163,13 @@ class BlockLeastSquares:
         residual_norm: ``|A c - b|`` of the last solution, long rows included.
         iterations: That it took.
         converged: Whether nothing was left to gain, but what is below rounding.
+        memory: Bytes that the decomposition takes at most.
     """
 
     def __init__(self, rows: int, bases: list[_Basis], long: Tensor | None, cholesky: Cholesky):
         self._rows, self._bases, self._long, self._cholesky = rows, bases, long, cholesky
         self._sizes = [basis.columns.shape[1] for basis in bases]
+        self.memory = cholesky.memory + sum(size(basis.columns, basis.transform) for basis in bases)
         self.rank = sum(self._sizes)
         self.residual_norm, self.iterations, self.converged = float("nan"), 0, False
 

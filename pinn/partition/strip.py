@@ -6,7 +6,7 @@ Shape letters: K cells, N points, D coordinates, F fields, W features (1 include
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -21,7 +21,8 @@ from pinn.partition.cells import Cells
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of
 from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
-from pinn.partition.refine import Left, directions, left, marked, refined
+from pinn.partition.refine import directions, left, marked, refined
+from pinn.partition.sparse import DEPENDENT
 from pinn.partition.system import Sampled, Values
 from pinn.problem import Problem
 from pinn.residuals import Residuals
@@ -39,7 +40,10 @@ EVERYWHERE = 0.5  # of the volume: so much is to be halved
 RESOLVED = 1e-3  # what is left where waves and layers are seen
 WIDER = 1.5  # times as many features
 FINE = 1e-8  # what is left where a level that leaves as much as the one before has come to rounding
+REGULAR = 1e-2  # of the square of what is left: smaller singular values of a cell fit the points, and not the solution
+ROUGH = 1e-6  # the largest that are not
 START_LEVELS = 12
+DEAR = 1e10  # operations: cells that hold the start well enough, as the levels to come are to see to the rest
 OPERATIONS = 5.0  # for each unknown and the square of those of its cell: QR of ROWS times as many rows
 STEPS = 10  # of Newton's, a level
 
@@ -51,12 +55,13 @@ class Level:
     Attributes:
         cells: How many there are.
         unknowns: Of the output layers.
-        residual: Root mean square of the scaled residuals where nothing was fitted.
+        residual: Root mean square of the scaled residuals where nothing was fitted, over the size of the fields.
         spread: The same by volume.
         estimate: Of the relative error of each field; None where there is nothing to compare.
         steps: Newton's.
         converged: Whether they gained what they promised.
         seconds: That it took.
+        memory: Bytes that it took.
         strip: The interval of time, in strips.
         gained: Whether it was better than the level before.
     """
@@ -69,6 +74,7 @@ class Level:
     steps: int
     converged: bool
     seconds: float
+    memory: int
     strip: tuple[float, float] | None = None
     gained: bool = True
 
@@ -103,8 +109,10 @@ class Strip:
         self.found: Found | None = None
         self.coefficients: list[Tensor] = []
         self.levels: list[Level] = []
-        self.left: Left | None = None
+        self.left: Tensor | None = None
         self.crowding = torch.ones(len(tiling), dtype=torch.float64)  # times the usual number of points, by cell
+        self.size = 1.0  # of the fields: the largest root mean square
+        self.tolerance: float | None = None  # of the next level
         self._compared: Tensor | None = None
 
     @property
@@ -125,24 +133,37 @@ class Strip:
         partition = self._partition()
         sampled = self._fitted(partition, self.residuals.places)
         start = self._start(sampled)
-        found = newton(sampled, start, most, foreign=self.partition is not None)
+        found = newton(sampled, start, most, self.partition is not None, self.tolerance)
         if not found.better and self.levels:
             return self._as_before(found, time.perf_counter() - began)
         _write(partition, found.coefficients)
         rest, rough = self._judge(partition, found)
+        with torch.no_grad():
+            size = float(partition(self._compared_at(partition)).square().mean(dim=0).max().sqrt()) or 1.0
+        rest, self.size = rest / size, size
         self._crowd(sampled, found, rest)
-        squares = rest.of_cells.square()
-        residual, volumes = float(squares.mean().sqrt()), self.tiling.widths.prod(dim=1).to(squares)
+        squares, volumes = rest.square(), self.tiling.widths.prod(dim=1).to(rest)
+        residual = float(squares.mean().sqrt())
         if self.levels and FINE > self.levels[-1].residual <= residual:  # rounding, which more cells make larger
             return self._as_before(found, time.perf_counter() - began)
         self.partition, self.coefficients, self.found = partition, found.coefficients, found
         self.left, self.rough = rest, rough
+        self.tolerance = min(max(REGULAR * residual**2, DEPENDENT * torch.finfo(rest.dtype).eps), ROUGH)
         spread = float((volumes * squares).sum() / volumes.sum()) ** 0.5
         estimate = self._estimate(partition, spread)
         unknowns = sum(c.numel() for c in found.coefficients)
         seconds = time.perf_counter() - began
         level = Level(
-            len(partition), unknowns, residual, spread, estimate, found.steps, found.converged, seconds, self.times
+            len(partition),
+            unknowns,
+            residual,
+            spread,
+            estimate,
+            found.steps,
+            found.converged,
+            seconds,
+            found.memory,
+            self.times,
         )
         self.levels.append(level)
         return level
@@ -168,11 +189,22 @@ class Strip:
             _write(partition, found.coefficients)
             held_out = self._held_out(partition, [self.initial], CHECKED_START)
             rest = left(held_out, found.coefficients, found.scales)
-            if float(rest.of_cells.max()) <= enough:
+            if float(rest.max()) <= enough or self.work > DEAR:
                 return
             along = self._directions(partition, held_out, self.initial, time_axis)
-            self.tiling, parents = refined(self.tiling, rest, along)
+            self.tiling, parents = refined(self.tiling, rest, along, self._looking(partition, found, [self.initial]))
             self.crowding = self.crowding[parents]
+
+    @property
+    def work(self) -> float:
+        """Of a level on the present cells: see `Level.work`."""
+        return (
+            OPERATIONS
+            * len(self.tiling)
+            * len(self.problem.fields)
+            * (self.local.features + 1)
+            * ((self.local.features + 1) * len(self.problem.fields)) ** 2
+        )
 
     def refine(self) -> None:
         """Halve the cells that have the most left; or, where that is nearly everywhere, take more features."""
@@ -185,7 +217,9 @@ class Strip:
         if falling and share > EVERYWHERE and self.levels[-1].residual < RESOLVED and wider > self.local.features:
             self.local = self.local.of(wider)
         else:
-            self.tiling, parents = refined(self.tiling, self.left, self.rough)
+            assert self.partition is not None and self.found is not None
+            look = self._looking(self.partition, self.found, self.residuals.places)
+            self.tiling, parents = refined(self.tiling, self.left, self.rough, look)
             self.crowding = self.crowding[parents]
 
     def _leave_out_empty(self) -> None:
@@ -204,10 +238,10 @@ class Strip:
         partition = partition_of(self.tiling, self.local, highest_derivative(self.problem))
         return partition.to(next(self.residuals.parameters())).requires_grad_(False)
 
-    def _crowd(self, sampled: Sampled, found: Found, rest: Left) -> None:
+    def _crowd(self, sampled: Sampled, found: Found, rest: Tensor) -> None:
         """Take more points where those that were fitted hide what is left between them."""
-        fitted = left(sampled, found.coefficients, found.scales).of_cells
-        hidden = (rest.of_cells > HIDDEN * fitted) & (rest.of_cells > MATTERS * rest.of_cells.max())
+        fitted = left(sampled, found.coefficients, found.scales) / self.size
+        hidden = (rest > HIDDEN * fitted) & (rest > max(MATTERS * float(rest.max()), FINE))
         self.crowding = torch.where(hidden.cpu(), (2 * self.crowding).clamp(max=CROWDED), self.crowding)
 
     def _fitted(self, partition: Partition, places: Sequence[Place]) -> Sampled:
@@ -215,6 +249,20 @@ class Strip:
 
     def _held_out(self, partition: Partition, places: Sequence[Place], part: float) -> Sampled:
         return self._sampled(partition, self._drawing.held_out(self.tiling, places, part), keep=False)
+
+    def _looking(
+        self, partition: Partition, found: Found, places: Sequence[Place]
+    ) -> Callable[[Cells, Tensor], Tensor]:
+        """From parts of cells, and the cell of each, to what is left there."""
+
+        def look(parts: Cells, of: Tensor) -> Tensor:
+            at, owners = self._drawing.held_out(parts, places, CHECKED)
+            sampled = self._sampled(
+                partition, (at, {place: of.to(p.device)[p] for place, p in owners.items()}), keep=False
+            )
+            return left(sampled, found.coefficients, found.scales, owners, len(parts)).cpu() / self.size
+
+        return look
 
     def _sampled(self, partition: Partition, drawn: Drawn, keep: bool) -> Sampled:
         at, cells = drawn
@@ -277,7 +325,7 @@ class Strip:
                     of_place[name] = torch.zeros_like(of_place[name])
         return values
 
-    def _judge(self, partition: Partition, found: Found) -> tuple[Left, Tensor]:
+    def _judge(self, partition: Partition, found: Found) -> tuple[Tensor, Tensor]:
         held_out = self._held_out(partition, self.residuals.places, CHECKED)
         of_cells = left(held_out, found.coefficients, found.scales)
         return of_cells, self._directions(partition, held_out, self.problem.domain.interior)

@@ -18,6 +18,7 @@ from torch import Tensor
 from pinn.geometry import Place, Points
 from pinn.networks.partition import Partition
 from pinn.operators import Plan
+from pinn.partition.memory import size
 from pinn.partition.sparse import Block
 from pinn.residuals import Residuals
 
@@ -77,6 +78,11 @@ class Sampled:
         self.fields = partition.outputs
         self.reads = {place: _Reads.of(residuals.plans[place]) for place in points}
         self._kept: dict[tuple[Place, bool], list[tuple[int, Tensor, Tensor]]] | None = {} if keep else None
+
+    @property
+    def memory(self) -> int:
+        """Bytes of the features that are kept."""
+        return sum(size(rows, found) for kept in (self._kept or {}).values() for _, rows, found in kept)
 
     @property
     def rows(self) -> int:

@@ -40,7 +40,14 @@ class Levels:
         if self.found is None:
             module = self.module
             left = {"patience": module.budget.left} if module.budget else {}
-            self.found = Refinement(module.problem, module.residuals, self.local, module.config.seed, **left)
+            self.found = Refinement(
+                module.problem,
+                module.residuals,
+                self.local,
+                module.config.seed,
+                memory=module.config.memory_budget,
+                **left,
+            )
             if self.kept:
                 self.found.load(self.kept, self.network)
         return self.found

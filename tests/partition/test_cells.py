@@ -204,3 +204,35 @@ def test_panels_make_up_their_cells_and_are_cut_where_narrow_windows_have_fallen
     for cut, at in zip(narrow, (some.lower + below, some.upper - above), strict=True):
         apart = (panels.upper <= at[parents] + 1e-12) | (panels.lower >= at[parents] - 1e-12)
         assert (apart | ~cut[parents]).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(*TILINGS)
+def test_a_balanced_tiling_has_no_cell_twice_as_long_as_one_beyond_its_face(dimensions, rounds, seed):
+    before = tiling(dimensions, rounds, seed)
+    corner = (before.lower == before.lower.amin(0)).all(1)
+    for _ in range(2):
+        before, parents = before.halved(corner[:, None].expand(-1, dimensions))
+        corner = corner[parents] & (before.lower == before.lower.amin(0)).all(1)
+    after, parents = before.balanced()
+    check_tiling(after, dimensions)
+    assert torch.equal(parents, cells_of(after.centres, before.lower, before.upper))
+    assert longest(after) < 2.1
+
+
+def longest(cells):
+    """How many times as long as one beyond its face a cell is, at most."""
+    i, j, d = cells.neighbours().unbind(dim=1)
+    return float((cells.widths[i, d] / cells.widths[j, d]).log().abs().max().exp()) if len(i) else 1.0
+
+
+def test_a_small_cell_lies_among_small_ones_and_a_flat_one_among_flat_ones():
+    pair = cells(([0.0, 0.0], [1.0, 1.0]), ([1.0, 0.0], [2.0, 1.0]))
+    small = level = pair
+    for _ in range(3):
+        small, _ = small.halved(((small.upper[:, 0] == 1) & (small.lower[:, 1] == 0))[:, None].expand(-1, 2))
+        level, _ = level.halved(torch.stack([level.upper[:, 0] == 1, torch.zeros(len(level), dtype=torch.bool)], 1))
+    assert longest(small) > 7 and longest(level) > 7
+    small, level = small.balanced()[0], level.balanced()[0]
+    assert bool((small.widths[:, 0] == small.widths[:, 1]).all())
+    assert bool((level.widths[:, 1] == 1).all())

@@ -207,3 +207,17 @@ def test_a_solution_of_other_cells_may_be_left_for_one_that_is_a_little_worse(mo
     assert not newton(few, start, 1, foreign=True).better
     monkeypatch.setattr("pinn.partition.newton.FOREIGN", 1e30)
     assert newton(few, start, 1, foreign=True).better and not newton(few, start, 1).better
+
+
+def test_an_equation_that_nothing_depends_on_at_zero_is_not_met_by_zero():
+    """u**3 at u = 0 has no slope: the first step sees the conditions alone, and is not the last."""
+    problem = Problem(
+        coordinates={"x": [0, 2]}, fields=["u"], enforce="soft", equations={"cube": "u**3 = (1 + x)**3"},
+        conditions={"left": "u(x=0) = 1", "right": "u(x=2) = 3"},
+    )  # fmt: skip
+    sampled = on_line(problem, count=1)
+    found = newton(sampled, zero(sampled), 30)
+    x = torch.linspace(0, 2, 50, dtype=torch.float64)
+    assert (of_function(found, sampled, x) - 1 - x).abs().max() < 1e-6
+    blind = newton(sampled, zero(sampled), 1)
+    assert blind.loss < 1e-20 and not blind.converged  # nothing of the equation is in it

@@ -11,7 +11,6 @@ from pinn.partition import Cells, Refinement, refine
 from pinn.problem import Problem
 from pinn.references import truth
 from pinn.residuals import Residuals
-from pinn.sampling.cells import cells_of
 from pinn.solution import held_out
 
 
@@ -177,18 +176,50 @@ def test_it_ends_when_the_time_for_it_is_over():
     assert found.ended == "the next level would take too long"
 
 
+def peaked(corner):
+    """What looks at parts, where all that is left lies in a corner."""
+    corner = torch.tensor(corner, dtype=torch.float64)
+
+    def look(parts, of):
+        within = ((parts.lower <= corner) & (corner < parts.upper)).all(dim=1)
+        return torch.where(within, 1.0, 0.01).double()
+
+    return look
+
+
 def test_cells_are_halved_no_further_than_points_can_be_told_apart():
     """All that is left lies at one end: level by level, the cell there is halved, until it is as small as may be."""
-    tiling = Cells.grid([0.0], [1.0], [1])
+    tiling, look = Cells.grid([0.0], [1.0], [1]), peaked([0.0])
     for _ in range(40):
-        x = torch.cat([torch.full((9, 1), 1e-12), torch.linspace(0.1, 1, 9)[:, None]]).double()
-        cells = cells_of(x, tiling.lower, tiling.upper)
-        squares = torch.where(x[:, 0] < 1e-9, 1.0, 0.0).double()
-        of_cells = torch.zeros(len(tiling), dtype=torch.float64).index_add_(0, cells, squares).sqrt()
-        tiling, _ = refine.refined(
-            tiling, refine.Left(of_cells, x, cells, squares), torch.ones(len(tiling), 1, dtype=torch.bool)
-        )
-    assert 2.0**-28 <= float(tiling.widths.min()) <= 2.0**-24
+        here = look(tiling, None)
+        tiling, _ = refine.refined(tiling, here, torch.ones(len(tiling), 1, dtype=torch.bool), look)
+    assert 2.0**-28 <= float(tiling.widths.min()) <= 2.0**-26
+
+
+def test_a_peak_is_approached_by_many_halvings_at_once():
+    tiling, parents = refine.refined(
+        Cells.grid([0.0, 0.0], [1.0, 1.0], [2, 2]),
+        torch.tensor([1.0, 0.5, 0.05, 0.05], dtype=torch.float64),
+        torch.ones(4, 2, dtype=torch.bool),
+        peaked([0.3, 0.2]),
+    )
+    smallest = tiling.widths.prod(dim=1).argmin()
+    assert float(tiling.widths[smallest, 0]) == 2.0 ** -(2 + refine.DEPTH)
+    assert bool((tiling.lower[smallest] <= torch.tensor([0.3, 0.2])).all())
+    assert int(parents[smallest]) == 0
+    far = (parents == 1) & (tiling.lower[:, 1] == 0.75)  # as much is left there, but without a peak
+    assert tiling.widths[far].tolist() == [[0.25, 0.25]] * 2
+    assert abs(float(tiling.widths.prod(dim=1).sum()) - 1) < 1e-12
+
+
+def test_without_a_peak_cells_are_halved_once():
+    tiling, _ = refine.refined(
+        Cells.grid([0.0, 0.0], [1.0, 1.0], [1, 1]),
+        torch.ones(1, dtype=torch.float64),
+        torch.ones(1, 2, dtype=torch.bool),
+        lambda parts, of: torch.ones(len(parts), dtype=torch.float64),
+    )
+    assert len(tiling) == 4
 
 
 def test_a_slope_at_the_end_of_a_line_is_not_left_to_a_small_cell():
@@ -208,3 +239,24 @@ def test_a_slope_at_the_end_of_a_line_is_not_left_to_a_small_cell():
     )
     found = refined(problem, 30)
     assert error(problem, found) < 1e-8
+
+
+def test_cells_to_begin_with_are_about_as_long_as_wide():
+    channel = Problem(
+        coordinates={"t": [0, 1], "x": [0, 2.2], "y": [0, 0.41]},
+        fields=["u"],
+        equations={"heat": "u_t = lap(u)"},
+        conditions={"start": "u(t=0) = 0", "edge": "u(boundary) = 0"},
+        enforce="soft",
+    )
+    assert refinement(channel, 20).strip.tiling.widths.tolist() == [[1.0, 0.55, 0.41]] * 4
+
+
+def test_the_corner_of_an_l_gets_small_cells_and_the_plane_few():
+    """Mitchell 2013: u = r^(2/3) at the corner, which cells of one size would find with an error of h^(4/3)."""
+    problem = Problem.load("poisson_l_shape")
+    found = refined(problem, 80, levels=5)
+    widths = found.partition.upper - found.partition.lower
+    assert error(problem, found) < 1e-4
+    assert float(widths.min()) < 1e-3 and len(found.partition) < 300
+    assert max(found.estimate.values()) < 20 * error(problem, found)
