@@ -8,6 +8,8 @@ Shape letters: K cells, N points of a place, F fields, W features (1 included), 
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -51,7 +53,10 @@ class Found:
     memory: int
 
 
-def newton(sampled: Sampled, start: Values, most: int, foreign: bool = False, tolerance: float | None = None) -> Found:
+def newton(
+    sampled: Sampled, start: Values, most: int, foreign: bool = False, tolerance: float | None = None,
+    until: float = math.inf,
+) -> Found:  # fmt: skip
     """Newton's steps from operators' values until nothing is left to gain, or `most` were taken.
 
     Args:
@@ -61,6 +66,7 @@ def newton(sampled: Sampled, start: Values, most: int, foreign: bool = False, to
         foreign: Whether those are of a solution on other cells, which these need not hold: then the first step may
             raise the loss a little.
         tolerance: Of the singular values of a cell: see `factorise`.
+        until: When, by `time.perf_counter`, no further step begins.
     """
     allowed = FOREIGN if foreign else 1.0
     values, coefficients = start, None
@@ -93,6 +99,8 @@ def newton(sampled: Sampled, start: Values, most: int, foreign: bool = False, to
         found = Found(
             new if coefficients is None else coefficients, values, scales, reached, step, converged, better, memory
         )
+        if time.perf_counter() > until:
+            break
         if not blind and (converged or part == 0.0 or (step > 1 and reached >= FALLING * loss)):
             break
     assert found is not None and rows is not None

@@ -26,7 +26,10 @@ from pinn.slabs import linear, long_time, start, uncut
 
 ROUNDING = 1e-13  # of the fields: what is left that no more cells make smaller
 GOOD = 1e-9  # an estimate that is good enough to end at
-CHEAP = 6e10  # operations, some seconds: a level that is worth it even then
+CHEAP = 5.0  # seconds: a level that is worth it even then
+PAID = 16.0  # seconds that a level is worth where the error is estimated to be 1e-7; and with its fourth root elsewhere
+TOLD = 1.0  # seconds: a level that lasts so long tells how long the next one will
+SLOW = 3.0  # times as long as usual
 DEARER = 1.2  # the power of a level's work with which its time grows
 STALLED = 0.5  # of the residual of the level before: above it nothing is gained
 PATIENCE = 240.0  # seconds without a budget, after which no level begins
@@ -81,7 +84,7 @@ class Refinement:
         domain = self.problem.domain
         if not self.marching:
             tiling = Cells.grid(domain.lower, domain.upper, self._counts())
-            return Strip(self.problem, self.residuals, self.local, self.seed, tiling)
+            return Strip(self.problem, self.residuals, self.local, self.seed, tiling, until=self.ends)
         before = self.done[-1] if self.done else None
         begin = before.times[1] if before and before.times else self.span[0]
         left = self.span[1] - begin
@@ -92,8 +95,9 @@ class Refinement:
         lower[axis], upper[axis] = begin, end
         tiling = Cells.grid(lower, upper, self._counts())
         strip = Strip(
-            self.problem, self.residuals, self.local, self.seed, tiling, (begin, end), before, start(self.problem)
-        )
+            self.problem, self.residuals, self.local, self.seed, tiling, (begin, end), before, start(self.problem),
+            self.ends,
+        )  # fmt: skip
         self._strip_began = time.perf_counter()
         strip.meet_the_start(max(START, before.levels[-1].residual) if before else START)
         return strip
@@ -154,16 +158,28 @@ class Refinement:
 
     def _too_long(self, level: Level) -> str | None:
         """Whether the next level is, or is not worth it."""
-        growth = max(self.strip.work / level.work, 1.0)
-        cheap = growth * level.work <= CHEAP  # not by the clock, so that the same seed gives the same solution
+        price, growth = self.strip.price, max(self.strip.price / level.price, 1.0)
         falling = len(self.levels) < 2 or level.residual <= FALLS * self.levels[-2].residual
-        if level.estimate is not None and max(level.estimate.values()) <= GOOD and not (cheap and falling):
-            return f"the error is estimated to be below {GOOD:.0e}"
+        if level.estimate is not None:
+            estimate = max(level.estimate.values())
+            if estimate <= GOOD and not (price <= CHEAP and falling):
+                return f"the error is estimated to be below {GOOD:.0e}"
+            if price > _worth(estimate):
+                return f"the error is estimated to be {estimate:.0e}, and the next level would take long"
         if growth * level.memory > self.memory:
             return "the next level would take more memory than there is"
-        if time.perf_counter() + growth**DEARER * level.seconds > self.ends:
+        if time.perf_counter() + self._expected(level) > self.ends:
             return "the next level would take too long"
         return None
+
+    def _expected(self, level: Level) -> float:
+        """Seconds that the next level of the strip takes, by what this one took.
+
+        What a level of a moment took tells little: then it is its price, on a slow core.
+        """
+        growth = max(self.strip.price / level.price, 1.0)
+        most = growth**DEARER * level.seconds
+        return most if level.price > TOLD else min(most, SLOW * level.steps * self.strip.price)
 
     def _strip_is_done(self) -> bool:
         levels = self.strip.levels
@@ -189,10 +205,12 @@ class Refinement:
         return (self.ends - self._strip_began) * (end - begin) / (self.span[1] - begin)
 
     def _strip_is_dear(self) -> bool:
-        """Whether the next level would take more than what the strip may have."""
+        """Whether the next level would take more than it is worth, or than what the strip may have."""
         level = self.strip.levels[-1]
-        growth = max(self.strip.work / level.work, 1.0)
-        late = self._elapsed + growth**DEARER * level.seconds > self._share
+        growth = max(self.strip.price / level.price, 1.0)
+        if level.estimate and self.strip.price > _worth(max(level.estimate.values())):
+            return True
+        late = self._elapsed + self._expected(level) > self._share
         return level.residual <= FAILED and (late or growth * level.memory > self.memory)
 
     def _strip_failed(self) -> bool:
@@ -249,9 +267,10 @@ class Refinement:
             before = self.done[-1] if self.done else None
             strip = Strip(
                 self.problem, self.residuals, self.local, self.seed, tiling, times, before,
-                start(self.problem) if self.marching else None,
+                start(self.problem) if self.marching else None, self.ends,
             )  # fmt: skip
             strip.levels = [Level(**one) for one in kept["levels"]]
+            strip.tolerance, strip.size = kept["tolerance"], kept["size"]
             strip.local, strip.crowding = self.local.of(kept["features"]), kept["crowding"]
             if kept["count"]:
                 strip.take(network.some(start_of, start_of + kept["count"]))
@@ -278,3 +297,8 @@ class Refinement:
         networks: list[nn.Module] = [network for part in parts for network in part.networks]
         lower, upper, below, above = (torch.cat(corners[name]) for name in CORNERS)
         return Partition(networks, lower, upper, below, above, parts[0].smoothness, self.local)
+
+
+def _worth(estimate: float) -> float:
+    """Seconds that a level may take which begins with such an error."""
+    return PAID * (estimate / 1e-7) ** 0.25

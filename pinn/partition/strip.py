@@ -5,6 +5,7 @@ Shape letters: K cells, N points, D coordinates, F fields, W features (1 include
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -43,8 +44,9 @@ FINE = 1e-8  # what is left where a level that leaves as much as the one before 
 REGULAR = 1e-2  # of the square of what is left: smaller singular values of a cell fit the points, and not the solution
 ROUGH = 1e-6  # the largest that are not
 START_LEVELS = 12
-DEAR = 1e10  # operations: cells that hold the start well enough, as the levels to come are to see to the rest
-OPERATIONS = 5.0  # for each unknown and the square of those of its cell: QR of ROWS times as many rows
+DEAR = 3.0  # seconds: cells that hold the start well enough, as the levels to come are to see to the rest
+FEATURE = 1.2e-6  # seconds for an unknown and each feature of its cell: their jets at the points
+COLUMN = 1.25e-9  # seconds for an unknown and the square of those of its cell: their orthonormal columns
 STEPS = 10  # of Newton's, a level
 
 
@@ -62,6 +64,7 @@ class Level:
         converged: Whether they gained what they promised.
         seconds: That it took.
         memory: Bytes that it took.
+        price: Seconds that such a level usually takes: see `Strip.price`.
         strip: The interval of time, in strips.
         gained: Whether it was better than the level before.
     """
@@ -75,13 +78,9 @@ class Level:
     converged: bool
     seconds: float
     memory: int
+    price: float
     strip: tuple[float, float] | None = None
     gained: bool = True
-
-    @property
-    def work(self) -> float:
-        """Operations that make the columns of all cells orthonormal, roughly: they grow as the whole does."""
-        return OPERATIONS * self.unknowns * (self.unknowns / self.cells) ** 2
 
 
 class Strip:
@@ -96,14 +95,17 @@ class Strip:
         times: The interval; None: all.
         before: What ends where this begins; None: the problem's own conditions say how it begins.
         initial: Where time begins.
+        until: When, by `time.perf_counter`, no further step of Newton's begins.
     """
 
     def __init__(
         self, problem: Problem, residuals: Residuals, local: MakesLocal, seed: int, tiling: Cells,
         times: tuple[float, float] | None = None, before: Strip | None = None, initial: Place | None = None,
+        until: float = math.inf,
     ):  # fmt: skip
         self.problem, self.residuals, self.local, self.seed, self.tiling = problem, residuals, local, seed, tiling
         self.times, self.before, self.initial = times, before, initial
+        self.until = until
         self.domain = problem.domain if times is None else _during(problem.domain, times)
         self.partition: Partition | None = None
         self.found: Found | None = None
@@ -133,7 +135,7 @@ class Strip:
         partition = self._partition()
         sampled = self._fitted(partition, self.residuals.places)
         start = self._start(sampled)
-        found = newton(sampled, start, most, self.partition is not None, self.tolerance)
+        found = newton(sampled, start, most, self.partition is not None, self.tolerance, self.until)
         if not found.better and self.levels:
             return self._as_before(found, time.perf_counter() - began)
         _write(partition, found.coefficients)
@@ -150,21 +152,13 @@ class Strip:
         self.left, self.rough = rest, rough
         self.tolerance = min(max(REGULAR * residual**2, DEPENDENT * torch.finfo(rest.dtype).eps), ROUGH)
         spread = float((volumes * squares).sum() / volumes.sum()) ** 0.5
-        estimate = self._estimate(partition, spread)
+        estimate = self._estimate(partition, residual, spread)
         unknowns = sum(c.numel() for c in found.coefficients)
         seconds = time.perf_counter() - began
         level = Level(
-            len(partition),
-            unknowns,
-            residual,
-            spread,
-            estimate,
-            found.steps,
-            found.converged,
-            seconds,
-            found.memory,
-            self.times,
-        )
+            len(partition), unknowns, residual, spread, estimate, found.steps, found.converged, seconds, found.memory,
+            self.price, self.times,
+        )  # fmt: skip
         self.levels.append(level)
         return level
 
@@ -189,22 +183,21 @@ class Strip:
             _write(partition, found.coefficients)
             held_out = self._held_out(partition, [self.initial], CHECKED_START)
             rest = left(held_out, found.coefficients, found.scales)
-            if float(rest.max()) <= enough or self.work > DEAR:
+            if float(rest.max()) <= enough or self.price > DEAR:
                 return
             along = self._directions(partition, held_out, self.initial, time_axis)
             self.tiling, parents = refined(self.tiling, rest, along, self._looking(partition, found, [self.initial]))
             self.crowding = self.crowding[parents]
 
     @property
-    def work(self) -> float:
-        """Of a level on the present cells: see `Level.work`."""
-        return (
-            OPERATIONS
-            * len(self.tiling)
-            * len(self.problem.fields)
-            * (self.local.features + 1)
-            * ((self.local.features + 1) * len(self.problem.fields)) ** 2
-        )
+    def price(self) -> float:
+        """Seconds that a level on the present cells takes on a usual core, roughly.
+
+        Not by the clock, so that the same seed gives the same solution.
+        """
+        features = self.local.features + 1
+        columns = features * len(self.problem.fields)
+        return len(self.tiling) * columns * (FEATURE * features + COLUMN * columns**2)
 
     def refine(self) -> None:
         """Halve the cells that have the most left; or, where that is nearly everywhere, take more features."""
@@ -280,6 +273,8 @@ class Strip:
             "times": self.times,
             "tiling": (self.tiling.lower, self.tiling.upper),
             "crowding": self.crowding,
+            "tolerance": self.tolerance,
+            "size": self.size,
             "features": self.local.features,
             "levels": [asdict(one) for one in self.levels],
             "count": len(self.partition) if self.partition else 0,
@@ -342,14 +337,16 @@ class Strip:
             dtype=partition.lower.dtype, device=partition.lower.device,
         )[self.domain.interior].x  # fmt: skip
 
-    def _estimate(self, partition: Partition, spread: float) -> dict[str, float] | None:
+    def _estimate(self, partition: Partition, residual: float, spread: float) -> dict[str, float] | None:
         with torch.no_grad():
             now = partition(self._compared_at(partition))
         before, self._compared = self._compared, now
         if before is None:
             return None
         last = self.levels[-1]
-        fall = min(1.0, spread / last.spread) if last.spread else 1.0
+        # by cells and by volume: at a corner nearly all of the volume is solved long before the corner is
+        falls = [new / old for new, old in ((residual, last.residual), (spread, last.spread)) if old]
+        fall = min(1.0, max(falls, default=1.0))
         change = (now - before).norm(dim=0) / now.norm(dim=0).clamp(min=1e-300)
         then = last.estimate or {}  # where few cells have changed, they tell little of the others
         return {

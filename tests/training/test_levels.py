@@ -70,7 +70,7 @@ def test_without_a_truth_the_estimate_stands_alone(capsys, _no_pictures):
 
 
 def test_the_estimate_is_not_told_of_one_network(capsys, _no_pictures):
-    solve(waves(3.0), *SMALL, "network.width=40")
+    solve(waves(3.0), *SMALL, "network.width=40", "network.scale=2", "trainer.max_steps=1")
     assert "estimated" not in capsys.readouterr().out
 
 
