@@ -6,7 +6,7 @@ Shape letters: N points, D coordinates, F fields.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from html import escape
 from pathlib import Path
@@ -20,7 +20,7 @@ from pinn import metrics, operators
 from pinn.files import REPORT
 from pinn.geometry import Points
 from pinn.language import LanguageError
-from pinn.networks import March
+from pinn.networks import March, Partition
 from pinn.operators.slices import points_in_cache
 from pinn.quadrature import integrate
 from pinn.references import truth
@@ -53,10 +53,14 @@ class Solution:
         problem: What was solved.
         residuals: The trained network and the learned parameters.
         directory: Of the run that found it; None where that kept no files.
+        estimated_error: Points (N, D) to the error that is expected there, (N, F); None where nobody knows.
     """
 
-    def __init__(self, problem: Problem, residuals: Residuals, directory: Path | None = None):
-        self.directory = directory
+    def __init__(
+        self, problem: Problem, residuals: Residuals, directory: Path | None = None,
+        estimated_error: Callable[[Tensor], Tensor] | None = None,
+    ):  # fmt: skip
+        self.directory, self.estimated_error = directory, estimated_error
         self.problem = problem
         self.residuals = residuals.cpu()
         if isinstance(residuals.network, March):
@@ -162,6 +166,12 @@ class Solution:
         return Integral(float(value), float(error))
 
     @property
+    def cells(self) -> tuple[Tensor, Tensor] | None:
+        """Lower and upper corners of the cells, (K, D) each; None of one network."""
+        network = self.residuals.network
+        return (network.lower, network.upper) if isinstance(network, Partition) else None
+
+    @property
     def learned(self) -> dict[str, float]:
         """The learned parameters."""
         return {name: value.item() for name, value in self.residuals.learned.items()}
@@ -249,6 +259,15 @@ class Solution:
         from pinn import plots
 
         return plots.figure(self.problem.domain, self.problem.fields, self.predict, truth(self.problem))
+
+    def pictures(self, path: Path) -> list[Path]:
+        """Draw field, truth, error, estimated error and residuals, as far as they are there, into a folder."""
+        from pinn import plots
+
+        return plots.pictures(
+            self.problem.domain, self.problem.fields, self.predict, truth(self.problem), self.interior_residuals, path,
+            self.estimated_error, self.cells,
+        )  # fmt: skip
 
 
 def held_out(problem: Problem, count: int) -> Tensor:

@@ -1,8 +1,18 @@
 """Problems on a partition: cells, their points and equations, the sparse solve, Newton's steps, refinement, strips."""
 
 from pinn.partition.cells import Cells
+from pinn.partition.estimate import EstimatedError
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of
 from pinn.partition.refinement import PATIENCE, Refinement
 from pinn.partition.strip import Level
 
-__all__ = ["PATIENCE", "Cells", "Level", "MakesLocal", "Refinement", "highest_derivative", "partition_of"]
+__all__ = [
+    "PATIENCE",
+    "Cells",
+    "EstimatedError",
+    "Level",
+    "MakesLocal",
+    "Refinement",
+    "highest_derivative",
+    "partition_of",
+]

@@ -17,6 +17,7 @@ from pinn.geometry import Box
 from pinn.language.scope import TIME
 from pinn.networks.partition import CORNERS, Partition
 from pinn.partition.cells import Cells
+from pinn.partition.estimate import EstimatedError, estimated_error
 from pinn.partition.local import MakesLocal
 from pinn.partition.memory import there_is
 from pinn.partition.strip import FALLS, FINE, START, Level, Strip
@@ -247,6 +248,11 @@ class Refinement:
             return None
         ratio = {f: max(one.estimate[f] / one.residual for one in known if one.estimate) for f in self.problem.fields}
         return {f: sum(one.estimate[f] if one.estimate else ratio[f] * one.residual for one in last) for f in ratio}
+
+    @property
+    def estimated_error(self) -> EstimatedError | None:
+        """Where it is expected; None where there is nothing to compare."""
+        return estimated_error(self.problem, [*self.done, self.strip])
 
     def state(self) -> dict[str, Any]:
         """What goes on from here needs, beside the network: numbers and tensors alone."""

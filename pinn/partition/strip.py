@@ -108,6 +108,8 @@ class Strip:
         self.until = until
         self.domain = problem.domain if times is None else _during(problem.domain, times)
         self.partition: Partition | None = None
+        self.earlier: Partition | None = None  # that of the level before
+        self.fall = 1.0  # of what was left, since then
         self.found: Found | None = None
         self.coefficients: list[Tensor] = []
         self.levels: list[Level] = []
@@ -148,7 +150,8 @@ class Strip:
         residual = float(squares.mean().sqrt())
         if self.levels and FINE > self.levels[-1].residual <= residual:  # rounding, which more cells make larger
             return self._as_before(found, time.perf_counter() - began)
-        self.partition, self.coefficients, self.found = partition, found.coefficients, found
+        self.earlier, self.partition = self.partition, partition
+        self.coefficients, self.found = found.coefficients, found
         self.left, self.rough = rest, rough
         self.tolerance = min(max(REGULAR * residual**2, DEPENDENT * torch.finfo(rest.dtype).eps), ROUGH)
         spread = float((volumes * squares).sum() / volumes.sum()) ** 0.5
@@ -346,11 +349,11 @@ class Strip:
         last = self.levels[-1]
         # by cells and by volume: at a corner nearly all of the volume is solved long before the corner is
         falls = [new / old for new, old in ((residual, last.residual), (spread, last.spread)) if old]
-        fall = min(1.0, max(falls, default=1.0))
+        self.fall = min(1.0, max(falls, default=1.0))
         change = (now - before).norm(dim=0) / now.norm(dim=0).clamp(min=1e-300)
         then = last.estimate or {}  # where few cells have changed, they tell little of the others
         return {
-            field: fall * max(float(c), then.get(field, 0.0))
+            field: self.fall * max(float(c), then.get(field, 0.0))
             for field, c in zip(self.problem.fields, change, strict=True)
         }
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from pinn.plots.panels import Panel
+from pinn.plots.panels import DIVERGING, Panel
 from pinn.plots.symbols import caption, symbol
 from pinn.plots.views import View
 
@@ -26,6 +27,8 @@ STYLE: dict[Any, object] = {
     "lines.linewidth": 1.6,
     "savefig.dpi": 130,
 }
+EDGES: dict[str, Any] = {"linewidths": 0.5, "alpha": 0.45}  # of cells in a plane
+TICKS: dict[str, Any] = {"linestyle": "", "marker": 2, "color": "black", "markersize": 5, "alpha": 0.5}  # on a line
 
 
 class Picture(Figure):
@@ -89,6 +92,8 @@ def _line(axes: Axes, panel: Panel) -> None:
         axes.set_ylim(panel.span[0], 2 * panel.span[1])  # before the scale, which may find nothing to fit
         axes.set_yscale("log")
     axes.grid()
+    if panel.cells is not None:
+        axes.plot(panel.cells, np.zeros(len(panel.cells)), transform=axes.get_xaxis_transform(), **TICKS)
 
 
 def _plane(axes: Axes, panel: Panel) -> AxesImage:
@@ -107,6 +112,9 @@ def _plane(axes: Axes, panel: Panel) -> AxesImage:
     axes.set(
         xlabel=symbol(panel.view.labels[0]), ylabel=symbol(panel.view.labels[1]), xlim=(left, right), ylim=(bottom, top)
     )
+    if panel.cells is not None:
+        colour = "black" if panel.colours == DIVERGING else "white"
+        axes.add_collection(LineCollection(list(panel.cells), colors=colour, **EDGES), autolim=False)
     return image
 
 

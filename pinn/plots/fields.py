@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from pinn.geometry import Domain
+from pinn.plots.cells import edges
 from pinn.plots.draw import STYLE, drawn
 from pinn.plots.panels import SEQUENTIAL, Panel, evaluated, of_magnitudes, of_values, value_range
 from pinn.plots.symbols import symbol
@@ -25,6 +27,7 @@ from pinn.plots.views import views
 
 FINE, SNAPSHOTS = 201, (0.0, 0.5, 1.0)  # points and times of portraits
 SHADES = (28, 16, 16)  # of the colour map, of grey and of a line's colour in a portrait's file
+WITH_CELLS = {"field", "estimate"}  # pictures
 PORTRAIT: dict[Any, object] = {"savefig.dpi": 84}  # a panel is about 360 pixels wide
 
 
@@ -35,8 +38,10 @@ def pictures(
     truth: Callable[[Tensor], Tensor] | None,
     residuals: Callable[[Tensor], Mapping[str, Tensor]] | None,
     path: Path,
+    estimate: Callable[[Tensor], Tensor] | None = None,
+    cells: tuple[Tensor, Tensor] | None = None,
 ) -> list[Path]:
-    """Draw field.png and, where there is something to draw, exact.png, error.png and residual.png.
+    """Draw field.png and, where there is something to draw, exact.png, error.png, estimate.png and residual.png.
 
     Args:
         domain: Where the fields live.
@@ -45,13 +50,22 @@ def pictures(
         truth: The same for the true fields, or None.
         residuals: Points (N, D) to ``{equation: (N,)}``, or None.
         path: Folder for the pictures; it is made if need be.
+        estimate: Points (N, D) to the estimated error of the fields, (N, F), NaN where it is not known; or None.
+        cells: Lower and upper corners of the cells that the field and the estimate are drawn with, (K, D) each; or
+            None.
 
     Returns:
         The files written.
     """
-    sheets = _sheets(domain, fields, prediction, truth)
+    sheets, shown = _sheets(domain, fields, prediction, truth), views(domain)
+    if estimate is not None:
+        names = list(map(symbol, fields))
+        found = evaluated(lambda x: dict(zip(names, estimate(x).unbind(1), strict=True)), shown)
+        sheets["estimate"] = of_magnitudes(shown, found, "estimated error of ", gaps=True)
+    if cells is not None:
+        for name in WITH_CELLS & sheets.keys():
+            sheets[name] = [[replace(panel, cells=edges(*cells, panel.view)) for panel in row] for row in sheets[name]]
     if residuals is not None:
-        shown = views(domain)
         sheets["residual"] = of_magnitudes(shown, evaluated(residuals, shown), "residual of ")
     path.mkdir(parents=True, exist_ok=True)
     files = []

@@ -30,6 +30,7 @@ class Panel:
         span: The values that its colours, or its vertical axis, span.
         logarithmic: Whether they do so by powers of ten.
         colours: Name of the colour map.
+        cells: Edges of the cells that are drawn over it: see `pinn.plots.cells.edges`; None where there are none.
     """
 
     view: View
@@ -38,6 +39,7 @@ class Panel:
     span: tuple[float, float]
     logarithmic: bool
     colours: str
+    cells: np.ndarray | None = None
 
 
 def evaluated(function: Callable[[Tensor], Mapping[str, Tensor]], shown: list[View]) -> dict[str, np.ndarray]:
@@ -62,14 +64,16 @@ def of_values(
     return rows
 
 
-def of_magnitudes(shown: list[View], values: dict[str, np.ndarray], prefix: str) -> list[list[Panel]]:
-    """One row a name, one panel a view, of absolute values on a logarithmic scale."""
+def of_magnitudes(
+    shown: list[View], values: dict[str, np.ndarray], prefix: str, *, gaps: bool = False
+) -> list[list[Panel]]:
+    """One row a name, one panel a view, of absolute values on a logarithmic scale; gaps are NaN, and not told."""
     rows, inside = [], np.stack([view.inside.numpy() for view in shown])
     for name, parts in values.items():
         size = np.abs(parts)
-        top = size[np.isfinite(size)].max(initial=0) or 1e-16  # zero everywhere still needs a scale
-        span = (top * 10.0**-DECADES, top)
-        title = f"|{prefix}{name}|, largest {_scientific(size[inside].max(initial=0))}"
+        span = magnitude_range(size)
+        told = size[inside & ~np.isnan(size)] if gaps else size[inside]
+        title = f"|{prefix}{name}|, largest {_scientific(told.max(initial=0))}"
         rows.append([Panel(view, title, part, span, True, MAGNITUDE) for view, part in zip(shown, size, strict=True)])
     return rows
 
@@ -92,6 +96,12 @@ def value_range(values: np.ndarray) -> tuple[float, float]:
     if high - low > OUTLIER * (usual[1] - usual[0]) > 0:
         low, high = usual
     return float(low), float(high)
+
+
+def magnitude_range(size: np.ndarray) -> tuple[float, float]:
+    """What logarithmic colours of absolute values span: so many decades below the largest."""
+    top = float(size[np.isfinite(size)].max(initial=0)) or 1e-16  # zero everywhere still needs a scale
+    return top * 10.0**-DECADES, top
 
 
 def _scientific(value: float) -> str:

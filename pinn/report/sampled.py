@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from contourpy import contour_generator
 from scipy.ndimage import gaussian_filter, grey_dilation
+from torch import Tensor
 
 from pinn.geometry import Domain
-from pinn.plots import value_range, view
+from pinn.plots import View, edges, magnitude_range, value_range, view
 from pinn.references import truth
 
 if TYPE_CHECKING:
@@ -82,25 +83,31 @@ def sampled(solution: Solution) -> list[dict[str, Any]]:
     Returns:
         A mapping a slice: `axes`, `lines` (first value, last value and number of points along each axis), `to_scale`,
         `slider` (name and values, or None), `held`, `outlines` (closed curves around what lies outside, a list a
-        position), `fields` and `residuals`: `values`, `range`, and of fields `error`, `error_range` where there is a
-        truth. Values are of shape (K, N) with the first axis varying fastest; NaN outside the domain.
+        position), `cells` (the edges that `pinn.plots.edges` finds, a list a position; none of one network), `fields`
+        and `residuals`: `values`, `range`, and of fields `error`, `error_range` where there is a truth, `estimate`,
+        `estimate_range` where the error is estimated. Values are of shape (K, N) with the first axis varying fastest;
+        NaN outside the domain, and where an estimate is not known.
     """
     true = truth(solution.problem)
-    return [_sample(solution, true, one, _count(solution.problem, one)) for one in slices(solution.problem.domain)]
+    return [_sample(solution, true, one, _points(solution, one)) for one in slices(solution.problem.domain)]
 
 
 def size(problem: Problem) -> int:
-    """The number of points at which a page evaluates a solution."""
+    """The number of points at which a page evaluates a solution; where its error is estimated they are fewer."""
     return sum(len(one.positions) * _count(problem, one) ** len(one.axes) for one in slices(problem.domain))
 
 
-def _count(problem: Problem, one: Slice) -> int:
+def _points(solution: Solution, one: Slice) -> int:
+    return _count(solution.problem, one, solution.estimated_error is not None)
+
+
+def _count(problem: Problem, one: Slice, estimated: bool = False) -> int:
     """Points along an axis of a slice."""
     if len(one.axes) == 1:
         return LINE
     equations = sum(equation.place == problem.domain.interior for equation in problem.equations.values())
     compared = bool(problem.exact) or problem.reference is not None
-    arrays = len(problem.fields) * (1 + compared) + equations
+    arrays = len(problem.fields) * (1 + compared + estimated) + equations
     points = NUMBERS / arrays / sum(len(each.positions) for each in slices(problem.domain))
     return int(np.clip(points**0.5, *SIDES))
 
@@ -128,6 +135,11 @@ def _sample(solution: Solution, true: Callable | None, one: Slice, count: int) -
             fields[name]["range"] = value_range(np.stack([exact[np.isfinite(exact)]]))
             found = _field(spread(error[:, f]), symmetric=True)
             fields[name] |= {"error": found["values"], "error_range": found["range"]}
+    if solution.estimated_error is not None:
+        estimate = solution.estimated_error(x)
+        for f, name in enumerate(names):
+            values = spread(estimate[:, f])
+            fields[name] |= {"estimate": _field(values)["values"], "estimate_range": magnitude_range(values)}
     residuals = solution.interior_residuals(x) if len(x) else {}
     held = {domain.names[i]: value for i, value in enumerate(one.held) if i not in (*one.axes, one.along)}
     return {
@@ -137,9 +149,17 @@ def _sample(solution: Solution, true: Callable | None, one: Slice, count: int) -
         "slider": None if one.along is None else {"name": domain.names[one.along], "values": one.positions},
         "held": held,
         "outlines": _outlines(domain, one, inside, count),
+        "cells": [] if solution.cells is None else [_edges(*solution.cells, v) for v in shown],
         "fields": fields,
         "residuals": {name: _field(spread(r.double()), symmetric=True) for name, r in residuals.items()},
     }
+
+
+def _edges(lower: Tensor, upper: Tensor, shown: View) -> list[Any]:
+    """Of a line numbers, of a plane x, y, x, y a segment."""
+    found = edges(lower, upper, shown)
+    short = np.char.mod("%.7g", found).astype(float)
+    return (short if found.ndim == 1 else short.reshape(-1, 4)).tolist()
 
 
 def _on_grid(values: np.ndarray, inside: np.ndarray, count: int) -> np.ndarray:

@@ -21,10 +21,8 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from PIL import Image
 
-from pinn import plots
 from pinn.files import CHECKPOINT, CONFIG, write
 from pinn.problem import Problem
-from pinn.references import truth
 from pinn.report import words
 from pinn.report.mathematics import latex
 from pinn.residuals import Residuals
@@ -49,7 +47,7 @@ def dashboard(config: Config, problem: Problem, residuals: Residuals, directory:
 
 
 class Pictures(Callback):
-    """Show field, truth, error and residual every so many steps."""
+    """Show field, truth, error, estimated error and residual every so many steps."""
 
     def __init__(self, every: int):
         self.every = every
@@ -57,14 +55,10 @@ class Pictures(Callback):
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *args: Any) -> None:  # noqa: D102
         if trainer.global_step % self.every or not trainer.is_global_zero:
             return
-        solution = Solution(pl_module.problem, copy.deepcopy(pl_module.residuals))
-        problem = solution.problem
+        estimated = pl_module.levels.estimated_error if pl_module.levels else None
+        solution = Solution(pl_module.problem, copy.deepcopy(pl_module.residuals), estimated_error=estimated)
         with tempfile.TemporaryDirectory() as folder:
-            files = plots.pictures(
-                problem.domain, problem.fields, solution.predict, truth(problem), solution.interior_residuals,
-                Path(folder),
-            )  # fmt: skip
-            show(trainer.loggers, files, trainer.global_step)
+            show(trainer.loggers, solution.pictures(Path(folder)), trainer.global_step)
 
 
 def show(loggers: Iterable[Any], files: Sequence[Path], step: int | None = None) -> None:

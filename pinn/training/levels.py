@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pinn.networks import Partition
-from pinn.partition import Level, Refinement
+from pinn.partition import EstimatedError, Level, Refinement
 from pinn.schema import Partition as Chosen
 from pinn.training.network import Local
 
@@ -86,6 +86,11 @@ class Levels:
     def estimate(self) -> dict[str, float]:
         """Of the relative L2 error of each field, as far as it can be told."""
         return (self.refinement.estimate or {}) if self.found or self.kept else {}
+
+    @property
+    def estimated_error(self) -> EstimatedError | None:
+        """Where it is expected; None where no two levels were solved since the run began or went on."""
+        return self.found.estimated_error if self.found else None
 
     def metrics(self) -> dict[str, float]:
         """What is logged of the last level."""

@@ -23,7 +23,6 @@ from pinn.doctor import diagnose
 from pinn.files import HISTORY, RESULT, read_history, write
 from pinn.linter import findings
 from pinn.problem import Problem
-from pinn.references import truth
 from pinn.report import words
 from pinn.residuals import Residuals
 from pinn.schema import Config, Partition
@@ -202,10 +201,7 @@ def _print_diagnosis(console: Console, result: dict[str, Any]) -> None:
 def _pictures(solution: Solution, directory: Path) -> list[Path]:
     from pinn import plots
 
-    problem = solution.problem
-    files = plots.pictures(
-        problem.domain, problem.fields, solution.predict, truth(problem), solution.interior_residuals, directory
-    )
+    files = solution.pictures(directory)
     rows = read_history(directory / HISTORY)
     if len(rows) > 1:
         files.append(plots.history(rows, directory / "history.png"))

@@ -108,7 +108,8 @@ def train(
             write(directory / HISTORY, earlier.read_text())
         write(directory / CONFIG, yaml.safe_dump(config.model_dump(mode="json", exclude_unset=True), sort_keys=False))
     module, status = fit(problem, config, residuals, directory, console, begin, watch, budget)
-    solution = Solution(problem, residuals, directory)
+    estimated = module.levels.estimated_error if module.levels else None
+    solution = Solution(problem, residuals, directory, estimated)
     if here.rank:
         return Run(solution, "finished")  # the first process tells how it ended; the others' status would kill it
     result = report.result(problem, config, solution, module, status, started)

@@ -144,8 +144,8 @@ def test_strips_of_time_follow_each_other_without_a_gap():
         assert float((sides[0] - sides[1]).abs()) < 1e-8
 
 
-def test_a_state_goes_on_as_if_nothing_had_been():
-    problem = pendulum(12)
+@pytest.mark.parametrize("problem", [pendulum(12), waves(25.0)])
+def test_a_state_goes_on_as_if_nothing_had_been(problem):
     whole, first = refinement(problem, 30), refinement(problem, 30)
     for _ in range(3):
         whole.advance()

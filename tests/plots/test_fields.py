@@ -12,7 +12,8 @@ from plot_domains import DOMAINS
 from pinn.geometry import Box
 from pinn.plots import draw, figure, pictures, portrait
 from pinn.plots.fields import SHADES
-from pinn.plots.panels import DIVERGING, MAGNITUDE, SEQUENTIAL
+from pinn.plots.panels import DIVERGING, MAGNITUDE, SEQUENTIAL, of_magnitudes
+from pinn.plots.views import views
 
 
 @pytest.fixture(autouse=True)
@@ -121,3 +122,27 @@ def test_colour_maps_are_perceptual():
     left, right = np.array_split(lightness(DIVERGING), 2)
     assert (np.diff(left) > -0.5).all() and (np.diff(right) < 0.5).all() and abs(left[0] - right[-1]) < 10
     assert not (np.diff(lightness("jet")) > 0).all()  # the check sees a map that is not
+
+
+def test_the_estimated_error_and_the_cells_are_drawn_where_they_are_known(tmp_path):
+    plane = DOMAINS["plane"]
+    lower, upper = (torch.tensor([ends], dtype=torch.float64) for ends in (plane.lower, plane.upper))
+    halves = torch.cat([lower, (lower + upper) / 2]), torch.cat([(lower + upper) / 2, upper])
+    half = lambda x: torch.where(x[:, :1] < x[:, 0].mean(), 1e-3 * wave(x), math.nan)  # noqa: E731
+    paths = pictures(plane, ["u"], wave, None, None, tmp_path / "with", half, halves)
+    assert [path.name for path in paths] == ["field.png", "estimate.png"]
+    estimate = imread(paths[1])[..., :3]
+    height, width = estimate.shape[:2]
+    dark = (estimate.min(axis=2) < 0.9)[height // 3 : height // 2].mean(axis=0)
+    assert dark[int(0.25 * width)] > 0.9 and dark[int(0.6 * width)] < 0.1  # what is not known is left white
+    bare = pictures(plane, ["u"], wave, None, None, tmp_path / "without")
+    assert [path.name for path in bare] == ["field.png"]
+    assert (imread(paths[0]) != imread(bare[0])).any()
+
+
+def test_the_largest_of_what_is_known_is_told():
+    shown = views(DOMAINS["line"])
+    values = {"u": np.full((1, len(shown[0].points)), np.nan)}
+    values["u"][0, :3] = 2e-3
+    ((known,),), ((all_of_it,),) = (of_magnitudes(shown, values, "", gaps=gaps) for gaps in (True, False))
+    assert "2.0" in known.title and "nan" in all_of_it.title

@@ -9,8 +9,9 @@ import urllib.request
 import chromium
 import pytest
 
-from pinn.app import main
+from pinn.app import main, solve
 from pinn.files import read_history
+from pinn.problem import Problem
 from pinn.report.curves import MOST, curves
 from pinn.report.html import number, plotly_name
 from pinn.report.index import write_index
@@ -85,6 +86,28 @@ def test_the_truth_and_what_was_learned(driver, runs):
     assert script(driver, "document.querySelector('#curve-error .plot').layout.yaxis.type") == "log"
     text = script(driver, "document.body.innerText")
     assert "What was learned" in text and "5 observations of u" in text and "Exact solution" in text
+
+
+def test_the_estimated_error_stands_beside_the_solution_with_the_cells(driver, tmp_path):
+    for name, axes, k2 in (("map", "xy", 900), ("line", "x", 100000)):
+        waves = Problem(
+            coordinates={axis: [0, 1] for axis in axes}, fields=["u"], equations={"waves": f"lap(u) + {k2}*u = 1"},
+            conditions={"edge": "u(boundary) = 0"}, name=name,
+        )  # fmt: skip
+        found = solve(waves, "trainer.max_steps=2", run_dir=tmp_path / name)
+        assert len(found.residuals.network) > 1
+    opened(driver, tmp_path / "map" / "report.html")
+    assert drawn(driver, "solution") == [["heatmap", "scatter"]] * 2 and drawn(driver, "residuals") == [["heatmap"]]
+    captions = script(driver, "[...document.querySelectorAll('#solution figcaption span')].map(s => s.textContent)")
+    assert captions[0] == "u predicted" and captions[1].startswith("u estimated error, at most")
+    labels = script(driver, "[...document.querySelectorAll('#solution .cbaxis text')].map(d => d.textContent)")
+    assert sum(label.startswith("10") for label in labels) >= 4  # powers of ten
+    opened(driver, tmp_path / "line" / "report.html")
+    marks = "[...document.querySelectorAll('.panels .plot')].map(d => (d.layout.shapes ?? []).length > 0)"
+    assert drawn(driver, "solution") == [["scatter"]] * 2
+    assert script(driver, marks.replace(".panels", "#solution")) == [True, True]
+    assert script(driver, marks.replace(".panels", "#residuals")) == [False]
+    assert script(driver, "document.querySelectorAll('#solution .plot')[1].layout.yaxis.type") == "log"
 
 
 def test_a_map_and_its_colours_are_equally_high(driver, runs):

@@ -55,8 +55,8 @@ def numbers(entry, key="values"):
 class Known:
     """A solution whose values are known."""
 
-    def __init__(self, problem):
-        self.problem = problem
+    def __init__(self, problem, estimated_error=None, cells=None):
+        self.problem, self.estimated_error, self.cells = problem, estimated_error, cells
 
     def predict(self, x):
         return torch.stack([x.sum(1) + k for k in range(len(self.problem.fields))], dim=1)
@@ -95,9 +95,31 @@ def test_the_truth_is_the_prediction_less_the_error(line):
     assert one["outlines"] == [] and one["slider"] is None and not one["to_scale"]
 
 
+def test_the_estimated_error_and_the_cells_are_where_they_belong(stokes, line):
+    (one,) = sampled(Known(stokes))
+    assert one["cells"] == [] and "estimate" not in one["fields"]["u"]
+    lower, upper = (
+        torch.tensor([[0.0, 0, 0], [0.5, 0, 0], [0.5, 1, 0]]),
+        torch.tensor([[0.5, 2, 1], [1, 1, 1], [1, 2, 1]]),
+    )
+    (one,) = sampled(Known(stokes, lambda x: x[:, :1] + torch.tensor([1.0, 2.0, 3.0]), (lower, upper)))
+    times = one["slider"]["values"]
+    found = numbers(one["fields"]["v"], "estimate").reshape(len(times), -1)
+    assert np.nanmax(found, axis=1) == pytest.approx(np.array(times) + 2, rel=1e-6)
+    assert one["fields"]["v"]["estimate_range"] == pytest.approx((3e-4, 3))
+    assert [cells for t, cells in zip(times, one["cells"], strict=True) if t < 0.5] == [[]] * sum(
+        t < 0.5 for t in times
+    )
+    assert [cells for t, cells in zip(times, one["cells"], strict=True) if t > 0.5][0] == [[1, 0, 1, 1]]
+    (one,) = sampled(Known(line, None, (torch.tensor([[0.0], [0.25]]), torch.tensor([[0.25], [1.0]]))))
+    assert one["cells"] == [[0.25]]
+
+
 def test_a_page_has_a_bounded_size(stokes, line):
-    for problem in (stokes, line):
-        count = sum(numbers(entry).size for one in sampled(Known(problem)) for entry in one["fields"].values())
+    for problem, estimate in ((stokes, None), (line, None), (stokes, lambda x: x)):
+        shown = sampled(Known(problem, estimate))
+        keys = ["values"] if estimate is None else ["values", "estimate"]
+        count = sum(numbers(entry, key).size for one in shown for entry in one["fields"].values() for key in keys)
         assert count <= module.NUMBERS
 
 

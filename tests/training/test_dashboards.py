@@ -54,6 +54,17 @@ def test_an_offline_run_holds_every_key(run):
     assert found["run"][1] == folder.parent.name  # the runs of a sweep are one group
 
 
+def test_where_the_error_is_expected_is_among_the_pictures(monkeypatch, tmp_path):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    waves = Problem(
+        coordinates={"x": [0, 1]}, fields=["u"], equations={"waves": "u_xx + 900*u = 1"},
+        conditions={"ends": "u(boundary) = 0"},
+    )  # fmt: skip
+    solve(waves, "trainer.max_steps=2", "logger.pictures_every=2", logger="wandb", run_dir=tmp_path)
+    (file,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+    assert {"field", "estimate", "residual"} <= records(file)["history"]
+
+
 def test_a_run_that_goes_on_is_the_same_run(run):
     folder, _ = run
     files = sorted((folder / "wandb").glob("offline-run-*/run-*.wandb"))

@@ -63,6 +63,15 @@ def test_by_its_text_alone_a_problem_is_solved_and_its_error_told(tmp_path, caps
     assert again.predict(x).equal(solution.predict(x))
 
 
+def test_where_the_error_is_expected_is_drawn_once_there_are_two_levels(tmp_path, capsys):
+    for steps, there in ((1, False), (2, True)):
+        solve(waves(6.0), *SMALL, f"trainer.max_steps={steps}", run_dir=tmp_path / f"{steps}")
+        assert (tmp_path / f"{steps}" / "estimate.png").exists() == there
+        assert ("error.png estimate.png residual.png" in " ".join(capsys.readouterr().out.split())) == there
+    solve(waves(6.0), *SMALL, "network.width=20", "trainer.max_steps=2", run_dir=tmp_path / "one")
+    assert not (tmp_path / "one" / "estimate.png").exists()
+
+
 def test_without_a_truth_the_estimate_stands_alone(capsys, _no_pictures):
     solve(waves(exact=None), *SMALL)
     text = " ".join(capsys.readouterr().out.split())

@@ -26,16 +26,18 @@ function rows(all) {
   return Array.from({ length: ny ?? 1 }, (_, j) => all.subarray(start + j * nx, start + (j + 1) * nx));
 }
 
-/** What is drawn of the chosen field: predicted, exact, error. */
+/** What is drawn of the chosen field: predicted, exact, error, estimated error. */
 function quantities(entry) {
   const predicted = numbers(entry, "values");
-  if (!entry.error) return [{ name: "predicted", values: predicted, range: entry.range }];
+  const estimate = entry.estimate ? [{ name: "estimated error", values: numbers(entry, "estimate"), range: entry.estimate_range, log: true, cells: true }] : [];
+  if (!entry.error) return [{ name: "predicted", values: predicted, range: entry.range, cells: true }, ...estimate];
   const error = numbers(entry, "error");
   const exact = (decoded.get(entry).exact ??= predicted.map((value, i) => value - error[i]));
   return [
-    { name: "predicted", values: predicted, range: entry.range },
+    { name: "predicted", values: predicted, range: entry.range, cells: true },
     { name: "exact", values: exact, range: entry.range },
     { name: "error", values: error, range: entry.error_range, signed: true },
+    ...estimate,
   ];
 }
 
@@ -58,20 +60,50 @@ function drawSolution() {
 function drawPanels(box, panels) {
   const line = view().axes.length === 1 || seen.mode === "profile";
   if (line && panels.some((panel) => panel.name === "exact")) // in one picture
-    panels = [{ ...panels[0], title: panels[0].title.replace("predicted", "predicted and exact"), beside: panels[1] }, panels[2]];
+    panels = [{ ...panels[0], title: panels[0].title.replace("predicted", "predicted and exact"), beside: panels[1] }, ...panels.slice(2)];
   const wide = !line && view().to_scale && seen.mode === "map" && ratio() < 0.32;
   box.classList.toggle("wide", wide);
-  const room = Math.max(...panels.map(({ range }) => 26 + 6.6 * Math.max(...ticks(...range).map((value) => round(value).length))), 74);
+  const room = Math.max(...panels.map((panel) => 26 + 6.6 * Math.max(...labels(panel).ticktext.map((text) => text.length))), 74);
   while (box.children.length > panels.length) box.lastChild.remove();
   while (box.children.length < panels.length) figure(box);
   panels.forEach((panel, i) => {
     const [caption, div] = box.children[i].children;
-    caption.firstChild.innerHTML = panel.title + (panel.signed ? `, at most ${number(largest(panel.values), 2)}` : "");
+    caption.firstChild.innerHTML = panel.title + (panel.signed || panel.log ? `, at most ${number(largest(panel.values), 2)}` : "");
     const kind = line ? "line" : seen.mode;
     if (div.dataset.kind && div.dataset.kind !== kind) Plotly.purge(div);
     div.dataset.kind = kind;
     ({ line: drawLine, map: drawMap, surface: drawSurface })[kind](div, panel, room);
   });
+}
+
+/** Where the colours of a panel have labels; those of powers of ten stand at their exponents. */
+function labels({ range, log }) {
+  if (!log) return { tickvals: ticks(...range), ticktext: ticks(...range).map(round) };
+  const first = Math.ceil(Math.log10(range[0])), last = Math.floor(Math.log10(range[1]));
+  const tickvals = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  return { tickvals, ticktext: tickvals.map((power) => (power ? `10${superscript(power)}` : "1")) };
+}
+
+/** Values and their range as colours and heights show them. */
+function scaled({ values, range, log }) {
+  if (!log) return { z: rows(values), span: range };
+  return { z: rows(values).map((row) => row.map((value) => Math.log10(Math.max(value, range[0])))), span: range.map(Math.log10) };
+}
+
+const colours = (panel) => (panel.signed ? diverging() : panel.log ? MAGNITUDE : SEQUENTIAL);
+
+/** The edges of the cells in a map, as one line with gaps. */
+function cells(panel) {
+  const found = panel.cells && view().cells.length ? view().cells[position()] : [];
+  if (!found.length) return [];
+  return [{ type: "scatter", mode: "lines", x: found.flatMap(([x0, , x1]) => [x0, x1, null]), y: found.flatMap(([, y0, , y1]) => [y0, y1, null]),
+    line: { width: 0.7, color: "rgba(255, 255, 255, 0.5)" }, hoverinfo: "skip", showlegend: false }];
+}
+
+/** The ends of the cells of a line, as marks on its axis. */
+function marks(panel) {
+  if (view().axes.length > 1 || !panel.cells || !view().cells.length) return [];
+  return view().cells[0].map((x) => ({ type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 0.025, line: { width: 1, color: css("--soft") } }));
 }
 
 /** Height over width of the domain. */
@@ -84,15 +116,15 @@ const span = ([low, high, n], half = (high - low) / (n - 1) / 2) => [low - half,
 
 /** A map with its colours, for whose labels there is so much room, the same in all maps that stand together. */
 function drawMap(div, panel, room) {
-  const [x, y] = view().lines, width = div.clientWidth, inner = Math.max(width - 46 - room, 120), values = ticks(...panel.range);
+  const [x, y] = view().lines, width = div.clientWidth, inner = Math.max(width - 46 - room, 120), { z, span: [zmin, zmax] } = scaled(panel);
   const height = view().to_scale ? Math.min(Math.max(inner * ratio(), 60), 520) : Math.min(0.72 * inner, 340);
-  const trace = { type: "heatmap", x: grid(x), y: grid(y), z: rows(panel.values), zmin: panel.range[0], zmax: panel.range[1], zsmooth: view().outlines.length ? false : "best",
-    colorscale: panel.signed ? diverging() : SEQUENTIAL, hoverongaps: false,
-    hovertemplate: `${view().axes[0]} = %{x:.4g}<br>${view().axes[1]} = %{y:.4g}<br>${panel.label} = %{z:.4g}<extra></extra>`,
-    colorbar: { thickness: 9, outlinewidth: 0, len: 1, y: 0.5, x: 1.02, xpad: 0, ypad: 0, tickvals: values, ticktext: values.map(round), tickfont: { size: 11, color: css("--soft") },
+  const trace = { type: "heatmap", x: grid(x), y: grid(y), z, zmin, zmax, customdata: rows(panel.values), zsmooth: view().outlines.length ? false : "best",
+    colorscale: colours(panel), hoverongaps: false,
+    hovertemplate: `${view().axes[0]} = %{x:.4g}<br>${view().axes[1]} = %{y:.4g}<br>${panel.label} = %{customdata:.4g}<extra></extra>`,
+    colorbar: { thickness: 9, outlinewidth: 0, len: 1, y: 0.5, x: 1.02, xpad: 0, ypad: 0, ...labels(panel), tickfont: { size: 11, color: css("--soft") },
       ticks: "outside", ticklen: 3, tickcolor: css("--line") } };
   const equal = view().to_scale ? { scaleanchor: "x", constrain: "domain" } : {};
-  Plotly.react(div, [trace], layout({ width, height: height + 52, margin: { l: 46, r: room, t: 6, b: 46 }, shapes: outside(),
+  Plotly.react(div, [trace, ...cells(panel)], layout({ width, height: height + 52, margin: { l: 46, r: room, t: 6, b: 46 }, shapes: outside(),
     xaxis: axis(view().axes[0], { range: span(x), showgrid: false, constrain: "domain", nticks: 6, automargin: false }),
     yaxis: axis(view().axes[1], { range: span(y), showgrid: false, nticks: Math.max(3, Math.round(height / 60)), automargin: false, ...equal }) }), OPTIONS);
 }
@@ -109,11 +141,12 @@ function drawSurface(div, panel) {
   const [x, y] = view().lines, width = div.clientWidth, grids = { color: css("--soft"), gridcolor: css("--line"), showbackground: false, zeroline: false, nticks: 4, tickfont: { size: 10 }, exponentformat: "power" };
   const long = view().to_scale ? Math.max(x[1] - x[0], y[1] - y[0]) : 1;
   const shape = view().to_scale ? { x: (x[1] - x[0]) / long, y: (y[1] - y[0]) / long, z: 0.55 } : { x: 1, y: 1, z: 0.55 };
-  const trace = { type: "surface", x: grid(x), y: grid(y), z: rows(panel.values), cmin: panel.range[0], cmax: panel.range[1], showscale: false, colorscale: panel.signed ? diverging() : SEQUENTIAL,
-    lighting: { ambient: 0.75, diffuse: 0.45, specular: 0.05 }, hovertemplate: `${view().axes[0]} = %{x:.4g}<br>${view().axes[1]} = %{y:.4g}<br>${panel.label} = %{z:.4g}<extra></extra>` };
+  const { z, span: [cmin, cmax] } = scaled(panel);
+  const trace = { type: "surface", x: grid(x), y: grid(y), z, customdata: rows(panel.values), cmin, cmax, showscale: false, colorscale: colours(panel),
+    lighting: { ambient: 0.75, diffuse: 0.45, specular: 0.05 }, hovertemplate: `${view().axes[0]} = %{x:.4g}<br>${view().axes[1]} = %{y:.4g}<br>${panel.label} = %{customdata:.4g}<extra></extra>` };
   Plotly.react(div, [trace], layout({ width, height: Math.min(0.85 * width, 380), margin: { l: 0, r: 0, t: 0, b: 0 }, uirevision: "kept",
     scene: { aspectmode: "manual", aspectratio: shape, camera: { eye: { x: -0.95, y: -1.05, z: 0.8 }, center: { x: 0, y: 0, z: -0.12 } },
-      xaxis: { ...grids, title: { text: view().axes[0] } }, yaxis: { ...grids, title: { text: view().axes[1] } }, zaxis: { ...grids, title: { text: "" }, range: panel.range } } }), OPTIONS);
+      xaxis: { ...grids, title: { text: view().axes[0] } }, yaxis: { ...grids, title: { text: view().axes[1] } }, zaxis: { ...grids, title: { text: "" }, range: [cmin, cmax], ...(panel.log ? labels(panel) : {}) } } }), OPTIONS);
 }
 
 /** Time where the plane has it, else the second axis: along which a profile is moved. */
@@ -132,7 +165,7 @@ function drawLine(div, panel) {
   const traces = [trace(panel, panel.signed ? shade(1) : shade(0), "solid")];
   if (panel.beside) traces.push(trace(panel.beside, css("--ink"), "dot"));
   const [low, high] = panel.range, air = 0.06 * (high - low);
-  Plotly.react(div, traces, layout({ width: div.clientWidth, height: 300, xaxis: axis(view().axes[along]), yaxis: axis("", { range: [low - air, high + air] }), hovermode: "x unified",
+  Plotly.react(div, traces, layout({ width: div.clientWidth, height: 300, xaxis: axis(view().axes[along]), yaxis: panel.log ? { ...logarithmic("", [low, high]), range: [Math.log10(low), Math.log10(2 * high)] } : axis("", { range: [low - air, high + air] }), shapes: marks(panel), hovermode: "x unified",
     showlegend: traces.length > 1, legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", bgcolor: "rgba(0,0,0,0)" } }), OPTIONS);
 }
 

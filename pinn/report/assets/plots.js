@@ -4,7 +4,7 @@
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const dark = () => matchMedia("(prefers-color-scheme: dark)").matches;
 const shade = (i) => css(`--c${i % 8}`);
-const SEQUENTIAL = "Viridis";
+const SEQUENTIAL = "Viridis", MAGNITUDE = [[0, "#000004"], [0.125, "#1d1147"], [0.25, "#51127c"], [0.375, "#832681"], [0.5, "#b73779"], [0.625, "#e75263"], [0.75, "#fc8961"], [0.875, "#fec488"], [1, "#fcfdbf"]];
 const DIVERGING = { // zero is the colour of the paper
   light: [[0, "#0b3a67"], [0.2, "#2f7ab5"], [0.4, "#b4d3e7"], [0.5, "#f7f7f7"], [0.6, "#f4c3a5"], [0.8, "#c8553d"], [1, "#6f0f22"]],
   dark: [[0, "#a9d3f5"], [0.2, "#4f93cc"], [0.4, "#20496b"], [0.5, "#17191d"], [0.6, "#6a3021"], [0.8, "#d0704f"], [1, "#f9cdb2"]],

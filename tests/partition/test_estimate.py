@@ -1,0 +1,80 @@
+"""Where the error is expected: as large as the estimate of a level, strip by strip, and only where levels compare."""
+
+import pytest
+import torch
+from partitions import local
+
+from pinn.networks import MLP, Scaled
+from pinn.partition import Refinement
+from pinn.problem import Problem
+from pinn.residuals import Residuals
+from pinn.solution import held_out
+
+
+def waves() -> Problem:
+    return Problem(
+        coordinates={"x": [0, 1], "y": [0, 1]},
+        fields=["u", "v"],
+        equations={"helmholtz": "lap(u) + 100*u = 0", "other": "lap(v) + 100*v = 0"},
+        conditions={"edge": "u(boundary) = sin(6*x + 8*y)", "same": "v(boundary) = 5*cos(6*x + 8*y)"},
+        enforce="soft",
+    )
+
+
+def pendulum() -> Problem:
+    return Problem(
+        coordinates={"t": [0, 12]}, fields=["u"], equations={"swing": "u_tt = -sin(u)"},
+        conditions={"start": "u(t=0) = 2", "speed": "u_t(t=0) = 0"}, enforce="soft",
+    )  # fmt: skip
+
+
+def refinement(problem: Problem, width: int) -> Refinement:
+    like = MLP(Scaled(problem.domain.lower, problem.domain.upper), len(problem.fields), width=2).double()
+    cells = local(width, fields=len(problem.fields), scale=0.42 * width ** (1 / len(problem.coordinate_names)))
+    return Refinement(problem, Residuals(problem, like), cells, 0, 60.0)
+
+
+def relative(x, found, partition):
+    with torch.no_grad():
+        return (found.estimated_error(x).norm(dim=0) / partition(x).norm(dim=0)).tolist()
+
+
+def test_its_root_mean_square_is_the_estimate_of_the_level():
+    problem = waves()
+    found, x = refinement(problem, 60), held_out(problem, 2**11)
+    found.advance()
+    assert found.estimated_error is None  # there is nothing to compare
+    found.advance()
+    told = relative(x, found, found.partition)
+    assert told == pytest.approx([found.estimate[name] for name in problem.fields], rel=0.05)
+    for _ in range(3):
+        found.advance()
+        told = relative(x, found, found.partition)
+        assert all(found.estimate[f] / 30 < one < 1.1 * found.estimate[f] for f, one in zip("uv", told, strict=True))
+    assert (found.estimated_error(x) >= 0).all() and found.estimated_error(x[:0]).shape == (0, 2)
+
+
+def test_each_strip_tells_its_own_and_one_of_one_level_nothing():
+    problem = pendulum()
+    found = refinement(problem, 15)
+    while not found.ended and len(found.done) < 2:
+        found.advance()
+    found.advance()  # the first level of the next
+    assert len(found.done) == 2 and len(found.strip.levels) == 1 and found.strip.partition is not None
+    for strip in found.done:
+        begin, end = strip.interval
+        x = torch.linspace(begin, end, 200, dtype=torch.float64)[1:, None]
+        (told,), estimate = relative(x, found, strip.partition), strip.levels[-1].estimate["u"]
+        assert estimate / 100 < told < 1.5 * estimate
+    assert found.estimated_error(torch.linspace(end, 12, 9, dtype=torch.float64)[1:, None]).isnan().all()
+
+
+def test_after_a_state_there_is_none_until_the_next_level():
+    problem = waves()
+    first, second = refinement(problem, 30), refinement(problem, 30)
+    first.advance(), first.advance()
+    second.load(first.state(), first.partition)
+    assert first.estimated_error is not None and second.estimated_error is None
+    second.advance()
+    told = relative(held_out(problem, 2**11), second, second.partition)
+    assert all(second.estimate[f] / 30 < one < 1.1 * second.estimate[f] for f, one in zip("uv", told, strict=True))
