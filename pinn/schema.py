@@ -431,13 +431,6 @@ UNIONS: Unions = {
 }
 
 
-class Layer(_Strict):
-    """One of the root key `layers`: `pinn.geometry.Layer`."""
-
-    at: float
-    width: PositiveFloat
-
-
 def _resume(resume: Any) -> Any:
     if resume is not False and not isinstance(resume, str):
         raise ValueError("should be auto, false, or the path of a run or of its checkpoint")
@@ -460,7 +453,6 @@ class Config(_Strict):
     sweep: Sweep = NoSweep(name="none")
     seed: NonNegativeInt
     tolerance: NonNegativeFloat
-    layers: dict[str, tuple[Layer, ...]] = {}
     slabs: Count = 1
     curriculum: dict[str, Annotated[tuple[float, ...], Field(min_length=2)]] = {}
     budget: PositiveFloat | None = None

@@ -10,7 +10,6 @@ import numpy as np
 
 from pinn.doctor.case import UNEVEN, UNSEEN, Advice, Case, Try, rounded
 from pinn.doctor.measure import BINS
-from pinn.embedding import periodic_coordinates
 from pinn.language.scope import TIME
 from pinn.schema import AdaptiveSampling
 
@@ -57,7 +56,7 @@ class _Slow:
 
 
 def _slow(case: Case, key: str) -> _Slow | None:
-    """Along the coordinate where the features lag most; what is stretched has no waves to compare with."""
+    """Along the coordinate where the features lag most."""
     chosen, found = case.config.network, []
     given = getattr(chosen, "scale", None)
     if given is None or chosen.features is not None:
@@ -65,7 +64,7 @@ def _slow(case: Case, key: str) -> _Slow | None:
     for coordinate, amplitudes in case.measured.spectrum[key].items():
         scale = given[coordinate] if isinstance(given, dict) else given
         waves = _mean(amplitudes) / (case.config.slabs if coordinate == TIME else 1)
-        if coordinate in case.config.layers or waves <= FAST * scale / math.pi:
+        if waves <= FAST * scale / math.pi:
             continue
         own = f".{coordinate}" if isinstance(given, dict) else ""
         faster = (f"network.scale{own}={rounded(max(2 * scale, 2 * math.pi * waves))}",)
@@ -82,14 +81,12 @@ def region(case: Case) -> Iterator[Advice]:
         for coordinate, shares in of_name.items():
             window = np.convolve(shares, np.ones(CROWDED), "valid")
             k = int(window.argmax())
-            if window[k] < 0.5 or coordinate in case.config.layers:
+            if window[k] < 0.5:
                 continue
             i = case.problem.domain.names.index(coordinate)
             low, high = case.problem.domain.lower[i], case.problem.domain.upper[i]
             ends = [low + (high - low) * (k + m) / BINS for m in (0, CROWDED)]
-            at = low if k == 0 else high if k == BINS - CROWDED else sum(ends) / 2
-            tries = _against(case, i, f"{{at: {at:.4g}, width: {(high - low) / BINS / 2:.2g}}}")
-            if tries:
+            if tries := _against(case, coordinate):
                 yield Advice(
                     f"{100 * window[k]:.0f} % of {name} (squared) lies at {coordinate} between {ends[0]:.3g} and "
                     f"{ends[1]:.3g}.",
@@ -98,15 +95,11 @@ def region(case: Case) -> Iterator[Advice]:
                 )
 
 
-def _against(case: Case, i: int, layer: str) -> tuple[Try, ...]:
-    """To stretch the coordinate there, or to cut time; and to move points."""
-    names, seen, slabs = case.problem.domain.names, case.problem.inputs, case.config.slabs
-    coordinate = names[i]
-    stretchable = seen is None or len(seen[i]) == 1 or coordinate in periodic_coordinates(seen, names)
-    stretch = ((f"+layers.{coordinate}=[{layer}]",),) if stretchable else ()
-    tries = (*case.slabs(), *stretch) if coordinate == TIME else stretch
+def _against(case: Case, coordinate: str) -> tuple[Try, ...]:
+    """To cut time, and to move points."""
+    tries = case.slabs() if coordinate == TIME else ()
     sampling = case.config.sampling
-    if slabs > 1 or case.scheme.by_point or isinstance(sampling, AdaptiveSampling):
+    if case.config.slabs > 1 or case.scheme.by_point or isinstance(sampling, AdaptiveSampling):
         return tries
     return (*tries, ("sampling=rad", *case.points(sampling.points)[:1]))
 

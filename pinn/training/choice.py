@@ -149,7 +149,6 @@ def _forbids_cells(config: Config, problem: Problem) -> str | None:
         return "a condition is about an integral"
     given = {
         f"slabs={config.slabs}": config.slabs not in (1, AUTO),
-        "layers": bool(config.layers),
         "curriculum": bool(config.curriculum),
         "optimizer": not isinstance(config.optimizer, Auto),
         "precision": config.precision.dtype not in (AUTO, "float64") or config.precision.autocast,

@@ -18,7 +18,6 @@ from pinn.residuals import Residuals
 from pinn.sampling import ADAPTIVE, SAMPLERS, Uniform, points
 from pinn.schema import R3, RAD, RARD, AdaptiveSampling, Config
 from pinn.training.build import counts
-from pinn.training.network import stretches
 from pinn.training.ranks import Ranks
 
 
@@ -63,11 +62,7 @@ class Collocation:
         if self._drawn[0] != (draw, slab):
             adaptive = isinstance(sampling, AdaptiveSampling)
             kind = {"dtype": getattr(torch, self.config.precision.dtype), "device": device}
-            kind |= {
-                "seed": self.config.seed,
-                "step": 0 if adaptive else draw,
-                "stretched": stretches(self.problem, self.config),
-            }
+            kind |= {"seed": self.config.seed, "step": 0 if adaptive else draw}
             rule = SAMPLERS["sobol" if adaptive else sampling.name]()
             drawn = points(self.problem.domain, counts(self.config, self.residuals), rule, **kind)
             if isinstance(sampling, (RAD, RARD, R3)):

@@ -20,7 +20,6 @@ from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
 from pinn.schema import Config
 from pinn.slabs import beginning, inherited, start
-from pinn.training.network import stretches
 
 
 def begin(problem: Problem, config: Config, residuals: Residuals, k: int) -> None:
@@ -40,7 +39,7 @@ def begin(problem: Problem, config: Config, residuals: Residuals, k: int) -> Non
     with torch.no_grad():
         for parameter in output.parameters():
             parameter.zero_()
-    kind = {"dtype": output.weight.dtype, "device": output.weight.device, "stretched": stretches(problem, config)}
+    kind = {"dtype": output.weight.dtype, "device": output.weight.device}
     place = start(problem)
     drawn = points(problem.domain, {place: -(-config.sampling.points // 2)}, Sobol(), seed=config.seed, step=k, **kind)
     at = {place: Points(march.squeezed(drawn[place].x, k))}

@@ -26,12 +26,6 @@ def problem(waves=1, enforce="hard"):
     )
 
 
-def front():
-    """A layer at x = 0.3."""
-    text = "tanh((x - 0.3)/0.02)"
-    return Problem(**{**problem().definition, "conditions": {"ends": f"u(boundary) = {text}"}, "exact": {"u": text}})
-
-
 def oscillation():
     """Four waves in time."""
     return Problem(
@@ -83,10 +77,9 @@ def test_the_first_advice_is_right_and_helps(name, tmp_path):
 @pytest.mark.parametrize(
     ("given", "lines", "expected", "better"),
     [
-        (front(), ("network.width=60", "network.scale=30", "sampling.points=300"), "+layers.x=", 1e-3),
         (oscillation(), ("network.width=80", "network.scale=8", "sampling.points=500"), "slabs=4", 0.1),
     ],
-    ids=["a layer", "time"],
+    ids=["time"],
 )
 def test_what_is_advised_beside_the_first_helps_too(given, lines, expected, better, tmp_path):
     run = solve(given, *LEAST_SQUARES, *lines, run_dir=tmp_path)

@@ -112,7 +112,7 @@ AILMENTS = {  # the rule; what it sees; what it is to say first; the same withou
     "slow features": ("network", {"waves": COARSE}, "network.scale=190", {"waves": COARSE, "ratio": 10.0}),
     "a small network": ("network", {}, "network.width=16", {"misfit": 1e-12}),
     "a small network in time": ("network", {"kind": "heat"}, "slabs=4", {"kind": "heat", "misfit": 1e-12}),
-    "a layer": ("region", {"shares": EDGE}, "+layers.x=[{at: 0, width: 0.031}]", {}),
+    "a layer": ("region", {"shares": EDGE}, "sampling=rad", {}),
     "a layer in time": ("region", {"kind": "heat", "shares": EDGE}, "slabs=4", {"kind": "heat"}),
 }  # fmt: skip
 
@@ -148,14 +148,10 @@ def said(kind, lines=(), rules=RULES, **seen):
 RESIDUAL = (RULE["network"], RULE["region"])
 
 
-def test_time_is_cut_where_it_can_be_or_stretched():
+def test_time_is_cut_where_it_can_be():
     for seen in ({}, {"waves": COARSE}, {"shares": EDGE}):
         assert "slabs=4" in said("heat", **seen)
         assert "slabs=6" in said("heat", ["slabs=3"], **seen)
-    for lines in ([], ["slabs=3"]):  # in slabs, shorter ones
-        assert any(one.startswith("+layers.t=") for one in said("heat", lines, shares=EDGE))
-        assert not any(one.startswith("+layers.t=") for one in said("heat", lines))
-    assert any(one.startswith("+layers.x=") for one in said("heat", ["slabs=3"], shares=EDGE))
     assert "slabs=4" in said("heat", [ADAM])
     for kind in ("line", "late"):  # without time; with a condition at its end
         assert not any(one.startswith("slabs=") for one in said(kind, shares=EDGE))
@@ -168,8 +164,6 @@ def test_a_slab_is_as_fast_as_its_features_make_it():
     assert not any("scale" in one for one in said("heat", lines, waves=waves, rules=RESIDUAL))
     lines = ["slabs=2", "network.scale={t: 4, x: 100}"]
     assert "network.scale.t=19" in said("heat", lines, waves=waves, rules=RESIDUAL)
-    lines = ["+layers.x=[{at: 0, width: 0.1}]", "network.scale={t: 100, x: 1}"]  # waves along s are not known
-    assert not any("scale" in one for one in said("heat", lines, waves=waves, rules=RESIDUAL))
 
 
 CONFIGURATIONS = {
@@ -177,7 +171,7 @@ CONFIGURATIONS = {
         (), (ADAM, "balancing=conflict_free", "precision=bf16"), (ADAM, "balancing=self_adaptive"), ("sampling=gauss",),
         ("optimizer=lbfgs", "balancing=augmented_lagrangian"), ("+balancing.weights.ends=0.1",),
         ("network=siren", ADAM),
-        ("+layers.x=[{at: 0, width: 0.1}]", "trainer.max_steps=9", "precision=fp32"),
+        ("trainer.max_steps=9", "precision=fp32"),
     ],
     "heat": [
         (), ("slabs=2",), ("sampling=rad", "sampling.candidates=41"), ("sampling=r3", ADAM, "sampling.candidates=40"),
@@ -212,6 +206,6 @@ def test_whatever_is_advised_is_accepted(kind, lines):
 
 def test_the_check_refuses_what_cannot_be():
     problem, _ = parts("line", ())
-    for wrong in ("slabs=4", "+layers.t=[{at: 0, width: 0.1}]", "++balancing.weights.no=1", "optimizer.steps=4"):
-        with pytest.raises(Exception, match=r"slabs|layers|weights|steps"):
+    for wrong in ("slabs=4", "++balancing.weights.no=1", "optimizer.steps=4"):
+        with pytest.raises(Exception, match=r"slabs|weights|steps"):
             build(problem, choose(problem, composed(wrong)))

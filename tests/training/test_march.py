@@ -50,31 +50,6 @@ def test_starts_of_slabs_keep_what_is_well_determined(monkeypatch):
     pinn.solve(pinn.Problem.load("fisher"), *small, optimizer="adam")  # only the fits of its starts could call it
 
 
-def test_layers_of_time_make_slabs_shorter_there():
-    times = solve("heat", "+layers.t=[{at: 0, width: 0.1}]", "trainer.max_steps=1").residuals.network.times
-    first, second, third = np.diff(times)
-    assert first < 0.5 * second < 0.25 * third and (times[0], times[-1]) == (0.0, 1.0)
-    assert np.arcsinh(np.array(times) / 0.1) == pytest.approx(np.arcsinh(10) * np.arange(4) / 3)
-
-
-def test_short_slabs_follow_a_layer_of_time_that_equal_ones_do_not():
-    decay = pinn.Problem(
-        name="decay",
-        coordinates={"t": [0, 1], "x": [0, 1]},
-        fields=["u"],
-        equations={"decay": "u_t = -u/(t + 0.001) + u_x*0"},
-        conditions={"start": "u(t=0) = 1 + x"},
-        exact={"u": "0.001*(1 + x)/(t + 0.001)"},
-    )
-
-    def error(*more):
-        solution = pinn.solve(decay, *SMALL, "slabs=8", *more, optimizer="least_squares")
-        return solution.error["u"]["relative_l2"]
-
-    assert error("+layers.t=[{at: 0, width: 0.001}]") < 1e-6
-    assert error() > 0.1
-
-
 def test_it_goes_on_bit_for_bit(tmp_path):
     def run(folder, steps):
         return solve("fisher", f"trainer.max_steps={steps}", run_dir=tmp_path / folder)
