@@ -84,6 +84,7 @@ WRONG = {
         ["balancing.weights.poison", "Did you mean 'poisson'?"],
     ),
     "new entry without plus": ("pde=burgers curriculum.nu=[0.1,0.05]", ["write +curriculum.nu=VALUE"]),
+    "another key that was": ("pde=heat slabs=4", ["slabs: there is no such key. There are: pde, network, sampling, "]),
     "a key that was": (
         "pde=poisson layers.x=[{at:0,width:0.1}]",
         ["layers.x: there is no such key. There are: pde, network, sampling, "],

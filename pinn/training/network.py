@@ -9,14 +9,11 @@ from torch import nn
 
 from pinn import networks
 from pinn.embedding import Inputs, periodic_coordinates
-from pinn.language import LanguageError
-from pinn.language.scope import TIME
 from pinn.messages import did_you_mean
-from pinn.networks import NETWORKS, Embedded, Features, March, Scaled, SideBySide
+from pinn.networks import NETWORKS, Embedded, Features, Scaled, SideBySide
 from pinn.partition import Cells, highest_derivative, partition_of
 from pinn.problem import Problem
 from pinn.schema import AUTO, MLP, Config, ConfigError, Fourier, OneNetwork, Partition, Periodic
-from pinn.slabs import powers
 
 WIDTHS = {1: 30, 2: 150, 3: 250}  # features of a cell, by the number of coordinates
 MANY = 400  # of more
@@ -30,12 +27,9 @@ def network(problem: Problem, config: Config) -> nn.Module:
     Raises:
         ConfigError: A coordinate that has a period or a scale is none, or cannot have it.
     """
-    inputs = problem.inputs
     if isinstance(config.network, Partition):
         return _partition(problem, config.network)
-    if config.slabs > 1:
-        return _march(problem, config, inputs)
-    fields = _network(problem, config, inputs, len(problem.fields) - len(problem.coefficients))
+    fields = _network(problem, config, problem.inputs, len(problem.fields) - len(problem.coefficients))
     return SideBySide(fields, _coefficients(problem, config)) if problem.coefficients else fields
 
 
@@ -91,32 +85,6 @@ def _partition(problem: Problem, chosen: Partition) -> networks.Partition:
             raise ConfigError(f"network.cells.{name}: no coordinate has this name. {did_you_mean(name, names)}")
     tiling = Cells.grid(problem.domain.lower, problem.domain.upper, [counts.get(name, 1) for name in names])
     return partition_of(tiling, Local(chosen.local, problem), highest_derivative(problem))
-
-
-def _march(problem: Problem, config: Config, inputs: Inputs | None) -> March:
-    """A network for each slab of time, and for its start half of one an order of the derivative by time."""
-    try:
-        begins = powers(problem)
-    except LanguageError as error:
-        raise ConfigError(f"slabs={config.slabs}: {error}") from None
-    half, outputs = _at_start(config), len(problem.fields)
-    fields = [_network(problem, config, inputs, outputs) for _ in range(config.slabs)]
-    starts = [[_network(problem, half, inputs, outputs) for _ in range(max(begins))] for _ in range(config.slabs)]
-    time = problem.coordinate_names.index(TIME)
-    return March(fields, starts, time=time, times=_times(problem, config, time), powers=begins)
-
-
-def _at_start(config: Config) -> Config:
-    """What finds where a slab begins: there is no time in it, so that half of the features are enough."""
-    half = config.network.model_copy(update={"width": -(-config.network.width // 2)})
-    return config.model_copy(update={"network": half})
-
-
-def _times(problem: Problem, config: Config, time: int) -> list[float]:
-    """Where slabs begin, and where the last one ends: they are equally long."""
-    low, high = problem.domain.lower[time], problem.domain.upper[time]
-    even = torch.linspace(0, 1, config.slabs + 1, dtype=torch.float64)
-    return [low, *(low + (high - low) * even[1:-1]).tolist(), high]
 
 
 def _network(problem: Problem, config: Config, inputs: Inputs | None, outputs: int) -> nn.Module:
