@@ -10,18 +10,17 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import sympy
 import torch
 from sympy.core.function import AppliedUndef
 from torch.quasirandom import SobolEngine
 
+from pinn.evolution import long_time, uncut
 from pinn.geometry import Points, Region
 from pinn.language import coordinate, normal, torch_function
 from pinn.problem import Equation, Problem, highest_order
 from pinn.problem.functions import solved_by, with_truths
-from pinn.slabs import long_time, uncut
 
 TIME = "t"
 CORNER = 1e-6  # of two values that should be one, relative to their size
@@ -46,15 +45,9 @@ class Finding:
         return f"{self.text} (silence=[{self.name}])"
 
 
-def findings(problem: Problem, slabs: int = 1) -> list[Finding]:
-    """Everything that looks wrong; a problem may still be right.
-
-    Args:
-        problem: What is to be solved.
-        slabs: Of time, in how many.
-    """
-    checks = {**CHECKS, "long_time": partial(_long, slabs=slabs)}
-    return [Finding(name, text) for name, check in checks.items() for text in check(problem)]
+def findings(problem: Problem) -> list[Finding]:
+    """Everything that looks wrong; a problem may still be right."""
+    return [Finding(name, text) for name, check in CHECKS.items() for text in check(problem)]
 
 
 def _statements(problem: Problem) -> list[Equation]:
@@ -208,10 +201,10 @@ def _short(term: sympy.Expr) -> str:
     return f"{float(coefficient):g}*{derivative.expr.func.__name__}_{letters}"
 
 
-def _long(problem: Problem, slabs: int = 1) -> Iterator[str]:
-    """A nonlinear evolution over many of its own times, in slabs that are no shorter."""
-    if found := long_time(problem, slabs):
-        cut = f"slabs={found.slabs}, one network after another, each begun where the one before it ended, or "
+def _long(problem: Problem) -> Iterator[str]:
+    """A nonlinear evolution over many of its own times, which one network does not find."""
+    if found := long_time(problem):
+        cut = "network=partition, whose strips of time begin where those before them ended, or "
         wait = "'balancing.causal={chunks: 16, tolerance: 1.0}', by which later times wait for the earlier"
         yield f"{found}: try {'' if uncut(problem) else cut}{wait}"
 

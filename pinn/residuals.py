@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from pinn.geometry import Place, Points
 from pinn.language import normal
-from pinn.networks import HardConditions, March, Paired
+from pinn.networks import HardConditions, Paired
 from pinn.operators import ENGINES, Engine, Estimator, Plan, Tape, derivatives, jet_values, plan
 from pinn.operators.jacobian import expanded, gradients, jacobians
 from pinn.operators.slices import bytes_a_point, even, points_in_cache
@@ -282,25 +282,7 @@ class Residuals(nn.Module):
 
         return bytes_a_point(loss)
 
-    def by_slab(self, at: Points, evaluate: Callable[[Points], dict[str, Tensor]]) -> dict[str, Tensor]:
-        """What depends on each point alone, {name: (N,)}: slab by slab, where there are slabs and none is present."""
-        march = self.network
-        if not isinstance(march, March) or march.present is not None:
-            return evaluate(at)
-        slabs, result = march.slabs(at.x), {}
-        for k in slabs.unique().tolist():
-            rows = (slabs == k).nonzero()[:, 0]
-            with march.at(k):
-                found = evaluate(at[rows])
-            for name, value in found.items():
-                whole = result.get(name, value.new_zeros(len(at.x)))
-                result[name] = whole.index_copy(0, rows, value)
-        return result
-
     def _at(self, place: Place, at: Points, evaluate: Callable[..., dict[str, Tensor]]) -> dict[str, Tensor]:
-        return self.by_slab(at, lambda part: self._values_at(place, part, evaluate))
-
-    def _values_at(self, place: Place, at: Points, evaluate: Callable[..., dict[str, Tensor]]) -> dict[str, Tensor]:
         options = {"engine": self.engine, "inputs": self.inputs(place, at), "directions": self._directions.get(place)}
         values = evaluate(self.network_at(place), at.x, self.plans[place], **options)
         return {name: _weighted(value, place, at) for name, value in values.items()}

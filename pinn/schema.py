@@ -29,7 +29,7 @@ AUTO = "auto"
 
 
 CHOSEN = (
-    *("network", "slabs", "optimizer", "precision", "network.width", "network.scale"),
+    *("network", "optimizer", "precision", "network.width", "network.scale"),
     *("sampling.points", "sampling.boundary_points"),
 )
 """The keys at which it may stand."""
@@ -431,13 +431,6 @@ UNIONS: Unions = {
 }
 
 
-class Layer(_Strict):
-    """One of the root key `layers`: `pinn.geometry.Layer`."""
-
-    at: float
-    width: PositiveFloat
-
-
 def _resume(resume: Any) -> Any:
     if resume is not False and not isinstance(resume, str):
         raise ValueError("should be auto, false, or the path of a run or of its checkpoint")
@@ -460,8 +453,6 @@ class Config(_Strict):
     sweep: Sweep = NoSweep(name="none")
     seed: NonNegativeInt
     tolerance: NonNegativeFloat
-    layers: dict[str, tuple[Layer, ...]] = {}
-    slabs: Count = 1
     curriculum: dict[str, Annotated[tuple[float, ...], Field(min_length=2)]] = {}
     budget: PositiveFloat | None = None
     memory_budget: ByteSize | None = None
@@ -482,18 +473,6 @@ class Config(_Strict):
         return self.optimizer.phases if isinstance(self.optimizer, Phases) else (self.optimizer,)
 
     @property
-    def at_once(self) -> str | None:
-        """What in it takes the whole time at once, and so forbids slabs; None where nothing does."""
-        adaptive, by_point = isinstance(self.sampling, AdaptiveSampling), SCHEMES[self.balancing.name].by_point
-        found = {
-            "curriculum": bool(self.curriculum),
-            f"sampling={self.sampling.name}": adaptive,
-            f"balancing={self.balancing.name}": by_point,
-            "balancing.causal": self.balancing.causal is not None,
-        }
-        return next((name for name, there in found.items() if there), None)
-
-    @property
     def several_devices(self) -> bool:
         """Whether processes may have to train together."""
         return not self.trainer.devices == self.trainer.num_nodes == 1
@@ -507,8 +486,6 @@ def check(composed: Mapping[str, Any]) -> Config:
             raise ConfigError("derivatives.compile=true: nested derivatives do not compile; take derivatives=jet.")
         if isinstance(config.sampling, (RAD, RARD, R3)):
             _check_adaptive(config.sampling)
-        if config.curriculum and config.slabs not in (AUTO, 1):
-            raise ConfigError("curriculum: each lesson takes the whole time; take slabs=1, or leave it out.")
         _check_scheme(config)
         return config
     except ValidationError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,7 +20,7 @@ from pinn import metrics, operators
 from pinn.files import REPORT
 from pinn.geometry import Points
 from pinn.language import LanguageError
-from pinn.networks import March, Partition
+from pinn.networks import Partition
 from pinn.operators.slices import points_in_cache
 from pinn.quadrature import integrate
 from pinn.references import truth
@@ -63,8 +63,6 @@ class Solution:
         self.directory, self.estimated_error = directory, estimated_error
         self.problem = problem
         self.residuals = residuals.cpu()
-        if isinstance(residuals.network, March):
-            residuals.network.present = None  # each point has its own slab
         self._dtype = next(residuals.parameters()).dtype
 
     def __call__(self, *coordinates: Any) -> np.ndarray | dict[str, np.ndarray]:
@@ -124,9 +122,7 @@ class Solution:
             texts = ", ".join(quantity.text for quantity in quantities)
             raise ValueError(f"{texts}: the outward normal is on the boundary; say where, such as (boundary) or (x=0)")
         size = points_in_cache(network, plan.channels) or len(at.x)
-        parts = [
-            self.residuals.by_slab(part.to(dtype=self._dtype), partial(self._values, plan)) for part in at.split(size)
-        ]
+        parts = [self._values(plan, part.to(dtype=self._dtype)) for part in at.split(size)]
         return {name: torch.cat([part[name] for part in parts]).to(float64) for name in components}
 
     def _values(self, plan: operators.Plan, at: Points) -> dict[str, Tensor]:

@@ -46,8 +46,6 @@ CASES |= {
     "slices": ["memory_budget=200kB", *FIRST],
     "many points": ["sampling.points=700", *FIRST],
     "many points, balancing ntk": ["sampling.points=700", "balancing=ntk", *FIRST],
-    "slabs of adam": ["slabs=3", "optimizer=adam", "optimizer.steps=3"],
-    "slabs of gauss_newton": ["slabs=2", "optimizer=gauss_newton", "optimizer.steps=3", "sampling.points=201"],
     "more parameters than points": ["optimizer=gauss_newton", "trainer.max_steps=3", "network.width=20"],
 }
 SECOND_ORDER = 1e-6  # the condition of the system multiplies rounding
@@ -143,7 +141,7 @@ def test_several_processes_train_as_one(count, curves_of_one, mark, tmp_path):
 @pytest.mark.gpu
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="no two accelerators")
 def test_two_accelerators_train_as_one(mark, tmp_path):
-    cases = {name: [*CASES[name], "trainer.accelerator=gpu"] for name in (*OF_FOUR, "slabs of adam")}
+    cases = {name: [*CASES[name], "trainer.accelerator=gpu"] for name in OF_FOUR}
     one, two = curves(cases, str(tmp_path / "one")), by_several(2, cases, tmp_path)
     for name in cases:
         assert same(two[name], one[name], rel=SECOND_ORDER), name
@@ -215,9 +213,9 @@ def test_torchrun(mark, tmp_path, monkeypatch):
     "what",
     [
         ("pde=poisson", "optimizer.steps=400", "sampling=rad", "sampling.resample_every=50"),
-        ("pde=heat", "optimizer.steps=200", "slabs=2"),
+        ("pde=heat", "optimizer.steps=200", "+curriculum.alpha=[0.8,0.4]"),
     ],
-    ids=["points that move", "slabs"],
+    ids=["points that move", "lessons"],
 )
 def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(what, mark, tmp_path):
     steps, chance = 400, random.Random(0)

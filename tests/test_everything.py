@@ -1,4 +1,4 @@
-"""Three fields, time, no box: one run, in one piece and in slabs of time, through all that follows it."""
+"""Three fields, time, no box: one run, through all that follows it."""
 
 import csv
 import json
@@ -31,7 +31,7 @@ LINES = (
 )
 TRUTH = {"u": "x*exp(-t)", "v": "-y*exp(-t)", "p": "x*y*exp(-t)"}
 HOLE = {"disk": {"center": [0.6, 0.5], "radius": 0.2, "name": "hole"}}
-POINTS = np.array([[0.1, 0.2, 0.3], [0.5, 1.8, 0.9], [0.75, 0.9, 0.1]])  # before and after a slab ends
+POINTS = np.array([[0.1, 0.2, 0.3], [0.5, 1.8, 0.9], [0.75, 0.9, 0.1]])
 
 
 def stokes():
@@ -54,8 +54,8 @@ def stokes():
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["slabs=1", "slabs=2"])
-def run(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
     """A directory that a run has left."""
     folder = tmp_path_factory.mktemp("runs") / "stokes_hole" / "now"
     with pytest.MonkeyPatch.context() as patch:
@@ -63,7 +63,6 @@ def run(request, tmp_path_factory):
         pinn.solve(
             stokes(),
             *LINES,
-            request.param,
             "optimizer.steps=2",
             optimizer="gauss_newton",
             logger="wandb",

@@ -14,7 +14,7 @@ ROWS = [
     {"networks", "embedding"},
     {"ansatz"},
     {"problem"},
-    {"slabs"},
+    {"evolution"},
     {"residuals", "linter", "verification", "phases"},
     {"sampling", "balancing", "references", "plots"},
     {"quadrature", "partition"},

@@ -33,7 +33,7 @@ WRONG = {
     "scales": ({**RIGHT, "equations": {"heat": "u_t = 1e-9*u_xx"}},
                ["-1e-09*u_xx is 1e+09 times smaller than 1*u_t", "balancing.normalise=true"]),
     "long_time": ({**RIGHT, "coordinates": {"t": [0, 3], "x": [0, 1]}, "equations": {"r": "u_t = u_xx + 5*u*(1 - u)"}},
-                  ["the time 3 is long", "rate of 5", "slabs=8",
+                  ["the time 3 is long", "rate of 5", "network=partition",
                    "'balancing.causal={chunks: 16, tolerance: 1.0}'"]),
     "exact": ({**RIGHT, "exact": {"u": "exp(-pi**2*t)*sin(pi*x)"}}, ["heat: what stands under exact does", "at t="]),
 }  # fmt: skip
@@ -81,12 +81,10 @@ def test_an_exact_solution_is_tried_everywhere():
     assert "exact" in names(found)
 
 
-def test_slabs_make_a_long_time_short():
-    problem = Problem.from_mapping(WRONG["long_time"][0])
-    assert [[f.name for f in findings(problem, slabs)] for slabs in (2, 8)] == [["long_time"], []]
+def test_a_long_time_that_is_whole_takes_no_strips():
     late = {**WRONG["long_time"][0], "conditions": {"start": "u(t=3) = sin(pi*x)", "ends": "u(boundary) = 0"}}
     (finding,) = (f for f in findings(Problem.from_mapping(late)) if f.name == "long_time")
-    assert "slabs=" not in finding.text and "balancing.causal" in finding.text
+    assert "network=partition" not in finding.text and "balancing.causal" in finding.text
 
 
 def test_every_check_has_an_example():

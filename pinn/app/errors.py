@@ -72,4 +72,6 @@ def _unknown_key(key: str) -> str:
         return f"{key}: the chosen {parent} does not have this key yet. To add it, write +{key}=VALUE"
     if parent in known and not any(other.startswith(f"{parent}.") for other in known):  # names of the user's own
         return f"{key}: there is no '{name}' under {parent} yet. To add it, write +{key}=VALUE"
-    return f"{key}: there is no such key. {did_you_mean(key, known if '.' in key else Config.model_fields)}"
+    root = key.partition(".")[0]
+    typed, there = (key, known) if root != key and root in Config.model_fields else (root, Config.model_fields)
+    return f"{key}: there is no such key. {did_you_mean(typed, there)}"

@@ -11,7 +11,6 @@ from pinn.balancing import SCHEMES, Scheme
 from pinn.doctor.measure import Measured
 from pinn.problem import Problem
 from pinn.schema import AdaptiveSampling, Config, Partition
-from pinn.slabs import uncut
 
 Rows = Sequence[Mapping[str, float]]
 Try = tuple[str, ...]  # overrides, typed together
@@ -20,7 +19,6 @@ SMALL = 1e-10  # a misfit that is nobody's concern
 LEFT = 1e-6  # left of the sum of an equation's terms: a concern, whatever its misfit
 UNSEEN = 3.0  # so many times larger between the points: there are too few
 UNEVEN = 10.0  # ratio of two misfits
-FEWEST = 4  # slabs of time that are worth it
 
 
 @dataclass(frozen=True)
@@ -101,12 +99,6 @@ class Case:
         count, sampling = rounded(wanted), self.config.sampling
         few = isinstance(sampling, AdaptiveSampling) and sampling.candidates < float(count)
         return (f"sampling.points={count}", *((f"sampling.candidates={count}",) if few else ()))
-
-    def slabs(self) -> tuple[Try, ...]:
-        """To cut time into slabs, or into twice as many; nothing where the problem or the training forbids it."""
-        if self.config.at_once or uncut(self.problem):
-            return ()
-        return ((f"slabs={max(FEWEST, 2 * self.config.slabs)}",),)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pinn.doctor.case import SMALL, Advice, Case
 from pinn.doctor.measure import Measured, measure
-from pinn.doctor.rules import RULES, diverged, unfinished
-from pinn.networks import March
+from pinn.doctor.rules import RULES, diverged
 from pinn.schema import Config
 
 if TYPE_CHECKING:
@@ -39,8 +38,7 @@ def diagnose(
     finite = all(math.isfinite(value) for value in solution.residual.values())
     measured = measure(solution, weights) if finite else Measured(dict.fromkeys(weights, math.inf))
     case = Case(solution.problem, config, result, rows, measured, _size(solution, config))
-    whole = result.get("slabs_done", config.slabs) == config.slabs
-    rules = (diverged,) if not finite else () if case.refined else RULES if whole else (unfinished,)
+    rules = (diverged,) if not finite else () if case.refined else RULES
     advice = sorted((one for rule in rules for one in rule(case)), key=lambda one: -one.gain)
     return {
         "summary": _summary(case, advice),
@@ -55,12 +53,9 @@ def diagnose(
 
 
 def _size(solution: Solution, config: Config) -> int:
-    """How many numbers are trained together: those of one slab of time, or of its output layer alone."""
-    residuals = solution.residuals
-    whole = residuals.network
-    part: Any = whole.networks[0] if isinstance(whole, March) else residuals
-    if all(phase.method.trains == "output" for phase in config.phases):
-        part = whole.output
+    """How many numbers are trained: all, or those of the output layer."""
+    output = all(phase.method.trains == "output" for phase in config.phases)
+    part: Any = solution.residuals.network.output if output else solution.residuals
     return sum(p.numel() for p in part.parameters())
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pinn.geometry import Domain, Place, Points
-from pinn.networks import March, Partition
+from pinn.networks import Partition
 from pinn.problem import Quantity
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
@@ -111,13 +111,13 @@ def _cosine(a: Tensor, b: Tensor) -> float:
 def _misfits(solution: Solution, drawn: Mapping[Place, Points]) -> dict[str, float]:
     """Residuals over those of random functions of the same size: the network with random signs in its output layer.
 
-    Each slab of time, and each cell, has its own.
+    Each cell has its own.
     """
     interior = solution.problem.domain.interior
     x = _points(solution.problem.domain, solution.residuals, {interior: SOME})[interior].x
     size = float(solution.predict(x).square().mean().sqrt())
     residual, network = solution.residual, solution.residuals.network
-    layers = [part.output for part in (network.networks if isinstance(network, March | Partition) else [network])]
+    layers = [part.output for part in (network.networks if isinstance(network, Partition) else [network])]
     weights = [layer.weight for layer in layers if isinstance(layer, nn.Linear)]
     generator, kept = torch.Generator().manual_seed(0), [weight.detach().clone() for weight in weights]
     units: dict[str, float] = {}

@@ -10,8 +10,6 @@ import numpy as np
 
 from pinn.doctor.case import UNEVEN, UNSEEN, Advice, Case, Try, rounded
 from pinn.doctor.measure import BINS
-from pinn.embedding import periodic_coordinates
-from pinn.language.scope import TIME
 from pinn.schema import AdaptiveSampling
 
 CROWDED = 2  # bins of all that hold half of the residual
@@ -32,23 +30,23 @@ def network(case: Case) -> Iterator[Advice]:
     wider = (f"network.width={rounded(2 * chosen.width)}", *case.points(2 * case.config.sampling.points))
     if slow := _slow(case, key):
         yield Advice(
-            f"What is left of {key} has {slow.waves:.1f} waves{slow.along}, and the network's features end at "
+            f"What is left of {key} has {slow.waves:.1f} waves along {slow.along}, and the network's features end at "
             f"{slow.scale / math.pi:.1f}: they are too slow.",
-            (slow.faster, (*slow.faster, *wider), *case.slabs()),
+            (slow.faster, (*slow.faster, *wider)),
             2.0,
         )
     else:
         yield Advice(
             f"{key} is as large between the points as at them, and training has come to its end: the network is too "
             "small for this solution.",
-            (*case.slabs(), wider, (f"network.depth={chosen.depth + 1}",)),
+            (wider, (f"network.depth={chosen.depth + 1}",)),
             0.9,
         )
 
 
 @dataclass(frozen=True)
 class _Slow:
-    """Features that end below the waves that are left: both across the domain, or across a slab of time."""
+    """Features that end below the waves that are left: both across the domain."""
 
     waves: float
     scale: float
@@ -57,58 +55,44 @@ class _Slow:
 
 
 def _slow(case: Case, key: str) -> _Slow | None:
-    """Along the coordinate where the features lag most; what is stretched has no waves to compare with."""
+    """Along the coordinate where the features lag most."""
     chosen, found = case.config.network, []
     given = getattr(chosen, "scale", None)
     if given is None or chosen.features is not None:
         return None
     for coordinate, amplitudes in case.measured.spectrum[key].items():
         scale = given[coordinate] if isinstance(given, dict) else given
-        waves = _mean(amplitudes) / (case.config.slabs if coordinate == TIME else 1)
-        if coordinate in case.config.layers or waves <= FAST * scale / math.pi:
+        waves = _mean(amplitudes)
+        if waves <= FAST * scale / math.pi:
             continue
         own = f".{coordinate}" if isinstance(given, dict) else ""
         faster = (f"network.scale{own}={rounded(max(2 * scale, 2 * math.pi * waves))}",)
-        slab = coordinate == TIME and case.config.slabs > 1
-        found.append(_Slow(waves, scale, " across a slab" if slab else f" along {coordinate}", faster))
+        found.append(_Slow(waves, scale, coordinate, faster))
     return max(found, key=lambda one: one.waves / one.scale, default=None)
 
 
 def region(case: Case) -> Iterator[Advice]:
-    """Half of the residual lies in a small part of the domain."""
+    """Half of the residual lies in a small part of the domain: points are to be moved there."""
+    sampling = case.config.sampling
+    if case.scheme.by_point or isinstance(sampling, AdaptiveSampling):
+        return
     for name, of_name in case.measured.regions.items():
         if case.met(name):
             continue
         for coordinate, shares in of_name.items():
             window = np.convolve(shares, np.ones(CROWDED), "valid")
             k = int(window.argmax())
-            if window[k] < 0.5 or coordinate in case.config.layers:
+            if window[k] < 0.5:
                 continue
             i = case.problem.domain.names.index(coordinate)
             low, high = case.problem.domain.lower[i], case.problem.domain.upper[i]
             ends = [low + (high - low) * (k + m) / BINS for m in (0, CROWDED)]
-            at = low if k == 0 else high if k == BINS - CROWDED else sum(ends) / 2
-            tries = _against(case, i, f"{{at: {at:.4g}, width: {(high - low) / BINS / 2:.2g}}}")
-            if tries:
-                yield Advice(
-                    f"{100 * window[k]:.0f} % of {name} (squared) lies at {coordinate} between {ends[0]:.3g} and "
-                    f"{ends[1]:.3g}.",
-                    tries,
-                    0.7 * float(window[k]),
-                )
-
-
-def _against(case: Case, i: int, layer: str) -> tuple[Try, ...]:
-    """To stretch the coordinate there, or to cut time; and to move points."""
-    names, seen, slabs = case.problem.domain.names, case.problem.inputs, case.config.slabs
-    coordinate = names[i]
-    stretchable = seen is None or len(seen[i]) == 1 or coordinate in periodic_coordinates(seen, names)
-    stretch = ((f"+layers.{coordinate}=[{layer}]",),) if stretchable else ()
-    tries = (*case.slabs(), *stretch) if coordinate == TIME else stretch
-    sampling = case.config.sampling
-    if slabs > 1 or case.scheme.by_point or isinstance(sampling, AdaptiveSampling):
-        return tries
-    return (*tries, ("sampling=rad", *case.points(sampling.points)[:1]))
+            yield Advice(
+                f"{100 * window[k]:.0f} % of {name} (squared) lies at {coordinate} between {ends[0]:.3g} and "
+                f"{ends[1]:.3g}.",
+                (("sampling=rad", *case.points(sampling.points)[:1]),),
+                0.7 * float(window[k]),
+            )
 
 
 def _mean(amplitudes: Sequence[float]) -> float:

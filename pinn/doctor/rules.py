@@ -89,25 +89,18 @@ def first_order(case: Case) -> Iterator[Advice]:
         more = (*more, "resume=auto")
     if case.parameters <= MANY and not case.config.several_devices:
         better = second_order(case)
-        cut = [(*better, *slabs) for slabs in case.slabs()]
-        tries = (better, *cut, *((more,) if len(case.config.phases) == 1 else ()))
+        tries = (better, *((more,) if len(case.config.phases) == 1 else ()))
         yield Advice(f"{finding}; with {case.parameters} parameters a second-order method goes far below.", tries, 3.0)
     elif len(case.config.phases) == 1:
         yield Advice(f"{finding}.", (more,), 1.0)
 
 
 def unfinished(case: Case) -> Iterator[Advice]:
-    """The steps of a second-order method have run out, or the run ended before its last slab of time."""
-    limit, budget = case.config.trainer.max_steps, case.config.budget
-    longer = (f"budget={2 * budget:g}",) if budget else ()
-    more = ("trainer.max_steps=-1", "resume=auto") if limit >= 0 else (*longer, "resume=auto")
-    if (done := case.result.get("slabs_done", case.config.slabs)) < case.config.slabs:
-        text = f"The run ended in slab {done + 1} of {case.config.slabs}: the solution ends there."
-        yield Advice(text, (more,), 8.0)
-        return
+    """The steps of a second-order method have run out."""
     if case.first_order or case.settled or case.met(case.worst):
         return
-    if 0 <= limit <= case.result["steps"]:
+    if 0 <= case.config.trainer.max_steps <= case.result["steps"]:
+        more = ("trainer.max_steps=-1", "resume=auto")
         yield Advice("The run was stopped while the loss was falling.", (more,), 2.5)
 
 

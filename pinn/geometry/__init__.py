@@ -8,7 +8,6 @@ from pinn.geometry.read import read_domain
 from pinn.geometry.region import Domain, Region
 from pinn.geometry.round import Annulus, Ball, Cylinder, Ellipse
 from pinn.geometry.shape import Primitive, Shape
-from pinn.geometry.stretch import Layer, PeriodicStretch, Stretch
 from pinn.geometry.surface import Surface
 
 __all__ = [
@@ -21,15 +20,12 @@ __all__ = [
     "Domain",
     "Ellipse",
     "Intersection",
-    "Layer",
-    "PeriodicStretch",
     "Place",
     "Points",
     "Polygon",
     "Primitive",
     "Region",
     "Shape",
-    "Stretch",
     "Surface",
     "Union",
     "read_domain",

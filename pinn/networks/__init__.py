@@ -11,7 +11,6 @@ from pinn.networks.chebyshev_kan import ChebyshevKAN
 from pinn.networks.conditions import HardConditions
 from pinn.networks.features import FEATURES, Embedded, Features, Fourier, Periodic, Scaled
 from pinn.networks.layers import ACTIVATIONS, AdaptiveActivation, FactorisedLinear
-from pinn.networks.march import March
 from pinn.networks.mlp import MLP
 from pinn.networks.modified_mlp import ModifiedMLP
 from pinn.networks.paired import Paired
@@ -42,7 +41,6 @@ __all__ = [
     "Features",
     "Fourier",
     "HardConditions",
-    "March",
     "ModifiedMLP",
     "Paired",
     "Partition",

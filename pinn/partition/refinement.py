@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from pinn.evolution import linear, long_time, start, uncut
 from pinn.geometry import Box
 from pinn.language.scope import TIME
 from pinn.networks.partition import CORNERS, Partition
@@ -23,7 +24,6 @@ from pinn.partition.memory import there_is
 from pinn.partition.strip import FALLS, FINE, START, Level, Strip
 from pinn.problem import Problem
 from pinn.residuals import Residuals
-from pinn.slabs import linear, long_time, start, uncut
 
 ROUNDING = 1e-13  # of the fields: what is left that no more cells make smaller
 GOOD = 1e-9  # an estimate that is good enough to end at

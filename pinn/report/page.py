@@ -248,8 +248,6 @@ def _plan(solution: Solution, config: Config, result: Result) -> str:
     given = {
         "network": words.network(config), "arithmetic": words.precision(config), "optimizer": phases,
         "points": f"{sampling.points} {sampling.name} inside, {sampling.boundary_points} on each part of the boundary",
-        "stretched": ", ".join(config.layers) or None,
-        "slabs of time": str(config.slabs) if config.slabs > 1 else None,
         "balancing": config.balancing.name,
         "derivatives": f"{config.derivatives.engine}{', compiled' if result.get('compiled') else ''}",
         "why": " ".join(f"{line[0].upper()}{line[1:]}." for line in words.choices(config)) or None,

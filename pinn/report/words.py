@@ -23,8 +23,6 @@ def choices(config: Config) -> list[str]:
     """What was chosen, with the reason, a line each; what was given instead."""
     found: dict[str, list[str]] = {}
     for key, why in config.chosen.items():
-        if key == "slabs" and config.slabs == 1:  # as anyone expects
-            continue
         found.setdefault(why, []).append(f"{key}={_said(config, key)}")
     lines = [f"chosen: {' '.join(values)}: {why}" for why, values in found.items()]
     given = [f"{key}={_said(config, key)}" for key in CHOSEN if key not in config.chosen and _said(config, key)]

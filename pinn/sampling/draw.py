@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
-from pinn.geometry import Box, Domain, Place, Points, Stretch
+from pinn.geometry import Box, Domain, Place, Points
 from pinn.sampling.sampler import Sampler
 from pinn.sampling.sobol import Sobol
 from pinn.sampling.tensor import Gauss
@@ -31,7 +30,6 @@ def points(
     step: int,
     dtype: torch.dtype,
     device: torch.device | str,
-    stretched: Mapping[int, Stretch] | None = None,
 ) -> dict[Place, Points]:
     """Draw the points of one step: a pure function of seed, step and each place's name.
 
@@ -45,13 +43,11 @@ def points(
         step: Number of the step.
         dtype: Floating dtype of the points returned.
         device: Where they are to lie.
-        stretched: By index, the coordinates whose points are to be even in another one, which is wide where the
-            solution is steep: in the interior and on the faces of a box.
     """
     drawn = {}
     for place, n in places.items():
         rule, n = _suited(sampler, domain, place, n)
-        found = _draw(domain, place, n, rule, _mix(seed, step, place.name), stretched or {})
+        found = _draw(domain, place, n, rule, _mix(seed, step, place.name))
         drawn[place] = found.to(device, dtype)
     return drawn
 
@@ -66,9 +62,7 @@ def _suited(sampler: Sampler, domain: Domain, place: Place, n: int) -> tuple[Sam
     return sampler, n
 
 
-def _draw(
-    domain: Domain, place: Place, n: int, sampler: Sampler, seed: int, stretched: Mapping[int, Stretch]
-) -> Points:
+def _draw(domain: Domain, place: Place, n: int, sampler: Sampler, seed: int) -> Points:
     """The first n points that the sampler's sequence has in a place, however long it must be for that."""
     if place.data is not None:
         return place.data.points
@@ -76,43 +70,27 @@ def _draw(
     if not d:
         return domain.sample(place, torch.empty(1, 0, dtype=torch.float64))
     if sampler.tensor:
-        return _on_grid(domain, place, n, sampler, stretched)
+        return _on_grid(domain, place, n, sampler)
     drawn = n
     while drawn <= MOST * n:
         unit = sampler.unit(drawn, d, seed)
-        found = _sample(domain, place, unit, stretched)
+        found = domain.sample(place, unit)
         if len(found.x) >= n:
             return found[:n]
         drawn *= 2
     raise ValueError(f"{place.name} is too small for its bounds: not {n} of {MOST * n} points hit it")
 
 
-def _on_grid(domain: Domain, place: Place, n: int, sampler: Sampler, stretched: Mapping[int, Stretch]) -> Points:
+def _on_grid(domain: Domain, place: Place, n: int, sampler: Sampler) -> Points:
     """What of a tensor grid lies in the place."""
     d = domain.dimension(place)
     unit, weights = sampler.unit(n, d, 0), sampler.weights(n, d)
-    found = _sample(domain, place, unit, stretched)
+    found = domain.sample(place, unit)
     if weights is not None and len(found.x) < len(unit):
         raise ValueError("sampling=gauss: its weights are for boxes, and the domain is none; take sobol")
     if not len(found.x):
         raise ValueError(f"{place.name}: no point of a grid of {len(unit)} lies there; take more points")
     return replace(found, weights=weights)
-
-
-def _sample(domain: Domain, place: Place, unit: Tensor, stretched: Mapping[int, Stretch]) -> Points:
-    """Points of the unit cube in a place; those of the interior and of a box's faces even in stretched coordinates."""
-    if place.boundary or not (isinstance(domain, Box) or place == domain.interior):
-        return domain.sample(place, unit)
-    fixed = dict(place.fixed)
-    free = [k for k in range(len(domain.names)) if k not in fixed]
-    columns = [
-        stretched[k].even(column) if k in stretched else column for k, column in zip(free, unit.unbind(1), strict=True)
-    ]
-    unit = torch.stack(columns, dim=1)
-    if isinstance(domain, Box) or not any(k in stretched for k in free):
-        return domain.sample(place, unit)
-    found = domain.box.sample(domain.box.interior, unit)
-    return found[domain.inside(found.x)]
 
 
 def _mix(seed: int, step: int, name: str) -> int:

@@ -14,7 +14,7 @@ DRAWING = 1.0  # pictures, page and diagnosis, as part of the time that loading 
 class Budget:
     """When the present phase has to end, so that the command ends in time.
 
-    The time that is left is shared equally: among the present phase, those after it, and as many in each slab of time
+    The time that is left is shared equally: among the present phase, those after it, and as many in each lesson
     that is to come. What a phase does not need passes to the next ones.
 
     Args:

@@ -13,10 +13,8 @@ from torch import Tensor, nn
 from pinn.balancing import SCHEMES, Causal, Scheme
 from pinn.files import CHECKPOINT, CONFIG, RESULT, read_result
 from pinn.geometry import Place
-from pinn.language import LanguageError
 from pinn.linter import CHECKS
 from pinn.messages import did_you_mean
-from pinn.networks import March
 from pinn.operators import Estimator
 from pinn.phases import Phase
 from pinn.problem import Problem
@@ -24,8 +22,7 @@ from pinn.problem.conditions import SOFT
 from pinn.references import chosen, observe
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
-from pinn.schema import AdaptiveSampling, Balancing, Config, ConfigError, Partition, check
-from pinn.slabs import without_start
+from pinn.schema import Balancing, Config, ConfigError, Partition, check
 from pinn.solution import Solution
 from pinn.training.curriculum import lessons
 from pinn.training.network import network
@@ -70,23 +67,8 @@ def build(problem: Problem, config: Config) -> Residuals:
 
 
 def solved(problem: Problem, config: Config) -> Problem:
-    """What has residuals: the problem, or in slabs of time the one without the initial conditions.
-
-    A partition whose cells are found has residuals of all conditions.
-
-    Raises:
-        ConfigError: It cannot be cut into slabs, or points move where the residual is large.
-    """
-    if isinstance(config.network, Partition) and config.network.refined:
-        return softened(problem)
-    if config.slabs == 1:
-        return problem
-    if isinstance(config.sampling, AdaptiveSampling):
-        raise ConfigError(f"slabs={config.slabs}: sampling={config.sampling.name} is for the whole time; take sobol.")
-    try:
-        return without_start(problem)
-    except LanguageError as error:
-        raise ConfigError(f"slabs={config.slabs}: {error}") from None
+    """What has residuals: the problem; of a partition whose cells are found, with all of its conditions."""
+    return softened(problem) if isinstance(config.network, Partition) and config.network.refined else problem
 
 
 def counts(config: Config, residuals: Residuals) -> dict[Place, int]:
@@ -113,12 +95,8 @@ def output_layer(residuals: Residuals) -> nn.Module:
 
 
 def trained(residuals: Residuals, phase: Phase) -> list[nn.Parameter]:
-    """The parameters that a phase changes: all, those of the present slab, or those of the output layer."""
-    whole = residuals.network
-    part = output_layer(residuals) if phase.method.trains == "output" else residuals
-    if part is residuals and isinstance(whole, March) and whole.present is not None:
-        part = whole.networks[whole.present]
-    return list(part.parameters())
+    """The parameters that a phase changes: all, or those of the output layer."""
+    return list((output_layer(residuals) if phase.method.trains == "output" else residuals).parameters())
 
 
 def schemes(problem: Problem, chosen: Balancing) -> tuple[Scheme, Causal | None]:
@@ -132,12 +110,8 @@ def schemes(problem: Problem, chosen: Balancing) -> tuple[Scheme, Causal | None]
 
 
 def _check_cells(problem: Problem, config: Config) -> None:
-    """Cells have no slabs; those that are found are so by least squares alone, and without data."""
-    if not isinstance(config.network, Partition):
-        return
-    if config.slabs != 1:
-        raise ConfigError(f"slabs={config.slabs}: network=partition has cells in time; leave slabs out.")
-    if not config.network.refined:
+    """Cells that are found are so by least squares alone, and without data."""
+    if not (isinstance(config.network, Partition) and config.network.refined):
         return
     given = "say how many, such as 'network.cells={x: 4}'"
     if problem.learned or problem.coefficients or problem.observations:

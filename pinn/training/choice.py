@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pinn.balancing import SCHEMES
-from pinn.networks import March
 from pinn.phases import PHASES, Phase, Phases
 from pinn.problem import Problem
 from pinn.schema import AUTO, CHOSEN, MLP, Auto, AutoNetwork, Config, Partition, Precision
-from pinn.slabs import long_time, uncut
 from pinn.training.budget import A_SOLVE
 from pinn.training.build import kept
 from pinn.training.files import first_checkpoint
@@ -79,7 +77,6 @@ def choose(problem: Problem, config: Config, directory: Path | None = None) -> C
     if any(choice.open(key) for key in CHOSEN):
         _precision(choice)
         _kind(choice, problem)
-        _slabs(choice, problem)
         trials = _network(choice, problem)
         _points(choice, problem)
         _optimizer(choice, problem, trials)
@@ -148,8 +145,6 @@ def _forbids_cells(config: Config, problem: Problem) -> str | None:
     if any(place.integral for place in (e.place for e in problem.equations.values())):
         return "a condition is about an integral"
     given = {
-        f"slabs={config.slabs}": config.slabs not in (1, AUTO),
-        "layers": bool(config.layers),
         "curriculum": bool(config.curriculum),
         "optimizer": not isinstance(config.optimizer, Auto),
         "precision": config.precision.dtype not in (AUTO, "float64") or config.precision.autocast,
@@ -162,20 +157,6 @@ def _forbids_cells(config: Config, problem: Problem) -> str | None:
     }  # fmt: skip
     said = next((name for name, there in given.items() if there), None)
     return f"{said} is given" if said else None
-
-
-def _slabs(choice: Choice, problem: Problem) -> None:
-    """One, but of a nonlinear evolution over a long time, which Newton's steps from a network of zero do not find."""
-    found = long_time(problem)
-    if isinstance(choice.config.network, Partition):
-        return choice.take("slabs", 1, "cells have strips of time of their own")
-    if found is None:
-        why = "the problem is linear, or its time is short"
-    elif forbidding := choice.config.at_once or uncut(problem):
-        why = f"{found}, but it cannot be cut: {forbidding}"
-    else:
-        return choice.take("slabs", found.slabs, f"{found}")
-    return choice.take("slabs", 1, why)
 
 
 def _precision(choice: Choice) -> None:
@@ -194,8 +175,8 @@ def _network(choice: Choice, problem: Problem) -> Trials | None:
     config = choice.config
     if isinstance(config.network, Partition):
         return None
-    if not isinstance(config.network, MLP) or config.slabs > 1 or problem.learned or problem.coefficients:
-        why = "as usual: with slabs, or with coefficients to be found, nothing is tried"
+    if not isinstance(config.network, MLP) or problem.learned or problem.coefficients:
+        why = "as usual: where something is to be found, nothing is tried"
         for key in ("network.width", "network.scale"):
             choice.take(key, USUAL[key], why)
         return None
@@ -263,8 +244,7 @@ def _optimizer(choice: Choice, problem: Problem, trials: Trials | None) -> None:
         why = f"balancing={config.balancing.name} makes a gradient that is no loss's"
         return choice.take("optimizer", _phase("adam", 5000), why)
     made = network(problem, config)
-    together = made.networks[0] if isinstance(made, March) else made  # slabs are trained one after another
-    size = sum(p.numel() for p in together.parameters())
+    size = sum(p.numel() for p in made.parameters())
     output, later = _phase("least_squares", 20), _phase("gauss_newton", 500, until="stall", patience=3)
     if trials is not None and trials.linear:
         if "network.width" in choice.reasons and config.network.depth == 1:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,13 +11,12 @@ import torch
 from torch import Tensor
 
 from pinn.geometry import Place, Points
-from pinn.networks import March, Partition
+from pinn.networks import Partition
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.sampling import ADAPTIVE, SAMPLERS, Uniform, points
 from pinn.schema import R3, RAD, RARD, AdaptiveSampling, Config
 from pinn.training.build import counts
-from pinn.training.network import stretches
 from pinn.training.ranks import Ranks
 
 
@@ -56,29 +54,22 @@ class Collocation:
         """The points of a step, on a device."""
         sampling = self.config.sampling
         draw = step // sampling.resample_every if sampling.resample_every else 0
-        march = self.residuals.network
-        slab = (march.present or 0) if isinstance(march, March) else 0
-        if isinstance(march, Partition):
-            slab = len(march)  # of a partition that is refined, other points are covered at each level
-        if self._drawn[0] != (draw, slab):
+        network = self.residuals.network
+        # of a partition that is refined, other points are covered at each level
+        cells = len(network) if isinstance(network, Partition) else 0
+        if self._drawn[0] != (draw, cells):
             adaptive = isinstance(sampling, AdaptiveSampling)
             kind = {"dtype": getattr(torch, self.config.precision.dtype), "device": device}
-            kind |= {
-                "seed": self.config.seed,
-                "step": 0 if adaptive else draw,
-                "stretched": stretches(self.problem, self.config),
-            }
+            kind |= {"seed": self.config.seed, "step": 0 if adaptive else draw}
             rule = SAMPLERS["sobol" if adaptive else sampling.name]()
             drawn = points(self.problem.domain, counts(self.config, self.residuals), rule, **kind)
             if isinstance(sampling, (RAD, RARD, R3)):
                 drawn |= self._adapted(sampling, drawn, draw)
-            if isinstance(march, March):
-                drawn = {place: replace(at, x=march.squeezed(at.x, slab)) for place, at in drawn.items()}
-            if isinstance(march, Partition) and self.config.network.name == "partition":
-                covered = {place: at if place.integral else at[march.covers(at.x)] for place, at in drawn.items()}
+            if isinstance(network, Partition) and self.config.network.name == "partition":
+                covered = {place: at if place.integral else at[network.covers(at.x)] for place, at in drawn.items()}
                 drawn = {place: at for place, at in covered.items() if len(at.x)}
             self.count = sum(len(found.x) for found in drawn.values())
-            self._drawn = ((draw, slab), self.ranks.share(drawn))
+            self._drawn = ((draw, cells), self.ranks.share(drawn))
         return self._drawn[1]
 
     def _adapted(self, sampling: RAD | RARD | R3, drawn: dict[Place, Points], draw: int) -> dict[Place, Points]:

@@ -36,7 +36,7 @@ def print_plan(console: Console, problem: Problem, config: Config, residuals: Re
     total = peak = 0.0
     for phase in config.phases:
         module = _try(problem, config, residuals, phase)
-        steps, most = phase.steps * config.slabs, config.trainer.max_steps
+        steps, most = phase.steps, config.trainer.max_steps
         steps = min(steps, most) if most >= 0 else steps
         seconds = module.metrics["time/step"]
         total, peak = total + steps * seconds, max(peak, module.metrics["memory/peak"])
@@ -59,7 +59,7 @@ def plain_seconds(module: PINN) -> float:
     times = []
     for _ in range(TRIED):
         start = time.perf_counter()
-        torch.autograd.grad(network(x).square().mean(), list(network.parameters()), allow_unused=True)  # other slabs
+        torch.autograd.grad(network(x).square().mean(), list(network.parameters()), allow_unused=True)  # empty cells
         times.append(time.perf_counter() - start)
     return min(times)
 

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from itertools import repeat
 from typing import Any
 
@@ -17,14 +17,13 @@ from torch.optim import Optimizer
 
 from pinn import metrics
 from pinn.geometry import Place, Points
-from pinn.networks import March, Partition
+from pinn.networks import Partition
 from pinn.operators import Estimator
 from pinn.optimizers import LeastSquares
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.schema import Config
 from pinn.schema import Partition as Chosen
-from pinn.training import march
 from pinn.training.balance import Balance
 from pinn.training.budget import Budget
 from pinn.training.build import output_layer, solved, trained
@@ -70,7 +69,6 @@ class PINN(LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.residuals, self.config, self.truth = residuals, config, truth
-        self.march = residuals.network if isinstance(residuals.network, March) else None
         self.whole, self.problem = problem, solved(problem, config)
         self.balance = Balance(self.problem, residuals, config, self._autocast)
         self.turns = Turns(config.phases)
@@ -82,7 +80,6 @@ class PINN(LightningModule):
         self.ranks = Ranks()
         self.diverged, self.ended = False, "finished"  # what ends it otherwise says so
         self.metrics: dict[str, float] = {}  # of the last measurement
-        self.before: list[dict[str, float]] = []  # that of each slab of time that is done
         self.history: list[dict[str, float]] = []  # of all of this process
         self.loss_of_zero = 0.0  # not measured yet
         self._clock = (0, time.perf_counter())
@@ -95,23 +92,19 @@ class PINN(LightningModule):
         self._noisy = False  # whether the loss is that of rounding
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """One optimizer a phase, of each slab of time."""
-        found = []
-        for k in range(self.parts):
-            with self.march.at(k) if self.march else nullcontext():
-                for phase in self.config.phases:
-                    found.append(phase.method.make(trained(self.residuals, phase), **phase.options))
-        return found
+        """One optimizer a phase, of each lesson of a curriculum."""
+        phases = self.config.phases * self.parts
+        return [phase.method.make(trained(self.residuals, phase), **phase.options) for phase in phases]
 
     @property
     def parts(self) -> int:
-        """How many slabs of time there are, or lessons of a curriculum."""
-        return self.march.count if self.march else max(1, len(self.lessons))
+        """How many lessons of a curriculum there are; 1 without one."""
+        return max(1, len(self.lessons))
 
     @property
     def part(self) -> int:
         """The present one."""
-        return (self.march.present or 0) if self.march else self._lesson
+        return self._lesson
 
     def train_dataloader(self) -> Iterable[int]:
         """One long epoch; what a step needs it draws itself."""
@@ -123,8 +116,6 @@ class PINN(LightningModule):
 
     def on_train_start(self) -> None:
         """Start the clock of `time/step`; a run that goes on may have finished already."""
-        if self.march and self.march.present is None:
-            self._begin(0)
         if self.lessons:
             self.teach(self._lesson)
         self._balance()
@@ -195,24 +186,13 @@ class PINN(LightningModule):
             self.trainer.should_stop = self.finished or self.diverged
 
     def next_part(self) -> None:
-        """Begin the next slab of time or lesson, where this one ends."""
-        self._begin(self.part + 1)
+        """Begin the next lesson, where this one ends."""
+        self.teach(self.part + 1)
+        self.balance.sizes = {}
+        self.balance.begin(self.points())
+        self.loss_of_zero = self._loss_of_zero()
         self.turns = Turns(self.config.phases)
-        self._noise, self.noise, self._noise_said = NoiseFloor(self.residuals, self._autocast), {}, True
-        if self.march:
-            self.before = [*self.before, self.metrics]
-        self.metrics = {}
-
-    def _begin(self, k: int) -> None:
-        """Make slab or lesson k the present one."""
-        if self.lessons:
-            self.teach(k)
-            self.balance.sizes = {}
-            self.balance.begin(self.points())
-            self.loss_of_zero = self._loss_of_zero()
-        else:  # each process finds the start of a slab itself, perhaps with other rounding
-            march.begin(self.whole, self.config, self.residuals, k)
-            self.ranks.agree(self.residuals.parameters())
+        self.noise, self._noise_said, self.metrics = {}, True, {}
 
     def teach(self, k: int) -> None:
         """Take lesson k of the curriculum: its residuals, of the same network."""
@@ -251,17 +231,9 @@ class PINN(LightningModule):
         return sum(factor * self.metrics[f"loss/{name}"] for name, factor in self.balance.factors.items())
 
     @property
-    def done(self) -> int:
-        """How many slabs of time are."""
-        return len(self.before) + (self.turns.finished or self.solved)
-
-    @property
     def reached(self) -> dict[str, float | None]:
-        """The mean square of each equation at the points of training, of slabs of time their mean."""
-        parts = [*self.before, self.metrics]
-        found = {name: [part.get(f"loss/{name}") for part in parts] for name in self.problem.equations}
-        known = {name: [value for value in values if value is not None] for name, values in found.items()}
-        return {name: sum(values) / len(values) if values else None for name, values in known.items()}
+        """The mean square of each equation at the points of training."""
+        return {name: self.metrics.get(f"loss/{name}") for name in self.problem.equations}
 
     def points(self) -> dict[Place, Points]:
         """The points of the present step, on the device."""
@@ -283,7 +255,6 @@ class PINN(LightningModule):
             "loss_of_zero": self.loss_of_zero,
             "adaptive": self.collocation.adaptive,
             "metrics": self.metrics,
-            "before": self.before,
             "noise": (self.noise, self._noise_measured, self._noise_said),
             "balance": self.balance.state(),
             "levels": self.levels.state() if self.levels else {},
@@ -293,9 +264,6 @@ class PINN(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Find the place in the list of phases again."""
         state = checkpoint["pinn"]
-        self.before = state["before"]
-        if self.march:
-            self.march.present = state["part"]
         self.turns.load(state)
         if self.lessons:
             self.teach(state["part"])
@@ -373,7 +341,7 @@ class PINN(LightningModule):
                 self.metrics |= closer(self.residuals, self.points(), self.balance, self.ranks)
         self.diverged = not all(map(math.isfinite, values.values()))
         self._look_for_the_noise_floor()
-        if not self.history or self.history[-1]["step"] < self.global_step:  # the end of a slab is the next one's start
+        if not self.history or self.history[-1]["step"] < self.global_step:
             self.history.append({"step": self.global_step, **self.metrics})
             for logger in self.loggers:
                 logger.log_metrics(self.metrics, self.global_step)
@@ -403,17 +371,14 @@ class PINN(LightningModule):
         return sum(self.balance.factors[name] * value for name, value in self.noise.items())
 
     def errors(self) -> dict[str, float]:
-        """The relative L2 error of each field at held-out points of the present slab, where the truth is known."""
+        """The relative L2 error of each field at held-out points, where the truth is known."""
         if self.truth is None or self.part < len(self.lessons) - 1:  # the truth is that of the last lesson
             return {}
         x, true = self.truth
-        if self.march:
-            here = self.march.slabs(x) == self.part
-            x, true = x[here], true[here]
         if isinstance(self.residuals.network, Partition):
             here = self.residuals.network.covers(x.to(self.device)).cpu()
             x, true = x[here], true[here]
-        if not len(x):  # of a short slab
+        if not len(x):  # of a short strip
             return {}
         with torch.no_grad():
             prediction = self.residuals.solution(x.to(self.device, getattr(torch, self.config.precision.dtype))).cpu()

@@ -9,15 +9,11 @@ from torch import nn
 
 from pinn import networks
 from pinn.embedding import Inputs, periodic_coordinates
-from pinn.geometry import Layer, PeriodicStretch, Stretch
-from pinn.language import LanguageError, coordinate
-from pinn.language.scope import TIME
 from pinn.messages import did_you_mean
-from pinn.networks import NETWORKS, Embedded, Features, March, Scaled, SideBySide
+from pinn.networks import NETWORKS, Embedded, Features, Scaled, SideBySide
 from pinn.partition import Cells, highest_derivative, partition_of
 from pinn.problem import Problem
 from pinn.schema import AUTO, MLP, Config, ConfigError, Fourier, OneNetwork, Partition, Periodic
-from pinn.slabs import powers
 
 WIDTHS = {1: 30, 2: 150, 3: 250}  # features of a cell, by the number of coordinates
 MANY = 400  # of more
@@ -29,14 +25,11 @@ def network(problem: Problem, config: Config) -> nn.Module:
     """The network of the fields, and one beside it for coefficients that are to be found; in float32.
 
     Raises:
-        ConfigError: A coordinate that has a layer, a period or a scale is none, or cannot have it.
+        ConfigError: A coordinate that has a period or a scale is none, or cannot have it.
     """
-    inputs = _inputs(problem, config)
     if isinstance(config.network, Partition):
         return _partition(problem, config.network)
-    if config.slabs > 1:
-        return _march(problem, config, inputs)
-    fields = _network(problem, config, inputs, len(problem.fields) - len(problem.coefficients))
+    fields = _network(problem, config, problem.inputs, len(problem.fields) - len(problem.coefficients))
     return SideBySide(fields, _coefficients(problem, config)) if problem.coefficients else fields
 
 
@@ -94,60 +87,6 @@ def _partition(problem: Problem, chosen: Partition) -> networks.Partition:
     return partition_of(tiling, Local(chosen.local, problem), highest_derivative(problem))
 
 
-def _march(problem: Problem, config: Config, inputs: Inputs | None) -> March:
-    """A network for each slab of time, and for its start half of one an order of the derivative by time."""
-    try:
-        begins = powers(problem)
-    except LanguageError as error:
-        raise ConfigError(f"slabs={config.slabs}: {error}") from None
-    half, outputs = _at_start(config), len(problem.fields)
-    fields = [_network(problem, config, inputs, outputs) for _ in range(config.slabs)]
-    starts = [[_network(problem, half, inputs, outputs) for _ in range(max(begins))] for _ in range(config.slabs)]
-    time = problem.coordinate_names.index(TIME)
-    return March(fields, starts, time=time, times=_times(problem, config, time), powers=begins)
-
-
-def _at_start(config: Config) -> Config:
-    """What finds where a slab begins: there is no time in it, so that half of the features are enough."""
-    half = config.network.model_copy(update={"width": -(-config.network.width // 2)})
-    return config.model_copy(update={"network": half})
-
-
-def _times(problem: Problem, config: Config, time: int) -> list[float]:
-    """Where slabs begin, and where the last one ends: they are equally long where time has no layers."""
-    low, high = problem.domain.lower[time], problem.domain.upper[time]
-    even = torch.linspace(0, 1, config.slabs + 1, dtype=torch.float64)
-    if stretch := _layered(problem, config).get(time):
-        even = stretch.even(even)
-    return [low, *(low + (high - low) * even[1:-1]).tolist(), high]
-
-
-def stretches(problem: Problem, config: Config) -> dict[int, Stretch]:
-    """The coordinates that points and network see stretched, by index; time in slabs is not: they are shorter.
-
-    Raises:
-        ConfigError: There is no such coordinate, or a layer lies outside its interval.
-    """
-    found = _layered(problem, config)
-    return {k: one for k, one in found.items() if config.slabs == 1 or problem.domain.names[k] != TIME}
-
-
-def _layered(problem: Problem, config: Config) -> dict[int, Stretch]:
-    """The coordinates with layers."""
-    found, domain, inputs = {}, problem.domain, problem.inputs
-    periodic = () if inputs is None else periodic_coordinates(inputs, domain.names)
-    for name, layers in config.layers.items():
-        if name not in domain.names:
-            raise ConfigError(f"layers.{name}: no coordinate has this name. {did_you_mean(name, domain.names)}")
-        k = domain.names.index(name)
-        try:
-            kind = PeriodicStretch if name in periodic else Stretch
-            found[k] = kind((domain.lower[k], domain.upper[k]), [Layer(one.at, one.width) for one in layers])
-        except ValueError as error:
-            raise ConfigError(f"layers.{name}: {error}.") from None
-    return found
-
-
 def _network(problem: Problem, config: Config, inputs: Inputs | None, outputs: int) -> nn.Module:
     chosen = config.network
     seen = _features(problem, chosen.features, inputs)
@@ -166,30 +105,6 @@ def _coefficients(problem: Problem, config: Config) -> nn.Module:
         output.weight.zero_()
         output.bias.copy_(torch.tensor(list(problem.coefficients.values())))
     return guessed
-
-
-def _inputs(problem: Problem, config: Config) -> Inputs | None:
-    """What the network sees of each coordinate, where that is not the coordinate alone."""
-    stretched = stretches(problem, config)
-    if not stretched:
-        return problem.inputs
-    names, domain = problem.coordinate_names, problem.domain
-    scaled = zip(names, domain.lower, domain.upper, strict=True)
-    plain = [((2 * coordinate(name) - (low + high)) / (high - low),) for name, low, high in scaled]
-    inputs = list(problem.inputs or plain)
-    for k, stretch in stretched.items():
-        low, high, s = domain.lower[k], domain.upper[k], stretch.expression(coordinate(names[k]))
-        if isinstance(stretch, PeriodicStretch):
-            wide = low + (high - low) * (s + 1) / 2
-            inputs[k] = tuple(seen.subs(coordinate(names[k]), wide) for seen in inputs[k])
-            continue
-        if inputs[k] != plain[k] and problem.inputs is not None:
-            raise ConfigError(
-                f"layers.{names[k]}: conditions are built into what the network sees of {names[k]}; "
-                "leave the layers out, or make these conditions soft."
-            )
-        inputs[k] = (s,)
-    return tuple(inputs)
 
 
 def _features(problem: Problem, chosen: Fourier | Periodic | None, inputs: Inputs | None) -> Features:

@@ -73,7 +73,7 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
     )
     for line in words.choices(config):
         console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
-    for finding in findings(problem, config.slabs):
+    for finding in findings(problem):
         if finding.name not in config.silence and not (refined and finding.name == "long_time"):
             console.print(f"  look: {finding}", style="yellow", markup=False, soft_wrap=True)
     for planned in residuals.plans.values():
@@ -110,7 +110,6 @@ def result(
         "weighted_loss": module.loss if module.metrics else None,
         "size": module.balance.sizes,
         **({"estimate": module.levels.estimate, "cells": len(module.levels.network)} if module.levels else {}),
-        **({"slabs_done": module.done} if config.slabs > 1 else {}),
         "loss": module.reached,
         "noise_floor": module.noise,
         "parameters": solution.learned,

@@ -19,7 +19,7 @@ from pinn.schema import Config
 from pinn.training.balance import Balance
 from pinn.training.build import output_layer
 from pinn.training.frequency import frequencies
-from pinn.training.network import network, stretches
+from pinn.training.network import network
 from pinn.training.system import System
 
 FEW = 200  # points in the interior, at least
@@ -137,7 +137,6 @@ class Trials:
         edge = max(FEW // 2, width * (len(self.problem.coordinate_names) - 1) // 2)
         counts = {place: edge if place.fixed or place.boundary else inside for place in self._places}
         kind = {"dtype": getattr(torch, self.config.precision.dtype), "device": "cpu"}
-        kind |= {"stretched": stretches(self.problem, self.config)}
         return points(self.problem.domain, counts, Sobol(), seed=seed, step=0, **kind)
 
     @property

@@ -26,7 +26,7 @@ from benchmarks.accuracy_table import BARS, OURS, PEERS, Row, key, ordered, pict
 from benchmarks.watched import Watched, watch
 
 from pinn import Problem
-from pinn.files import CONFIG, HISTORY, RESULT, read_history
+from pinn.files import HISTORY, RESULT, read_history
 from pinn.references import truth
 from pinn.solution import held_out
 
@@ -119,7 +119,7 @@ def summary(problem: Problem, solver: str, seed: int, watched: Watched, folder: 
     result = json.loads((folder / RESULT).read_text()) if (folder / RESULT).exists() else {}
     history = read_history(folder / HISTORY)
     found = figures(problem, result.get("parameters", {}), errors_of(result)) if result else {}
-    if not found and history and not slabs(folder):  # stopped without a last word
+    if not found and history:  # stopped without a last word
         found = of_history(problem, history[-1])
     status = "timed out" if watched.timed_out else str(result.get("status", "failed"))
     if status == "finished" and (not found or not all(map(math.isfinite, found.values()))):
@@ -167,12 +167,6 @@ def of_history(problem: Problem, line: Numbers) -> dict[str, float]:
         for kind in ("parameter/", "error/")
     )
     return {name: value for name, value in figures(problem, parameters, errors).items() if math.isfinite(value)}
-
-
-def slabs(folder: Path) -> bool:
-    """Whether a run goes slab by slab of time: then a line of its history is about one of them alone."""
-    path = folder / CONFIG
-    return path.exists() and yaml.safe_load(path.read_text()).get("slabs", 1) > 1
 
 
 def thinned(points: list[Row]) -> list[Row]:

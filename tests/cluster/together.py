@@ -36,14 +36,6 @@ SLOPES = Problem(  # the last bias has no gradient
     enforce="soft",
     name="slopes",
 )
-HEAT = Problem(
-    coordinates={"t": [0, 1], "x": [0, 1]},
-    fields=["u"],
-    equations={"heat": "u_t = 0.1*u_xx + 0.1*u**2"},
-    conditions={"start": "u(t=0) = sin(pi*x)", "ends": "u(boundary) = 0", "middle": "u_x(x=0.5) = 0"},
-    enforce={"middle": "soft"},
-    name="heat",
-)
 SMALL = ("network.width=5", "network.depth=2", "network.scale=2", "sampling.points=41", "sampling.boundary_points=7")
 OFTEN = ("trainer.log_every_n_steps=1", "trainer.enable_progress_bar=false", "trainer.accelerator=cpu")
 
@@ -57,7 +49,7 @@ def curve(problem: Problem, overrides: list[str], directory: str) -> list[dict[s
 
 def curves(cases: dict[str, list[str]], directory: str) -> dict[str, list[dict[str, float]]]:
     """The histories of all cases."""
-    problems = {"slopes": SLOPES, "slabs": HEAT}
+    problems = {"slopes": SLOPES}
     return {
         name: curve(problems.get(name.partition(" ")[0], PLACES), typed, f"{directory}/{name}")
         for name, typed in cases.items()

@@ -26,25 +26,6 @@ def problem(waves=1, enforce="hard"):
     )
 
 
-def front():
-    """A layer at x = 0.3."""
-    text = "tanh((x - 0.3)/0.02)"
-    return Problem(**{**problem().definition, "conditions": {"ends": f"u(boundary) = {text}"}, "exact": {"u": text}})
-
-
-def oscillation():
-    """Four waves in time."""
-    return Problem(
-        coordinates={"t": [0, 1], "x": [0, 1]},
-        fields=["u"],
-        functions={"q": "manufactured"},
-        equations={"heat": "u_t = u_xx + q"},
-        conditions={"start": "u(t=0) = 0", "ends": "u(boundary) = 0"},
-        exact={"u": "sin(pi*x)*sin(24*t)"},
-        name="rod",
-    )
-
-
 LEAST_SQUARES = ("optimizer=least_squares", "optimizer.steps=2")
 CASES = {
     "too few points": (problem(3), (*LEAST_SQUARES, "network.width=60", "sampling.points=12"), "sampling.points="),
@@ -80,34 +61,6 @@ def test_the_first_advice_is_right_and_helps(name, tmp_path):
     assert better.error["u"]["relative_l2"] < 0.5 * run.error["u"]["relative_l2"]
 
 
-@pytest.mark.parametrize(
-    ("given", "lines", "expected", "better"),
-    [
-        (front(), ("network.width=60", "network.scale=30", "sampling.points=300"), "+layers.x=", 1e-3),
-        (oscillation(), ("network.width=80", "network.scale=8", "sampling.points=500"), "slabs=4", 0.1),
-    ],
-    ids=["a layer", "time"],
-)
-def test_what_is_advised_beside_the_first_helps_too(given, lines, expected, better, tmp_path):
-    run = solve(given, *LEAST_SQUARES, *lines, run_dir=tmp_path)
-    advice = json.loads((tmp_path / "result.json").read_text())["diagnosis"]["advice"]
-    (tries,) = [t for one in advice for t in one["try"] if t[0].startswith(expected)]
-    after = solve(given, *followed([*LEAST_SQUARES, *lines], tries))
-    assert after.error["u"]["relative_l2"] < better * run.error["u"]["relative_l2"]
-
-
-def test_a_run_in_slabs_that_is_done_gets_no_advice_and_one_that_is_not_goes_on(tmp_path):
-    lines = ("network.width=250", "network.scale=6", "sampling.points=1200", "slabs=2")
-    gentle = Problem.load("heat")
-    solve(gentle, *LEAST_SQUARES, *lines, run_dir=tmp_path / "done")
-    result = json.loads((tmp_path / "done" / "result.json").read_text())
-    assert result["slabs_done"] == 2 and result["diagnosis"]["advice"] == []
-    solve(gentle, *LEAST_SQUARES, *lines, "trainer.max_steps=1", run_dir=tmp_path / "begun")
-    result = json.loads((tmp_path / "begun" / "result.json").read_text())
-    (advice,) = result["diagnosis"]["advice"]
-    assert result["slabs_done"] == 1 and advice["try"] == [["trainer.max_steps=-1", "resume=auto"]]
-
-
 def test_a_run_that_is_done_gets_no_advice(tmp_path, capsys):
     solve(problem(), *LEAST_SQUARES, "network.width=60", "network.scale=8", "sampling.points=300", run_dir=tmp_path)
     found = json.loads((tmp_path / "result.json").read_text())["diagnosis"]
@@ -125,14 +78,13 @@ def test_what_solves_another_equation_is_not_to_be_trusted(tmp_path):
     )
 
     def summary(*lines):
-        same = ("network.width=100", "network.scale=4", "sampling.points=400")
-        solve(swing, *LEAST_SQUARES, *same, *lines, run_dir=tmp_path / str(len(lines)), resume=False)
+        solve(swing, *lines, run_dir=tmp_path / str(len(lines)))
         found = json.loads((tmp_path / str(len(lines)) / "result.json").read_text())["diagnosis"]
         return found["summary"], found["left"]["swing"]
 
-    said, left = summary("slabs=1")
+    said, left = summary(*LEAST_SQUARES, "network.width=100", "network.scale=4", "sampling.points=400")
     assert left > 0.1 and "swing is not solved" in said and "Do not trust" in said
-    said, left = summary("slabs=6", "optimizer.steps=8")
+    said, left = summary()  # strip by strip of time
     assert left < 1e-5 and "trust" not in said
 
 

@@ -101,19 +101,10 @@ AILMENTS = {  # the rule; what it sees; what it is to say first; the same withou
     "steps of adam": ("first_order", {"lines": [ADAM], "losses": FALLING}, SECOND, {"lines": [ADAM], "misfit": 1e-12}),
     "steps": ("unfinished", {"lines": ["trainer.max_steps=9"], "losses": FALLING}, "trainer.max_steps=-1",
               {"lines": ["trainer.max_steps=9"]}),
-    "slabs not begun": ("unfinished", {"kind": "heat", "lines": ["slabs=3", "trainer.max_steps=9"], "slabs_done": 2},
-                        "trainer.max_steps=-1",
-                        {"kind": "heat", "lines": ["slabs=3", "trainer.max_steps=9"], "slabs_done": 3}),
-    "no time for slabs": ("unfinished", {"kind": "heat", "lines": ["slabs=3", "budget=40"], "slabs_done": 2},
-                          "budget=80", {"kind": "heat", "lines": ["slabs=3", "budget=40"], "slabs_done": 3}),
-    "interrupted in slabs": ("unfinished", {"kind": "heat", "lines": ["slabs=3"], "slabs_done": 2}, "resume=auto",
-                             {"kind": "heat", "lines": ["slabs=3"], "slabs_done": 3}),
     "a weight": ("weights", {"worst": "ends"}, "++balancing.weights.ends=1e+06", {}),
     "slow features": ("network", {"waves": COARSE}, "network.scale=190", {"waves": COARSE, "ratio": 10.0}),
     "a small network": ("network", {}, "network.width=16", {"misfit": 1e-12}),
-    "a small network in time": ("network", {"kind": "heat"}, "slabs=4", {"kind": "heat", "misfit": 1e-12}),
-    "a layer": ("region", {"shares": EDGE}, "+layers.x=[{at: 0, width: 0.031}]", {}),
-    "a layer in time": ("region", {"kind": "heat", "shares": EDGE}, "slabs=4", {"kind": "heat"}),
+    "a layer": ("region", {"shares": EDGE}, "sampling=rad", {}),
 }  # fmt: skip
 
 
@@ -148,28 +139,13 @@ def said(kind, lines=(), rules=RULES, **seen):
 RESIDUAL = (RULE["network"], RULE["region"])
 
 
-def test_time_is_cut_where_it_can_be_or_stretched():
-    for seen in ({}, {"waves": COARSE}, {"shares": EDGE}):
-        assert "slabs=4" in said("heat", **seen)
-        assert "slabs=6" in said("heat", ["slabs=3"], **seen)
-    for lines in ([], ["slabs=3"]):  # in slabs, shorter ones
-        assert any(one.startswith("+layers.t=") for one in said("heat", lines, shares=EDGE))
-        assert not any(one.startswith("+layers.t=") for one in said("heat", lines))
-    assert any(one.startswith("+layers.x=") for one in said("heat", ["slabs=3"], shares=EDGE))
-    assert "slabs=4" in said("heat", [ADAM])
-    for kind in ("line", "late"):  # without time; with a condition at its end
-        assert not any(one.startswith("slabs=") for one in said(kind, shares=EDGE))
-
-
-def test_a_slab_is_as_fast_as_its_features_make_it():
+def test_features_are_compared_along_their_coordinate():
     waves = [0.0] * 6 + [1.0] + [0.0] * (ALONG // 2 - 7)  # six, and the features end at 3.2
     assert "network.scale=38" in said("heat", waves=waves, rules=RESIDUAL)
-    lines = ["slabs=6", "network.scale={t: 10, x: 100}"]  # one wave a slab
+    lines = ["network.scale={t: 60, x: 100}"]
     assert not any("scale" in one for one in said("heat", lines, waves=waves, rules=RESIDUAL))
-    lines = ["slabs=2", "network.scale={t: 4, x: 100}"]
-    assert "network.scale.t=19" in said("heat", lines, waves=waves, rules=RESIDUAL)
-    lines = ["+layers.x=[{at: 0, width: 0.1}]", "network.scale={t: 100, x: 1}"]  # waves along s are not known
-    assert not any("scale" in one for one in said("heat", lines, waves=waves, rules=RESIDUAL))
+    lines = ["network.scale={t: 4, x: 100}"]
+    assert "network.scale.t=38" in said("heat", lines, waves=waves, rules=RESIDUAL)
 
 
 CONFIGURATIONS = {
@@ -177,14 +153,14 @@ CONFIGURATIONS = {
         (), (ADAM, "balancing=conflict_free", "precision=bf16"), (ADAM, "balancing=self_adaptive"), ("sampling=gauss",),
         ("optimizer=lbfgs", "balancing=augmented_lagrangian"), ("+balancing.weights.ends=0.1",),
         ("network=siren", ADAM),
-        ("+layers.x=[{at: 0, width: 0.1}]", "trainer.max_steps=9", "precision=fp32"),
+        ("trainer.max_steps=9", "precision=fp32"),
     ],
     "heat": [
-        (), ("slabs=2",), ("sampling=rad", "sampling.candidates=41"), ("sampling=r3", ADAM, "sampling.candidates=40"),
-        (ADAM, "balancing.causal={chunks: 4, tolerance: 1.0}"), ("network.scale={t: 2, x: 3}", "slabs=3", ADAM),
+        (), ("sampling=rad", "sampling.candidates=41"), ("sampling=r3", ADAM, "sampling.candidates=40"),
+        (ADAM, "balancing.causal={chunks: 4, tolerance: 1.0}"), ("network.scale={t: 2, x: 3}", ADAM),
         ("network.features={name: fourier, count: 4, scale: 1.0}", "network.scale=1"),
     ],
-    "ring": [("slabs=2",)],
+    "ring": [()],
     "late": [()],
     "fields": [(ADAM, "precision=tf32")],
 }  # fmt: skip
@@ -212,6 +188,6 @@ def test_whatever_is_advised_is_accepted(kind, lines):
 
 def test_the_check_refuses_what_cannot_be():
     problem, _ = parts("line", ())
-    for wrong in ("slabs=4", "+layers.t=[{at: 0, width: 0.1}]", "++balancing.weights.no=1", "optimizer.steps=4"):
-        with pytest.raises(Exception, match=r"slabs|layers|weights|steps"):
+    for wrong in ("++balancing.weights.no=1", "optimizer.steps=4"):
+        with pytest.raises(Exception, match=r"weights|steps"):
             build(problem, choose(problem, composed(wrong)))

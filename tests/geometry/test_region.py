@@ -12,9 +12,7 @@ from pinn.geometry import (
     Cylinder,
     Difference,
     Ellipse,
-    Layer,
     Region,
-    Stretch,
     Union,
     read_domain,
 )
@@ -125,14 +123,6 @@ def test_a_place_that_is_too_small_for_its_bounds_is_told():
     hollow = Region(Difference(Cuboid([[0, 1], [0, 1]]), Ball([0.5, 0.5], 0.1)), box)
     with pytest.raises(ValueError, match="interior is too small for its bounds"):
         draw(hollow, hollow.interior, 3, Corner())
-
-
-def test_points_even_in_a_stretched_coordinate_stay_inside():
-    along = Stretch((CHANNEL.lower[1], CHANNEL.upper[1]), [Layer(0.2, 0.01)])
-    x = draw(CHANNEL, CHANNEL.interior, 2000, stretched={1: along}).x
-    assert CHANNEL.inside(x).all() and len(x) == 2000
-    near = [((found[:, 1] - 0.2).abs() < 0.02).double().mean() for found in (x, draw(CHANNEL, CHANNEL.interior).x)]
-    assert near[0] > 5 * near[1]
 
 
 BOX_2D, BOX_3D = (Box(dict.fromkeys(names, (0, 4))) for names in ("xy", "xyz"))

@@ -10,7 +10,6 @@ from pinn import LanguageError, Problem
 from pinn.networks import MLP, Scaled
 from pinn.problem import configs
 from pinn.residuals import Residuals
-from pinn.slabs import without_start
 from pinn.verification import twin
 
 BOX = {"x": [-1, 2], "y": [0, 0.5]}
@@ -246,13 +245,12 @@ def test_a_vector_is_built_in_by_components():
 
 
 def test_related_problems_are_built_in_the_same_way():
-    """Else a network that is periodic would not be where a slab begins, or a lesson would have other equations."""
+    """Else a lesson would have other equations."""
     conditions = {"start": "u(t=0) = k*x**2*cos(pi*x)", **RING}
     kink = problem(conditions, LINE, "u_t = u_xx", parameters={"k": 1})
     assert list(kink.built_in) == ["start"]
     assert kink.at(k=0).built_in == kink.built_in and kink.at(k=0).inputs is None
     assert problem(conditions, LINE, "u_t = u_xx", parameters={"k": 0}).inputs is not None  # by itself it is periodic
-    assert without_start(kink).built_in == {} and without_start(kink).inputs is None
     given = {key: value for key, value in kink.definition.items() if value is not None and key != "name"}
     made = Problem.from_mapping(twin(given))
     assert made.built_in.keys() == kink.built_in.keys() and made.equations.keys() == kink.equations.keys()

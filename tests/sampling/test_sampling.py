@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import qmc
 
-from pinn.geometry import Ball, Box, Cuboid, Difference, Layer, Region, Stretch
+from pinn.geometry import Ball, Box, Cuboid, Difference, Region
 from pinn.sampling import Gauss, Grid, Halton, Hammersley, LatinHypercube, Sampler, Sobol, Uniform, points
 
 SAMPLERS = [Uniform(), Sobol(), LatinHypercube(), Halton(), Hammersley()]
@@ -148,18 +148,3 @@ def test_a_sampler_of_ones_own_needs_one_method():
     assert draw(Middle(), places={BOX.interior: 1})[BOX.interior].x.tolist() == [[0.5, 0.0, 1.0]]
     with pytest.raises(TypeError):
         Sampler()
-
-
-def test_points_are_even_in_a_stretched_coordinate():
-    box = Box({"t": (0, 1), "x": (-1, 3)})
-    layer = {1: Stretch((-1, 3), [Layer(0, 0.01)])}
-    kind = {"seed": 1, "step": 0, "dtype": torch.float64, "device": "cpu"}
-    for place in (box.interior, box.face({"t": 0}), box.face({"x": 3})):
-        even, found = (points(box, {place: 4096}, Sobol(), stretched=s, **kind)[place].x for s in (None, layer))
-        assert torch.equal(found[:, 0], even[:, 0])  # the other coordinate stays
-        if place == box.face({"x": 3}):
-            assert torch.equal(found, even)
-            continue
-        near = [(x[:, 1].abs() < 0.03).double().mean().item() for x in (even, found)]
-        assert near[0] < 0.02 and near[1] > 0.15
-        torch.testing.assert_close(layer[1](found[:, 1]), even[:, 1] / 2 - 0.5, rtol=0, atol=1e-9)

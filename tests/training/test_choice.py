@@ -90,8 +90,7 @@ def test_what_is_given_stays_and_is_said_so(capsys):
 def test_where_all_is_given_nothing_is_tried_nor_said(monkeypatch):
     monkeypatch.setattr(choices, "Trials", None)
     lines = ("network.width=9", "network.scale=1", "sampling.points=9", "sampling.boundary_points=9", "precision=fp64")
-    lines = (*lines, "network=mlp", "slabs=1")
-    assert choose(waves(1), config(*lines, "optimizer=adam")).chosen == {}
+    assert choose(waves(1), config(*lines, "network=mlp", "optimizer=adam")).chosen == {}
 
 
 @pytest.mark.parametrize(
@@ -176,36 +175,6 @@ def pendulum(span: float, **given) -> Problem:
     )
 
 
-@pytest.mark.parametrize(
-    ("span", "lines", "slabs", "why"),
-    [
-        (4, (), 1, "its time is short"),
-        (12, (), 6, "the time 12 is long for swing"),
-        (12, ("slabs=2",), 2, None),
-        (12, ("+balancing.causal={chunks: 4, tolerance: 1.0}",), 1, "cannot be cut: balancing.causal"),
-        (12, ("sampling=rad", "sampling.points=50", "sampling.boundary_points=5"), 1, "cannot be cut: sampling=rad"),
-    ],
-)
-def test_a_long_nonlinear_evolution_is_cut(span, lines, slabs, why):
-    found = choose(pendulum(span), config("network.width=20", "network.scale=3", *lines))
-    assert found.slabs == slabs
-    assert (why in found.chosen["slabs"]) if why else "slabs" not in found.chosen
-
-
-def test_what_needs_the_whole_time_is_not_cut():
-    lines = ("network.width=20", "network.scale=3")
-    late = pendulum(12, conditions={"start": "u(t=0) = 2", "end": "u(t=12) = 1"})
-    found = choose(late, config(*lines))
-    assert found.slabs == 1 and "cannot be cut: conditions.end" in found.chosen["slabs"]
-    found = choose(pendulum(12), config(*lines, "+curriculum.g=[0.5,1]"))
-    assert found.slabs == 1 and "cannot be cut: curriculum" in found.chosen["slabs"]
-
-
-def test_an_optimizer_of_slabs_is_that_of_one_of_them():
-    found = choose(pendulum(60), config("network=mlp"))
-    assert found.slabs == 30 and [phase.name for phase in found.phases] == ["least_squares", "gauss_newton"]
-
-
 def swing(span: float) -> float:
     """The error of what is found where nothing is said, against scipy's solution."""
     solution = solve(pendulum(span), *SMALL)
@@ -228,13 +197,3 @@ def test_a_breather_breathes_on():
     given = Problem.load("sine_gordon").definition
     problem = Problem(**{**given, "name": "breather", "coordinates": {"t": [0, 8], "x": [-1, 1]}})
     assert solve(problem, *SMALL).error["u"]["relative_l2"] < 1e-8
-
-
-def test_a_run_that_goes_on_has_its_slabs(tmp_path, monkeypatch, _no_pictures):
-    typed = (*SMALL, "network.width=20", "network.scale=3", "sampling.points=60")
-    whole = solve(pendulum(6), *typed, "trainer.max_steps=12", run_dir=tmp_path / "whole")
-    solve(pendulum(6), *typed, "trainer.max_steps=7", run_dir=tmp_path / "parts")
-    monkeypatch.setattr(choices, "long_time", None)  # nothing is measured again
-    parts = solve(pendulum(6), *typed, "trainer.max_steps=12", run_dir=tmp_path / "parts")
-    for a, b in zip(whole.residuals.parameters(), parts.residuals.parameters(), strict=True):
-        assert a.equal(b)

@@ -72,15 +72,15 @@ def test_a_budget_that_is_none_is_quoted():
         solve(PROBLEM, "memory_budget=much")
 
 
-def test_slabs_of_time_take_the_steps_of_each(capsys):
+def test_no_more_steps_than_there_may_be(capsys):
     decay = Problem(
         coordinates={"t": [0, 1]},
         fields=["u"],
         equations={"decay": "u_t = -u"},
         conditions={"start": "u(t=0) = 1"},
     )
-    for more, steps in (("slabs=3", "30"), ("trainer.max_steps=20", "20")):
-        lines = ("slabs=3", "optimizer.steps=10", "dry_run=true", more)
+    for more, steps in (("trainer.max_steps=-1", "10"), ("trainer.max_steps=4", "4")):
+        lines = ("optimizer.steps=10", "dry_run=true", more)
         solve(decay, "network.width=6", "sampling.points=30", *lines, optimizer="least_squares")
         rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["least_squares"]]
         assert [row[1] for row in rows] == [steps]

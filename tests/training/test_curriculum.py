@@ -58,7 +58,6 @@ def test_a_run_that_stops_early_tells_of_the_problem_itself():
     [
         (["+curriculum.mu=[0.2,0.05]"], "curriculum.mu: no number has this name. .*nu"),
         (["+curriculum.nu=[0.2,0.1]"], "ends with 0.1, the problem's own value is 0.05"),
-        (["+curriculum.nu=[0.2,0.05]", "slabs=2"], "take slabs=1"),
     ],
 )
 def test_what_is_no_curriculum_is_refused(lines, said):

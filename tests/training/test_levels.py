@@ -100,7 +100,6 @@ def test_a_run_goes_on_to_the_bit(tmp_path, problem, first, _no_pictures):
     [
         (("network.width=20",), "keys of one network are given"),
         (("optimizer=adam",), "optimizer is given"),
-        (("slabs=3",), "slabs=3 is given"),
         (("precision=fp32",), "precision is given"),
         (("sampling.points=50",), "sampling is given"),
     ],
@@ -132,20 +131,13 @@ def test_a_cell_of_no_coordinate_is_quoted():
         build(waves(), choose(waves(), checked(compose("~pde", "experiment=none", *lines))))
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("slabs=3", "slabs=3: network=partition has cells in time"),
-        ("optimizer=least_squares", "network.cells=auto: cells are not found where data are to be met"),
-    ],
-)
-def test_what_cells_cannot_is_refused(line, said):
+def test_cells_are_not_found_where_data_are_to_be_met():
     known = Problem(
         coordinates={"t": [0, 1]}, fields=["u"], parameters={"k": {"learn": 1.0}}, equations={"decay": "u_t = -k*u"},
         conditions={"start": "u(t=0) = 1"}, observations={"end": {"points": 5}}, exact={"u": "exp(-2*t)"},
     )  # fmt: skip
-    config = choose(known, checked(compose("~pde", "experiment=none", "network=partition", "precision=fp64", line)))
-    with pytest.raises(ConfigError, match=said):
+    config = choose(known, checked(compose("~pde", "experiment=none", "network=partition", "precision=fp64")))
+    with pytest.raises(ConfigError, match="network.cells=auto: cells are not found where data are to be met"):
         build(known, config)
 
 

@@ -19,12 +19,6 @@ PROBLEM = Problem(
     exact={"u": "sin(pi*x)"},
     enforce="soft",
 )
-HEAT = Problem(
-    coordinates={"t": [0, 1], "x": [0, 1]},
-    fields=["u"],
-    equations={"heat": "u_t = 0.1*u_xx"},
-    conditions={"start": "u(t=0) = sin(pi*x)", "ends": "u(boundary) = 0"},
-)
 FIELD = Problem(
     coordinates={"x": [0, 1]},
     fields=["u"],
@@ -63,11 +57,8 @@ CASES |= {f"sampling={name}": (f"sampling={name}", "optimizer=adam") for name in
 CASES |= {f"network={name}": (f"network={name}", "optimizer=adam") for name in choices("network")}
 CASES["network=partition"] = ("network=partition", "optimizer=least_squares", "optimizer.steps=20")
 CASES["phases"] = ("optimizer=adam_then_gauss_newton", f"optimizer.phases={PHASES}")
-CASES["slabs, within the second"] = ("optimizer=adam", "optimizer.steps=4", "slabs=3")
-CASES["slabs, at the end of one"] = ("optimizer=adam", "optimizer.steps=5", "slabs=3")
-CASES["slabs of two phases"] = ("optimizer=adam_then_gauss_newton", f"optimizer.phases={PHASES}", "slabs=2")
 CASES["field that is learned"] = ("optimizer=adam",)
-PROBLEMS = {"slabs": HEAT, "field": FIELD, "network=partition": LAYERS}  # by the name or its first word
+PROBLEMS = {"field": FIELD, "network=partition": LAYERS}  # by the name or its first word
 
 
 @pytest.fixture(autouse=True)

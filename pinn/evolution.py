@@ -1,24 +1,22 @@
-"""A problem in time, solved slab by slab: where each slab begins."""
+"""A problem in time: where it begins, how fast its nonlinear terms act, and whether it goes strip by strip of time."""
 
 # sympy's own annotations are too narrow
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 
-import copy
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import sympy
 from sympy.core.function import AppliedUndef
 
 from pinn.geometry import Place
-from pinn.language import LanguageError, coordinate, parameter
+from pinn.language import LanguageError, coordinate
 from pinn.language.linear import is_atom
 from pinn.language.scope import TIME
 from pinn.problem import Equation, Problem
 
 LONG = 5.0  # time, in units of the fastest rate at which a nonlinear term acts
-A_SLAB = 2.0  # such units
+A_STRIP = 2.0  # such units
 
 
 @dataclass(frozen=True)
@@ -40,19 +38,19 @@ class LongTime:
 
     @property
     def slabs(self) -> int:
-        """How many make it short again."""
-        return math.ceil(self.span * self.rate / A_SLAB)
+        """How many parts of the time are short again."""
+        return math.ceil(self.span * self.rate / A_STRIP)
 
 
-def long_time(problem: Problem, slabs: int = 1) -> LongTime | None:
-    """The equation whose nonlinear terms act fastest, where that is many times within a slab of time."""
+def long_time(problem: Problem) -> LongTime | None:
+    """The equation whose nonlinear terms act fastest, where that is many times within the time."""
     if TIME not in problem.coordinate_names:
         return None
     k = problem.coordinate_names.index(TIME)
     span = problem.domain.upper[k] - problem.domain.lower[k]
     rates = {key: _nonlinear_rate(equation.residual) for key, equation in problem.stated.items()}
     key = max(rates, key=rates.__getitem__)
-    return LongTime(key, span, rates[key]) if span * rates[key] > LONG * slabs else None
+    return LongTime(key, span, rates[key]) if span * rates[key] > LONG else None
 
 
 def _nonlinear_rate(residual: sympy.Expr) -> float:
@@ -95,38 +93,19 @@ def _nonlinear(term: sympy.Expr) -> bool:
 
 
 def uncut(problem: Problem) -> str | None:
-    """Why the problem cannot be cut into slabs; None where it can."""
+    """Why the problem cannot be solved strip by strip of time; None where it can."""
     try:
-        without_start(problem)
+        begins, first = powers(problem), start(problem)
     except LanguageError as error:
         return f"{error}"
-    return None if any(powers(problem)) else "nothing says how it begins"
-
-
-@lru_cache(maxsize=4)
-def without_start(problem: Problem) -> Problem:
-    """The problem without its initial conditions, which each slab has anew.
-
-    Raises:
-        LanguageError: It cannot be cut into slabs, and why.
-    """
-    time = problem.coordinate_names.index(TIME) if TIME in problem.coordinate_names else None
     for key, equation in problem.conditions.items():
         place = equation.place
-        if place.integral or time in dict(place.fixed) and (place != start(problem) or place.partner):
-            raise LanguageError(f"conditions.{key}: it holds over the whole time, or at its end")
+        in_time = any(problem.coordinate_names[k] == TIME for k, _ in place.fixed)
+        if place.integral or in_time and (place != first or place.partner):
+            return f"conditions.{key}: it holds over the whole time, or at its end"
     if problem.observations or problem.learned or problem.coefficients:
-        raise LanguageError("what is to be found from data needs the whole time at once")
-    powers(problem)
-    at_start = {key for key, equation in problem.conditions.items() if equation.place == start(problem)}
-    given = problem.definition["conditions"] or {}
-    conditions = {
-        key: text
-        for key, text in given.items()
-        if key not in at_start and not any(f"{key}_{x.name}" in at_start for x in problem.scope.space)
-    }
-    enforce = {key: how for key, how in problem.enforce.items() if key not in at_start}  # the network's inputs stay
-    return Problem(**{**problem.definition, "conditions": conditions, "enforce": enforce})
+        return "what is to be found from data needs the whole time at once"
+    return None if any(begins) else "nothing says how it begins"
 
 
 def powers(problem: Problem) -> tuple[int, ...]:
@@ -158,33 +137,6 @@ def start(problem: Problem) -> Place:
     return problem.domain.face({TIME: problem.domain.lower[k]})
 
 
-def beginning(problem: Problem, k: int, order: int, length: float) -> Problem:
-    """What the derivatives of an order by time have to meet where slab k begins: `equations`, all linear.
-
-    At the first slab they are the initial conditions; at the others those of each field equal an input, named as in
-    `inherited`.
-    """
-    fitted = copy.copy(without_start(problem))
-    t = problem.scope.variables[problem.coordinate_names.index(TIME)]
-    fitted.equations = {}
-    if not k:
-        for key, equation in problem.conditions.items():
-            if equation.place == start(problem) and _value(problem, key, equation)[1] == order:
-                fitted.equations[key] = equation
-        return fitted
-    for name, field in inherited(problem, order).items():
-        u = problem.scope.unknown(field)
-        apart = (u.diff(t, order) if order else u) - parameter(name)
-        fitted.equations[name] = Equation(name, name, length**order * apart, start(problem))
-    return fitted
-
-
-def inherited(problem: Problem, order: int) -> dict[str, str]:
-    """Names for what a slab takes from the one before it: the fields whose derivatives of an order go on."""
-    begins = zip(problem.fields, powers(problem), strict=True)
-    return {f"start_{field}_{order}": field for field, m in begins if order < m}
-
-
 def _value(problem: Problem, key: str, equation: Equation) -> tuple[str, int]:
     """The field and the order of its derivative by time that an initial condition gives."""
     t = problem.scope.variables[problem.coordinate_names.index(TIME)]
@@ -196,4 +148,4 @@ def _value(problem: Problem, key: str, equation: Equation) -> tuple[str, int]:
         slope = equation.residual.xreplace({atom: value}).diff(value)
         if not slope.has(value, unknown[0]):
             return unknown[0].func.__name__, int(atom.derivative_count) if derivatives else 0
-    raise LanguageError(f"conditions.{key}: a slab begins with values of single fields, or of derivatives by time")
+    raise LanguageError(f"conditions.{key}: time begins with values of single fields, or of derivatives by time")

@@ -1,10 +1,10 @@
-"""Problems cut into slabs of time."""
+"""Problems in time: how they begin, how long they are, and what goes strip by strip."""
 
 import pytest
 
 from pinn import LanguageError, Problem
+from pinn.evolution import long_time, powers, uncut
 from pinn.problem import configs
-from pinn.slabs import beginning, inherited, long_time, powers, start, uncut, without_start
 
 
 @pytest.mark.parametrize(
@@ -17,22 +17,6 @@ def test_each_field_begins_with_as_many_derivatives_as_it_has_initial_conditions
             powers(problem)
     else:
         assert powers(problem) == wanted
-
-
-def test_the_rest_of_the_problem_stays():
-    wave = Problem.load("wave")
-    rest = without_start(wave)
-    assert set(rest.conditions) == {"ends"} and set(rest.built_in) == {"ends"}
-    assert without_start(wave) is rest  # made once
-    assert not any(e.place == start(wave) for e in rest.equations.values())
-
-
-def test_what_a_slab_inherits():
-    wave = Problem.load("wave")
-    assert [list(inherited(wave, order)) for order in range(4)] == [["start_u_0"], ["start_u_1"], [], []]
-    assert set(beginning(wave, 0, 1, 0.5).equations) == {"speed"}
-    assert set(beginning(wave, 1, 1, 0.5).equations) == {"start_u_1"}
-    assert not beginning(wave, 0, 2, 0.5).equations
 
 
 @pytest.mark.parametrize(
@@ -49,13 +33,11 @@ def test_what_cannot_be_cut_is_told(conditions, said):
         coordinates={"t": [0, 1], "x": [0, 1]}, fields=["u"], equations={"e": "u_tt = u_xx"}, conditions=conditions,
         enforce="soft",
     )  # fmt: skip
-    with pytest.raises(LanguageError, match=said):
-        without_start(problem)
+    assert said in str(uncut(problem))
 
 
 def test_inverse_problems_are_refused():
-    with pytest.raises(LanguageError, match="whole time"):
-        without_start(Problem.load("burgers_viscosity"))
+    assert "whole time" in str(uncut(Problem.load("burgers_viscosity")))
 
 
 def evolution(equation: str, end: float = 1, **given):
@@ -86,8 +68,8 @@ def test_the_rate_is_that_of_the_fastest_nonlinear_term(equation, rate):
     found = long_time(problem)
     assert (0 if found is None else found.rate) == pytest.approx(rate)
     if found:
-        assert long_time(problem, found.slabs) is None
-        assert long_time(problem, found.slabs // 10)
+        assert long_time(evolution(equation, 1e3 / found.slabs)) is None
+        assert long_time(evolution(equation, 1e4 / found.slabs))
 
 
 def test_no_problem_of_the_catalogue_is_long():
