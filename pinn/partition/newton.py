@@ -77,14 +77,21 @@ def newton(
         rows = _by_row(sampled, scales)
         for block in blocks:
             block.matrix.mul_(rows[block.rows, None])
-        loss = _loss(residual, rows)
+        whole = _joined(residual)
+        # where nothing depends on the fields as they are, as in u_xx*u_yy at zero, or a slope is infinite there, as
+        # that of a root, the first step sees the other rows alone, and is taken whatever it does
+        blind = step == 1 and bool((~whole.isfinite() | ((rows == 0) & (whole != 0))).any())
+        loss = float((rows * whole)[whole.isfinite()].square().sum()) / len(rows)
         solver = factorise(_handed_over(blocks), len(rows), tolerance=tolerance)
         memory = solver.memory + sampled.memory
         solution = solver.solve(rows * target)
         promised = float(solver.residual_norm**2) / len(rows)
         new = [c.reshape(sampled.fields, -1) for c in solution]
         there = sampled.values(new)
-        part, reached = _in_part(sampled, values, there, rows, loss * (allowed if step == 1 else 1.0))
+        if blind:
+            part, reached = 1.0, _loss(sampled.residual(there), rows)
+        else:
+            part, reached = _in_part(sampled, values, there, rows, loss * (allowed if step == 1 else 1.0))
         if part == 1.0:
             values, coefficients = there, new
         else:
@@ -92,8 +99,6 @@ def newton(
             coefficients = None if coefficients is None else [
                 a + part * (b - a) for a, b in zip(coefficients, new, strict=True)
             ]  # fmt: skip
-        # where nothing depends on the fields as they are, as in u_xx*u_yy at zero, nothing was asked for yet
-        blind = step == 1 and bool((_joined(residual)[rows == 0] != 0).any())
         converged = part == 1.0 and reached <= (1 + SAME) * promised + 1e-30 and not blind
         better = part > 0 or step > 1
         found = Found(

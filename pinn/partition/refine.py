@@ -57,10 +57,15 @@ def left(
     found = sampled.partition.lower.new_zeros(count)
     for place, of_place in residual.items():
         cells = sampled.cells[place]
-        squares = sum((scales[place, name][cells] * r.detach()).square() for name, r in of_place.items())
+        squares = sum(_squares(scales[place, name][cells], r.detach()) for name, r in of_place.items())
         points = torch.bincount(parts[place], minlength=count).clamp(min=1)
         found.index_add_(0, parts[place], squares / points[parts[place]])
     return found.sqrt()
+
+
+def _squares(scale: Tensor, residual: Tensor) -> Tensor:
+    """Of scaled residuals; infinite where nothing could be asked of the fields, and something is left."""
+    return torch.where((scale == 0) & (residual != 0), torch.inf, (scale * residual).square())
 
 
 def marked(found: Tensor) -> Tensor:
@@ -127,4 +132,7 @@ def directions(
             mean[:, fixed] = 0
         rough += mean / mean.sum().clamp(min=1e-300)
     largest = rough.max(dim=1, keepdim=True).values
-    return (rough >= ALONG**2 * largest) & (rough > 0)
+    open_to_all = torch.ones(dimensions, dtype=torch.bool, device=rough.device)
+    if fixed is not None:
+        open_to_all[fixed] = False
+    return torch.where(largest > 0, (rough >= ALONG**2 * largest) & (rough > 0), open_to_all)

@@ -38,6 +38,8 @@ COMPARED = 2**11  # points at which two levels are compared
 START = 1e-8  # what the first cells may leave of what an interval begins with
 FALLS = 0.1  # of the residual of the level before: a smooth solution, of which more features see more
 EVERYWHERE = 0.5  # of the volume: so much is to be halved
+UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not finite
+HOPELESS = 1e3  # what is left, over the size of the fields: no error is told of such a solution
 RESOLVED = 1e-3  # what is left where waves and layers are seen
 WIDER = 1.5  # times as many features
 FINE = 1e-8  # what is left where a level that leaves as much as the one before has come to rounding
@@ -144,7 +146,7 @@ class Strip:
         rest, rough = self._judge(partition, found)
         with torch.no_grad():
             size = float(partition(self._compared_at(partition)).square().mean(dim=0).max().sqrt()) or 1.0
-        rest, self.size = rest / size, size
+        rest, self.size = (rest / size).nan_to_num(nan=UNKNOWN, posinf=UNKNOWN), size
         self._crowd(sampled, found, rest)
         squares, volumes = rest.square(), self.tiling.widths.prod(dim=1).to(rest)
         residual = float(squares.mean().sqrt())
@@ -346,6 +348,8 @@ class Strip:
         before, self._compared = self._compared, now
         if before is None:
             return None
+        if residual > HOPELESS:
+            return dict.fromkeys(self.problem.fields, math.inf)
         last = self.levels[-1]
         # by cells and by volume: at a corner nearly all of the volume is solved long before the corner is
         falls = [new / old for new, old in ((residual, last.residual), (spread, last.spread)) if old]

@@ -144,7 +144,10 @@ class Sampled:
         return {name: r - self.shifts[place, name] if (place, name) in self.shifts else r for name, r in found.items()}
 
     def linearise(self, values: Values) -> tuple[list[Block], dict[Place, dict[str, Tensor]], Tensor]:
-        """The blocks of the Jacobian, the residuals, and `J c - r` at the fields with these values, (M,)."""
+        """The blocks of the Jacobian, the residuals, and `J c - r` at the fields with these values, (M,).
+
+        Rows of which a value or a slope is infinite there are zero, and their residuals NaN.
+        """
         slopes: dict[Place, dict[str, dict[str, Tensor]]] = {}
         residual: dict[Place, dict[str, Tensor]] = {}
         targets: list[Tensor] = []
@@ -158,10 +161,14 @@ class Sampled:
                         r.sum(), list(leaves.values()), retain_graph=True, allow_unused=True, materialize_grads=True
                     )
                     slopes[place][name] = dict(zip(leaves, found, strict=True))
-            residual[place] = {name: r.detach() for name, r in results.items()}
-            for name, r in residual[place].items():
+            residual[place] = {}
+            for name, r in results.items():
+                of_row = slopes[place][name]
+                known = torch.stack([r.detach(), *of_row.values()]).isfinite().all(dim=0)
+                slopes[place][name] = {op: s.where(known, 0) for op, s in of_row.items()}
                 linear = sum(s * values[place][op] for op, s in slopes[place][name].items())
-                targets.append(linear - r)
+                targets.append(torch.where(known, linear - r.detach(), 0))
+                residual[place][name] = r.detach().where(known, torch.nan)
         return self._blocks(slopes), residual, torch.cat(targets)
 
     def _blocks(self, slopes: dict[Place, dict[str, dict[str, Tensor]]]) -> list[Block]:

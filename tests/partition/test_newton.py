@@ -8,6 +8,7 @@ from pinn import Problem
 from pinn.partition import Cells
 from pinn.partition import newton as module
 from pinn.partition.newton import newton
+from pinn.partition.refine import left
 from pinn.partition.system import Sampled
 from pinn.residuals import Residuals
 from pinn.sampling.cells import points_in_cells
@@ -221,3 +222,19 @@ def test_an_equation_that_nothing_depends_on_at_zero_is_not_met_by_zero():
     assert (of_function(found, sampled, x) - 1 - x).abs().max() < 1e-6
     blind = newton(sampled, zero(sampled), 1)
     assert blind.loss < 1e-20 and not blind.converged  # nothing of the equation is in it
+
+
+def test_a_slope_that_is_infinite_at_zero_does_not_stop_it():
+    """A root has none at 0, where the conditions alone say which way to go."""
+    problem = Problem(
+        coordinates={"x": [0, 2]}, fields=["u"], enforce="soft", equations={"size": "sqrt(u**2 + u_x**2) = 2"},
+        conditions={"left": "u(x=0) = 2", "right": "u(x=2) = 2"},
+    )  # fmt: skip
+    sampled = on_line(problem, count=1, width=2)
+    _, residual, target = sampled.linearise(zero(sampled))
+    assert target.isfinite().all()
+    assert residual[problem.domain.interior]["size"].isnan().all()
+    found = newton(sampled, zero(sampled), 30)
+    assert found.steps > 1 and found.loss < 1e-6
+    held_out = left(sampled, found.coefficients, {key: 0 * scale for key, scale in found.scales.items()})
+    assert held_out.isinf().all()  # rows that nothing could be asked of are not met
