@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 
 import torch
-from benchmarks import accuracy, gallery, operators, overhead, precision, scaling
+from benchmarks import accuracy, cells, gallery, operators, overhead, precision, scaling
 
 BENCHMARKS = {
     "accuracy": accuracy,
     "catalogue": gallery,
+    "cells": cells,
     "operators": operators,
     "overhead": overhead,
     "precision": precision,
