@@ -37,7 +37,7 @@ class LongTime:
         return f"the time {self.span:g} is long for {self.key}, whose nonlinear terms act at a rate of {self.rate:g}"
 
     @property
-    def slabs(self) -> int:
+    def strips(self) -> int:
         """How many parts of the time are short again."""
         return math.ceil(self.span * self.rate / A_STRIP)
 

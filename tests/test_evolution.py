@@ -68,8 +68,8 @@ def test_the_rate_is_that_of_the_fastest_nonlinear_term(equation, rate):
     found = long_time(problem)
     assert (0 if found is None else found.rate) == pytest.approx(rate)
     if found:
-        assert long_time(evolution(equation, 1e3 / found.slabs)) is None
-        assert long_time(evolution(equation, 1e4 / found.slabs))
+        assert long_time(evolution(equation, 1e3 / found.strips)) is None
+        assert long_time(evolution(equation, 1e4 / found.strips))
 
 
 def test_no_problem_of_the_catalogue_is_long():

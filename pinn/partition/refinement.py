@@ -28,7 +28,7 @@ from pinn.residuals import Residuals
 ROUNDING = 1e-13  # of the fields: what is left that no more cells make smaller
 GOOD = 1e-9  # an estimate that is good enough to end at
 CHEAP = 5.0  # seconds: a level that is worth it even then
-PAID = 16.0  # seconds that a level is worth where the error is estimated to be 1e-7; and with its fourth root elsewhere
+PAID = 8.0  # seconds that a level is worth where the error is estimated to be 1e-7; and with its fourth root elsewhere
 TOLD = 1.0  # seconds: a level that lasts so long tells how long the next one will
 SLOW = 3.0  # times as long as usual
 DEARER = 1.2  # the power of a level's work with which its time grows
@@ -78,7 +78,7 @@ class Refinement:
             axis = problem.coordinate_names.index(TIME)
             self.span = (problem.domain.lower[axis], problem.domain.upper[axis])
             found = long_time(problem)
-            self.length = (self.span[1] - self.span[0]) / (found.slabs if found else STRIPS)
+            self.length = (self.span[1] - self.span[0]) / (found.strips if found else STRIPS)
         self.strip = self._next()
 
     def _next(self) -> Strip:

@@ -55,7 +55,7 @@ def flow(problem: Problem, *, tolerance: float | str = 1e-3) -> Callable[[Tensor
     """
     small, stated = float(constant(tolerance)), flow_problem(problem)
     arrays = cached(problem, "flow", VERSION, {"tolerance": small}, lambda: _converged(stated, small))
-    fine, coarse = (Discrete(stated, _mesh(arrays[f"{k}corners"], arrays[f"{k}triangles"])) for k in ("", "coarse_"))
+    coarse, fine = (Discrete(stated, _mesh(arrays[f"{k}corners"], arrays[f"{k}triangles"])) for k in ("coarse_", ""))
 
     def truth(points: Tensor) -> Tensor:
         x = points.detach().cpu().double().numpy()

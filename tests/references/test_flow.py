@@ -40,6 +40,14 @@ def test_they_converge_to_the_published_ones():
     assert (abs(fine) < abs(coarse) / 2).all() and (abs(fine) < (4e-4, 4e-6, 5e-6)).all()
 
 
+@pytest.mark.slow
+def test_past_disks_two_solutions_are_extrapolated():
+    """Polygons in place of circles cost the square of their sides, of which nothing is left."""
+    found = truth(Problem.load("cylinder"))(torch.tensor([[0.15, 0.2], [0.25, 0.2]], dtype=torch.float64))[:, 2]
+    fine, extrapolated = benchmark(1)[2] - DROP, float(found[0] - found[1]) - DROP
+    assert abs(extrapolated) < abs(fine) / 2
+
+
 KOVASZNAY = {
     "coordinates": {"x": [-0.5, 1], "y": [-0.5, 1.5]},
     "fields": ["u", "v", "p"],
