@@ -202,7 +202,7 @@ class Strip:
         """
         features = self.local.features + 1
         columns = features * len(self.problem.fields)
-        return len(self.tiling) * columns * (FEATURE * features + COLUMN * columns**2)
+        return float(self.crowding.sum()) * columns * (FEATURE * features + COLUMN * columns**2)
 
     def refine(self) -> None:
         """Halve the cells that have the most left; or, where that is nearly everywhere, take more features."""
