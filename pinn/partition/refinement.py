@@ -29,6 +29,7 @@ ROUNDING = 1e-13  # of the fields: what is left that no more cells make smaller
 GOOD = 1e-9  # an estimate that is good enough to end at
 CHEAP = 5.0  # seconds: a level that is worth it even then
 PAID = 8.0  # seconds that a level is worth where the error is estimated to be 1e-7; and with its fourth root elsewhere
+HANDED_ON = 4.0  # times as much a level of a strip is worth, whose error those after it begin with
 TOLD = 1.0  # seconds: a level that lasts so long tells how long the next one will
 SLOW = 3.0  # times as long as usual
 DEARER = 1.2  # the power of a level's work with which its time grows
@@ -209,7 +210,7 @@ class Refinement:
         """Whether the next level would take more than it is worth, or than what the strip may have."""
         level = self.strip.levels[-1]
         growth = max(self.strip.price / level.price, 1.0)
-        if level.estimate and self.strip.price > _worth(max(level.estimate.values())):
+        if level.estimate and self.strip.price > HANDED_ON * _worth(max(level.estimate.values())):
             return True
         late = self._elapsed + self._expected(level) > self._share
         return level.residual <= FAILED and (late or growth * level.memory > self.memory)
@@ -307,4 +308,4 @@ class Refinement:
 
 def _worth(estimate: float) -> float:
     """Seconds that a level may take which begins with such an error."""
-    return PAID * (estimate / 1e-7) ** 0.25
+    return max(CHEAP, PAID * (estimate / 1e-7) ** 0.25)

@@ -351,9 +351,9 @@ class Strip:
         if residual > HOPELESS:
             return dict.fromkeys(self.problem.fields, math.inf)
         last = self.levels[-1]
-        # by cells and by volume: at a corner nearly all of the volume is solved long before the corner is
+        # by cells, where the smallest count for too much, and by volume, where a corner counts for too little
         falls = [new / old for new, old in ((residual, last.residual), (spread, last.spread)) if old]
-        self.fall = min(1.0, max(falls, default=1.0))
+        self.fall = min(1.0, math.prod(falls) ** (1 / len(falls))) if falls else 1.0
         change = (now - before).norm(dim=0) / now.norm(dim=0).clamp(min=1e-300)
         then = last.estimate or {}  # where few cells have changed, they tell little of the others
         return {
