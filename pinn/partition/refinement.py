@@ -27,16 +27,16 @@ from pinn.residuals import Residuals
 
 ROUNDING = 1e-13  # of the fields: what is left that no more cells make smaller
 GOOD = 1e-9  # an estimate that is good enough to end at
-CHEAP = 5.0  # seconds: a level that is worth it even then
+CHEAP = 5.0  # seconds: a level that is worth it whatever the estimate
 PAID = 8.0  # seconds that a level is worth where the error is estimated to be 1e-7; and with its fourth root elsewhere
 HANDED_ON = 4.0  # times as much a level of a strip is worth, whose error those after it begin with
 TOLD = 1.0  # seconds: a level that lasts so long tells how long the next one will
-SLOW = 3.0  # times as long as usual
-DEARER = 1.2  # the power of a level's work with which its time grows
+SLOW = 3.0  # times its price: what a level may take on a slow core
+DEARER = 1.2  # the power of a level's price with which its time grows
 STALLED = 0.5  # of the residual of the level before: above it nothing is gained
 PATIENCE = 240.0  # seconds without a budget, after which no level begins
-FIRST = 8  # cells at most to begin with, of which
-LONG = 1.5  # times as long as wide is long
+FIRST = 8  # cells to begin with, at most
+LONG = 1.5  # times as long as wide: then more cells are taken along that coordinate to begin with
 STRIPS = 1  # of the time, to begin with
 UNFINISHED = "the time for it is over before the end is reached: what is beyond is not solved"
 SHORTEST = 2.0**-14  # of the time: a strip that fails then is the end
