@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pinn.solution import Solution
 
 UNSOLVED = 0.05  # of an equation's terms: the solution is one of another equation
+WRONG = 0.05  # an estimated relative error
+HOPELESS = 1.0  # one of which the figure says nothing
 OPPOSED = -0.5  # a cosine of two gradients that work against each other
 
 
@@ -59,13 +61,29 @@ def _size(solution: Solution, config: Config) -> int:
     return sum(p.numel() for p in part.parameters())
 
 
+def doubt(case: Case) -> str | None:
+    """Why the solution is not to be trusted; None where nothing speaks against it."""
+    # terms that are rounding, as where a field is zero, say nothing: then the misfit is small
+    left = {name: part for name, part in case.measured.left.items() if case.measured.misfit[name] >= SMALL}
+    name = max(left, key=left.__getitem__, default="")
+    if name and left[name] > UNSOLVED:
+        return f"{name} is not solved: {100 * left[name]:.0f} % of its terms are left."
+    if not case.result.get("converged", True):
+        return "Newton's steps for what is not linear have not come to an end."
+    error = max((case.result.get("estimate") or {}).values(), default=0.0)
+    if error > WRONG:
+        told = f"{100 * error:.0f} % of the solution" if error < HOPELESS else "larger than the solution"
+        return f"The error is estimated to be {told}."
+    return None
+
+
 def _summary(case: Case, advice: Sequence[Advice]) -> str:
     if not case.measured.gradients:
         return "The run has no solution to look at."
     misfit, left = case.measured.misfit, case.measured.left
     wrong = max(left, key=lambda name: left[name], default="")
-    if wrong and left[wrong] > UNSOLVED:
-        text = f"{wrong} is not solved: {100 * left[wrong]:.0f} % of its terms are left. Do not trust the solution."
+    if why := doubt(case):
+        text = f"{why} Do not trust the solution."
     elif misfit[case.worst] < SMALL and (not wrong or left[wrong] < SMALL):
         return f"Every equation is met to {misfit[case.worst]:.0e} of its size: nothing is left that is worth the time."
     elif wrong:

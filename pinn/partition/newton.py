@@ -38,8 +38,9 @@ class Found:
         scales: 1 over the size of a row, (K,) by place and equation.
         loss: The sum of squares of the scaled residuals, over their number.
         steps: How many were taken.
-        converged: Whether the last one gained what it promised.
+        converged: Whether the last one was whole, and gained what it promised, or next to nothing.
         better: Whether any lowered the loss: else the coefficients are worse than what the steps began with.
+        suppressed: Of the last solve: see `BlockLeastSquares`.
         memory: Bytes that features and decomposition took.
     """
 
@@ -50,6 +51,7 @@ class Found:
     steps: int
     converged: bool
     better: bool
+    suppressed: float
     memory: int
 
 
@@ -99,14 +101,16 @@ def newton(
             coefficients = None if coefficients is None else [
                 a + part * (b - a) for a, b in zip(coefficients, new, strict=True)
             ]  # fmt: skip
-        converged = part == 1.0 and reached <= (1 + SAME) * promised + 1e-30 and not blind
+        little = step > 1 and reached >= FALLING * loss
+        converged = part == 1.0 and (little or reached <= (1 + SAME) * promised + 1e-30) and not blind
         better = part > 0 or step > 1
         found = Found(
-            new if coefficients is None else coefficients, values, scales, reached, step, converged, better, memory
-        )
+            new if coefficients is None else coefficients, values, scales, reached, step, converged, better,
+            solver.suppressed, memory,
+        )  # fmt: skip
         if time.perf_counter() > until:
             break
-        if not blind and (converged or part == 0.0 or (step > 1 and reached >= FALLING * loss)):
+        if not blind and (converged or part == 0.0 or little):
             break
     assert found is not None and rows is not None
     if coefficients is None:  # steps in part from what has no coefficients here: the last whole one is what there is

@@ -74,7 +74,7 @@ def marked(found: Tensor) -> Tensor:
 
 
 def refined(
-    tiling: Cells, found: Tensor, along: Tensor, look: Callable[[Cells, Tensor], Tensor]
+    tiling: Cells, found: Tensor, along: Tensor, look: Callable[[Cells, Tensor], Tensor], everywhere: bool = False
 ) -> tuple[Cells, Tensor]:
     """Halve the cells that have the most left, and again the parts in which far more is left than in those beside.
 
@@ -86,12 +86,14 @@ def refined(
         found: What is left of each, (K,).
         along: The directions along which each may be halved, (K, D).
         look: From parts and the cell of each to what is left there, (P,).
+        everywhere: Halve all of them, to begin with: cells that lag behind would spoil what the others gain.
 
     Returns:
         The tiling, and for each cell the one that it was, or was a part of.
     """
     smallest = SMALLEST * (tiling.upper.amax(0) - tiling.lower.amin(0))
-    chosen, parents = marked(found).cpu(), torch.arange(len(tiling))
+    chosen = marked(found).cpu() | everywhere
+    parents = torch.arange(len(tiling))
     for _ in range(1 + DEPTH):
         cut = along[parents] & chosen[:, None] & (tiling.widths > smallest)
         if not bool(cut.any()):

@@ -102,6 +102,8 @@ class Refinement:
         )  # fmt: skip
         self._strip_began = time.perf_counter()
         strip.meet_the_start(max(START, before.levels[-1].residual) if before else START)
+        if not before and strip.price > TOLD:
+            strip.begin_with_fewer_features()
         return strip
 
     def _counts(self) -> list[int]:
@@ -251,6 +253,12 @@ class Refinement:
         return {f: sum(one.estimate[f] if one.estimate else ratio[f] * one.residual for one in last) for f in ratio}
 
     @property
+    def converged(self) -> bool:
+        """Whether Newton's steps have come to an end wherever more than rounding is left."""
+        strips = [*self.done, self.strip] if self.strip.levels else self.done
+        return all(level.converged or level.residual <= FINE for level in (strip.levels[-1] for strip in strips))
+
+    @property
     def estimated_error(self) -> EstimatedError | None:
         """Where it is expected; None where there is nothing to compare."""
         return estimated_error(self.problem, [*self.done, self.strip])
@@ -277,7 +285,7 @@ class Refinement:
                 start(self.problem) if self.marching else None, self.ends,
             )  # fmt: skip
             strip.levels = [Level(**one) for one in kept["levels"]]
-            strip.tolerance, strip.size = kept["tolerance"], kept["size"]
+            strip.tolerance, strip.size, strip.smooth = kept["tolerance"], kept["size"], kept["smooth"]
             strip.local, strip.crowding = self.local.of(kept["features"]), kept["crowding"]
             if kept["count"]:
                 strip.take(network.some(start_of, start_of + kept["count"]))

@@ -134,13 +134,13 @@ class _Basis:
     rows: Tensor  # (n,)
     columns: Tensor  # Q, (n, r)
     transform: Tensor  # T, (P, r)
+    dropped: Tensor  # orthonormal columns of the singular values that are below the tolerance, but above rounding
 
     @staticmethod
     def of(block: Block, long: Tensor | None, tolerance: float | None) -> _Basis:
         """The basis in the rows of the block; what only the long rows (L, P) see is kept as well."""
         matrix, n = block.matrix, len(block.rows)
-        if tolerance is None:
-            tolerance = DEPENDENT * torch.finfo(matrix.dtype).eps
+        rounding = DEPENDENT * torch.finfo(matrix.dtype).eps
         if long is not None:
             # made as long as the others: beside a longer row all columns would look alike
             length, size = long.norm(dim=1, keepdim=True), float(matrix.norm(dim=1).max()) if n else 0.0
@@ -150,9 +150,11 @@ class _Basis:
         # a small matrix, which a CPU decomposes faster than an accelerator
         triangle = torch.linalg.qr(scaled, mode="r").R.cpu()
         _, sizes, right = torch.linalg.svd(triangle, full_matrices=False)
-        kept = sizes > tolerance * sizes[:1]
-        transform = (right[kept].mT / sizes[kept]).to(matrix.device)
-        return _Basis(block.rows, scaled[:n] @ transform, transform / norms.where(norms > 0, torch.inf)[:, None])
+        rank, usable = (int((sizes > part * sizes[:1]).sum()) for part in (max(tolerance or 0.0, rounding), rounding))
+        transform = (right[:usable].mT / sizes[:usable]).to(matrix.device)
+        columns, transform = scaled[:n] @ transform, transform[:, :rank]
+        transform = transform / norms.where(norms > 0, torch.inf)[:, None]
+        return _Basis(block.rows, columns[:, :rank], transform, columns[:, rank:])
 
 
 class BlockLeastSquares:
@@ -161,6 +163,7 @@ class BlockLeastSquares:
     Attributes:
         rank: N, the orthonormal columns of all cells.
         residual_norm: ``|A c - b|`` of the last solution, long rows included.
+        suppressed: The part of the sum of its squares that lies in what the tolerance has dropped, block by block.
         iterations: That it took.
         converged: Whether nothing was left to gain, but what is below rounding.
         memory: Bytes that the decomposition takes at most.
@@ -169,9 +172,9 @@ class BlockLeastSquares:
     def __init__(self, rows: int, bases: list[_Basis], long: Tensor | None, cholesky: Cholesky):
         self._rows, self._bases, self._long, self._cholesky = rows, bases, long, cholesky
         self._sizes = [basis.columns.shape[1] for basis in bases]
-        self.memory = cholesky.memory + sum(size(basis.columns, basis.transform) for basis in bases)
+        self.memory = cholesky.memory + sum(size(basis.columns, basis.transform, basis.dropped) for basis in bases)
         self.rank = sum(self._sizes)
-        self.residual_norm, self.iterations, self.converged = float("nan"), 0, False
+        self.residual_norm, self.suppressed, self.iterations, self.converged = float("nan"), 0.0, 0, False
 
     def solve(self, target: Tensor) -> list[Tensor]:
         """The coefficients c of each block, (P,), for a target b (M,), or (M + L,) with long rows.
@@ -204,7 +207,16 @@ class BlockLeastSquares:
                 best, found = gamma, (y.clone(), float(r.norm()))
         y, self.residual_norm = found
         self.converged = best <= max(enough, eps * self.residual_norm**2)
+        self.suppressed = self._suppressed((target - self._product(y))[: self._rows])
         return [basis.transform @ part for basis, part in zip(self._bases, y.split(self._sizes), strict=True)]
+
+    def _suppressed(self, r: Tensor) -> float:
+        dropped = whole = 0.0
+        for basis in self._bases:
+            part = r[basis.rows]
+            dropped += float((basis.dropped.mT @ part).square().sum())
+            whole += float(part.square().sum())
+        return dropped / (whole or 1.0)
 
     def _product(self, y: Tensor) -> Tensor:
         """``Q y``, (M + L,)."""

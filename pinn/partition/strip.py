@@ -23,7 +23,6 @@ from pinn.partition.local import MakesLocal, highest_derivative, partition_of
 from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.refine import directions, left, marked, refined
-from pinn.partition.sparse import DEPENDENT
 from pinn.partition.system import Sampled, Values
 from pinn.problem import Problem
 from pinn.residuals import Residuals
@@ -32,19 +31,22 @@ from pinn.sampling.sobol import Sobol
 
 HIDDEN = 5.0  # times what is left at the points that were fitted: there are too few of them
 MATTERS = 0.01  # of the largest that is left: what is less does not
+NOTHING = 1e-12  # of the largest field: one that is smaller, and another at each level, is zero
 CROWDED = 8.0  # times as many points, at most
 CHECKED, CHECKED_START = 0.25, 0.5  # points that nothing is fitted to, as parts of those that are
 COMPARED = 2**11  # points at which two levels are compared
 START = 1e-8  # what the first cells may leave of what an interval begins with
-FALLS = 0.1  # of the residual of the level before: a smooth solution, of which more features see more
+FALLS = 0.03  # of the residual of the level before: a smooth solution, of which more features see more
 EVERYWHERE = 0.5  # of the volume: so much is to be halved
 UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not finite
 HOPELESS = 1e3  # what is left, over the size of the fields: no error is told of such a solution
-RESOLVED = 1e-3  # what is left where waves and layers are seen
+RESOLVED = 1e-2  # what is left where waves and layers are seen
 WIDER = 1.5  # times as many features
 FINE = 1e-8  # what is left where a level that leaves as much as the one before has come to rounding
 REGULAR = 1e-2  # of the square of what is left: smaller singular values of a cell fit the points, and not the solution
 ROUGH = 1e-6  # the largest that are not
+SUPPRESSED = 0.2  # of what is left, that lies in what was so left out: the solution is smooth, and misses it
+STALLED = 0.5  # of what was left before: a level that leaves more has fitted the points
 START_LEVELS = 12
 DEAR = 3.0  # seconds: cells that hold the start well enough, as the levels to come are to see to the rest
 FEATURE = 1.2e-6  # seconds for an unknown and each feature of its cell: their jets at the points
@@ -119,6 +121,8 @@ class Strip:
         self.crowding = torch.ones(len(tiling), dtype=torch.float64)  # times the usual number of points, by cell
         self.size = 1.0  # of the fields: the largest root mean square
         self.tolerance: float | None = None  # of the next level
+        self.usual = local.features
+        self.smooth = False  # whether the cells see what there is, with all of their features
         self._compared: Tensor | None = None
 
     @property
@@ -155,7 +159,9 @@ class Strip:
         self.earlier, self.partition = self.partition, partition
         self.coefficients, self.found = found.coefficients, found
         self.left, self.rough = rest, rough
-        self.tolerance = min(max(REGULAR * residual**2, DEPENDENT * torch.finfo(rest.dtype).eps), ROUGH)
+        stalled = bool(self.levels) and residual > STALLED * self.levels[-1].residual
+        self.smooth = found.suppressed > SUPPRESSED or self.smooth and not stalled
+        self.tolerance = None if self.smooth else min(REGULAR * residual**2, ROUGH)
         spread = float((volumes * squares).sum() / volumes.sum()) ** 0.5
         estimate = self._estimate(partition, residual, spread)
         unknowns = sum(c.numel() for c in found.coefficients)
@@ -172,7 +178,7 @@ class Strip:
         assert self.partition is not None
         self.local = self.local.of(self.coefficients[0].shape[1] - 1)
         self.tiling = Cells(self.partition.lower.cpu(), self.partition.upper.cpu())
-        level = replace(self.levels[-1], steps=found.steps, converged=False, gained=False, seconds=seconds)
+        level = replace(self.levels[-1], steps=found.steps, gained=False, seconds=seconds)
         self.levels.append(level)
         return level
 
@@ -194,6 +200,11 @@ class Strip:
             self.tiling, parents = refined(self.tiling, rest, along, self._looking(partition, found, [self.initial]))
             self.crowding = self.crowding[parents]
 
+    def begin_with_fewer_features(self) -> None:
+        """Solve a cheap level first: where there is no other, the one after it has nothing to be compared with."""
+        self.usual = self.local.features
+        self.local = self.local.of(round(self.usual / WIDER))
+
     @property
     def price(self) -> float:
         """Seconds that a level on the present cells takes on a usual core, roughly.
@@ -208,16 +219,20 @@ class Strip:
         """Halve the cells that have the most left; or, where that is nearly everywhere, take more features."""
         if not self.levels[-1].gained or self.left is None:
             return
+        if self.local.features < self.usual:
+            self.local = self.local.of(self.usual)
+            return
         volumes = self.tiling.widths.prod(dim=1)
         share = float(volumes[marked(self.left).cpu()].sum() / volumes.sum())
         falling = len(self.levels) < 2 or self.levels[-1].residual <= FALLS * self.levels[-2].residual
         wider = min(round(WIDER * self.local.features), self.local.widest)
-        if falling and share > EVERYWHERE and self.levels[-1].residual < RESOLVED and wider > self.local.features:
+        everywhere = share > EVERYWHERE
+        if falling and everywhere and self.levels[-1].residual < RESOLVED and wider > self.local.features:
             self.local = self.local.of(wider)
         else:
             assert self.partition is not None and self.found is not None
             look = self._looking(self.partition, self.found, self.residuals.places)
-            self.tiling, parents = refined(self.tiling, self.left, self.rough, look)
+            self.tiling, parents = refined(self.tiling, self.left, self.rough, look, everywhere and self.smooth)
             self.crowding = self.crowding[parents]
 
     def _leave_out_empty(self) -> None:
@@ -280,6 +295,7 @@ class Strip:
             "crowding": self.crowding,
             "tolerance": self.tolerance,
             "size": self.size,
+            "smooth": self.smooth,
             "features": self.local.features,
             "levels": [asdict(one) for one in self.levels],
             "count": len(self.partition) if self.partition else 0,
@@ -354,7 +370,9 @@ class Strip:
         # by cells, where the smallest count for too much, and by volume, where a corner counts for too little
         falls = [new / old for new, old in ((residual, last.residual), (spread, last.spread)) if old]
         self.fall = min(1.0, math.prod(falls) ** (1 / len(falls))) if falls else 1.0
-        change = (now - before).norm(dim=0) / now.norm(dim=0).clamp(min=1e-300)
+        size, change = now.norm(dim=0), (now - before).norm(dim=0)
+        zero = (size <= NOTHING * size.max()) & (change >= MATTERS * size)  # but for rounding
+        change = torch.where(zero, change / size.max(), change / size).nan_to_num(nan=0.0)
         then = last.estimate or {}  # where few cells have changed, they tell little of the others
         return {
             field: self.fall * max(float(c), then.get(field, 0.0))

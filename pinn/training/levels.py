@@ -88,6 +88,11 @@ class Levels:
         return (self.refinement.estimate or {}) if self.found or self.kept else {}
 
     @property
+    def converged(self) -> bool:
+        """Whether Newton's steps have come to an end."""
+        return self.refinement.converged if self.found or self.kept else True
+
+    @property
     def estimated_error(self) -> EstimatedError | None:
         """Where it is expected; None where no two levels were solved since the run began or went on."""
         return self.found.estimated_error if self.found else None

@@ -32,6 +32,7 @@ from pinn.training.deviation import standard_deviations
 
 if TYPE_CHECKING:
     from pinn.training.budget import Budget
+    from pinn.training.levels import Levels
     from pinn.training.module import PINN
 
 ESTIMATED = "estimated relative error"
@@ -109,7 +110,7 @@ def result(
         "residual": solution.residual,
         "weighted_loss": module.loss if module.metrics else None,
         "size": module.balance.sizes,
-        **({"estimate": module.levels.estimate, "cells": len(module.levels.network)} if module.levels else {}),
+        **(_of_levels(module.levels) if module.levels else {}),
         "loss": module.reached,
         "noise_floor": module.noise,
         "parameters": solution.learned,
@@ -124,6 +125,10 @@ def result(
     if status != "terminated":  # there is no time
         found["diagnosis"] = diagnose(solution, config, found, module.history)
     return found
+
+
+def _of_levels(levels: Levels) -> dict[str, Any]:
+    return {"estimate": levels.estimate, "cells": len(levels.network), "converged": levels.converged}
 
 
 def hardware() -> dict[str, str]:

@@ -1,6 +1,8 @@
 """The doctor on runs that fail in a known way: what it says first is right, and following it reduces the error."""
 
 import json
+import math
+import re
 
 import numpy as np
 import pytest
@@ -8,7 +10,10 @@ import torch
 from advice import followed
 
 from pinn.app import solve
-from pinn.doctor.measure import measure
+from pinn.app.compose import checked, compose
+from pinn.doctor.case import Case
+from pinn.doctor.diagnose import doubt
+from pinn.doctor.measure import Measured, measure
 from pinn.doctor.rules import RULES
 from pinn.problem import Problem
 
@@ -144,6 +149,24 @@ def test_misfits_have_no_unit(solution):
     scaled = Problem(**{**solution.problem.definition, "equations": {"bend": "1000*u_xx = 1000*q"}})
     again = solve(scaled, *LEAST_SQUARES, "network.width=9", "sampling.points=60")
     assert measure(again, {}).misfit["bend"] == pytest.approx(measure(solution, {}).misfit["bend"], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("result", "left", "misfit", "said"),
+    [
+        ({}, 0.0, 1.0, None),
+        ({"estimate": {"u": 0.01, "v": 1e-9}, "converged": True}, 0.01, 1e-3, None),
+        ({"estimate": {"u": 1e-9, "v": 0.3}}, 0.0, 1e-3, "The error is estimated to be 30 % of the solution."),
+        ({"estimate": {"u": math.inf}}, 0.0, 1e-3, "The error is estimated to be larger than the solution."),
+        ({"estimate": {"u": 1e-9}, "converged": False}, 0.0, 1e-3, "Newton's steps .* have not come to an end."),
+        ({"estimate": {"u": 1e-9}}, 0.3, 1e-3, "bend is not solved: 30 % of its terms are left."),
+        ({"estimate": {"u": 1e-9}}, 0.9, 1e-14, None),  # its terms are rounding
+    ],
+)
+def test_doubt_has_its_reasons(solution, result, left, misfit, said):
+    measured = Measured(misfit={"bend": misfit}, left={"bend": left}, gradients={"bend": 1.0})
+    found = doubt(Case(solution.problem, checked(compose("~pde", "experiment=none")), result, (), measured, 1))
+    assert re.fullmatch(said, found) if said else found is None
 
 
 def test_rules_are_told_apart():

@@ -176,6 +176,22 @@ def test_what_depends_within_a_cell_is_dropped():
     assert factorise(blocks, len(x), tolerance=1e-6).rank < 0.8 * solver.rank
 
 
+def test_what_the_tolerance_suppresses_is_told():
+    blocks, x = partition((6,), 30)
+    target = torch.sin(x[:, 0])
+    whole, part = factorise(blocks, len(x)), factorise(blocks, len(x), tolerance=1e-3)
+    whole.solve(target)
+    rest = target - dense(blocks, len(x)) @ torch.cat(part.solve(target))
+    assert whole.suppressed == 0 and part.suppressed > 0.2
+    caught = total = 0.0
+    for block in blocks:
+        left, sizes, _ = torch.linalg.svd(block.matrix / block.matrix.norm(dim=0), full_matrices=False)
+        between = (sizes <= 1e-3 * sizes[0]) & (sizes > 2e-14 * sizes[0])
+        caught += float((left[:, between].mT @ rest[block.rows]).square().sum())
+        total += float(rest[block.rows].square().sum())
+    assert part.suppressed == pytest.approx(caught / total, rel=1e-3)
+
+
 def test_cells_that_touch_nothing_or_have_no_columns_or_only_zeros():
     blocks = random_blocks(rows_of_chain(5), 7)
     blocks[0].matrix.zero_()

@@ -152,6 +152,32 @@ def test_a_problem_that_is_solved_may_be_trusted(capsys, _no_pictures):
     assert "trust" not in capsys.readouterr().out
 
 
+def test_steps_that_have_not_come_to_an_end_are_not_to_be_trusted(capsys, tmp_path, _no_pictures):
+    """Newton's steps for the Monge-Ampere equation, which is elliptic at convex functions alone."""
+    bowl = "exp((x**2 + y**2)/2)"
+    convex = waves(
+        equations={"curvature": "u_xx*u_yy - u_xy**2 = (1 + x**2 + y**2)*exp(x**2 + y**2)"},
+        conditions={"edge": f"u(boundary) = {bowl}"}, exact={"u": bowl},
+    )  # fmt: skip
+    solve(convex, *SMALL, "trainer.max_steps=2", run_dir=tmp_path)
+    assert "have not come to an end. Do not trust the solution" in " ".join(capsys.readouterr().out.split())
+    assert json.loads((tmp_path / "result.json").read_text())["converged"] is False
+
+
+def test_a_field_that_is_zero_is_no_reason_for_doubt(capsys, tmp_path, _no_pictures):
+    """Flow between plates: no term of the continuity is more than rounding, nor is the second component."""
+    channel = Problem(
+        coordinates={"x": [0, 2], "y": [0, 1]}, fields=[{"U": ["u", "v"]}, "p"],
+        equations={"momentum": "dot(U, grad(U)) + grad(p) = 0.1*lap(U)", "continuity": "div(U) = 0"},
+        conditions={"inlet": "U(x=0) = (6*y*(1 - y), 0)", "foot": "U(y=0) = 0", "top": "U(y=1) = 0",
+                    "outlet": "p(x=2) = 0", "straight": "v(x=2) = 0"},
+    )  # fmt: skip
+    solve(channel, *SMALL, run_dir=tmp_path)
+    assert "trust" not in capsys.readouterr().out
+    found = json.loads((tmp_path / "result.json").read_text())
+    assert found["converged"] and max(found["estimate"].values()) < 1e-9
+
+
 def test_a_nonlinear_time_that_is_not_reached_is_said_so(caplog, capsys, _no_pictures):
     solve(pendulum(), *SMALL, "budget=0.1")
     said = [record.getMessage() for record in caplog.records]
