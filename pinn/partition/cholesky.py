@@ -5,9 +5,9 @@ Shape letters: K blocks, N columns of the whole matrix, s columns that a front e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, islice
 
 import torch
 from torch import Tensor
@@ -40,7 +40,7 @@ class Node:
     stage: int = 0
 
 
-def eliminate(neighbours: list[set[int]], stages: list[int] | None = None) -> tuple[list[int], list[set[int]]]:
+def eliminate(neighbours: list[set[int]], some: Iterable[int] | None = None) -> tuple[list[int], list[set[int]]]:
     """The order of least fill: next is always a block whose elimination couples the fewest pairs that were not coupled.
 
     Minimum local fill (Tinney, Walker 1967; Rothberg, Eisenstat 1998). It asks for no coordinates, so that the graph
@@ -48,7 +48,7 @@ def eliminate(neighbours: list[set[int]], stages: list[int] | None = None) -> tu
 
     Args:
         neighbours: Of each block, not itself, (K,).
-        stages: Of each block, (K,): those of a later one come later.
+        some: The blocks that are eliminated; None: all.
 
     Returns:
         The blocks in their order, and for each block the later ones with which it is coupled when its turn comes.
@@ -56,11 +56,10 @@ def eliminate(neighbours: list[set[int]], stages: list[int] | None = None) -> tu
     later = [set(touched) for touched in neighbours]
     bits = [sum(1 << i for i in (k, *touched)) for k, touched in enumerate(later)]  # such sets are compared fast
 
-    def cost(k: int) -> tuple[int, int, int]:
-        fill = sum((bits[k] & ~bits[i]).bit_count() for i in later[k])
-        return stages[k] if stages else 0, fill, len(later[k])
+    def cost(k: int) -> tuple[int, int]:
+        return sum((bits[k] & ~bits[i]).bit_count() for i in later[k]), len(later[k])
 
-    costs, order = {k: cost(k) for k in range(len(later))}, []
+    costs, order = {k: cost(k) for k in (range(len(later)) if some is None else some)}, []
     while costs:
         k = min(costs, key=costs.__getitem__)
         del costs[k]
@@ -69,15 +68,37 @@ def eliminate(neighbours: list[set[int]], stages: list[int] | None = None) -> tu
         for i in clique:
             later[i] = (later[i] | clique) - {i, k}
             bits[i] = (bits[i] | bits[k]) & others
-        for i in clique.union(*(later[i] for i in clique)):
+        for i in costs.keys() & clique.union(*(later[i] for i in clique)):
             costs[i] = cost(i)
     return order, later
 
 
-def plan(neighbours: list[set[int]], hosts: list[int] | None = None, stages: list[int] | None = None) -> list[Node]:
+def _eliminated(
+    neighbours: list[set[int]], hosts: list[int], stages: list[int], share: Share
+) -> tuple[list[int], list[set[int]]]:
+    """The same stage by stage, in each of which every process finds the order of its own blocks."""
+    later, order = [set(touched) for touched in neighbours], []
+    for stage in sorted(set(stages)):
+        mine, found = eliminate(
+            later, [k for k, s in enumerate(stages) if (s, hosts[k]) == (stage, share.processes.rank)]
+        )
+        lists = share.like.new_tensor([n for k in mine for n in (k, len(found[k]), *found[k])], dtype=torch.int64)
+        numbers, count = iter(share.processes.rows(lists).tolist()), len(order)
+        for k in numbers:
+            order.append(k)
+            later[k] = set(islice(numbers, next(numbers)))
+        for k in order[count:]:
+            for i in later[k]:
+                if stages[i] > stage:
+                    later[i] = (later[i] | later[k]) - {i, k}
+    return order, later
+
+
+def plan(neighbours: list[set[int]], share: Share | None = None) -> list[Node]:
     """The nodes, stage by stage, in an order in which each stands after its parts."""
-    hosts, stages = hosts or [0] * len(neighbours), stages or [0] * len(neighbours)
-    order, later = eliminate(neighbours, stages)
+    share = share or Share(ALONE, [0] * len(neighbours), torch.empty(0))
+    hosts, stages = share.hosts(neighbours)
+    order, later = _eliminated(neighbours, hosts, stages, share)
     when = {k: turn for turn, k in enumerate(order)}
     first = {k: min(touched, key=when.__getitem__) for k, touched in enumerate(later) if touched}
     own = {k: [k] for k in order}  # by the last of them
@@ -150,7 +171,7 @@ class Cholesky:
     ):  # fmt: skip
         share = share or Share(ALONE, [0] * len(sizes), like)
         self.processes, rank = share.processes, share.processes.rank
-        nodes = plan(neighbours, *share.hosts(neighbours))
+        nodes = plan(neighbours, share)
         starts = _starts([k for node in nodes for k in node.own], sizes)
         places = [torch.arange(starts[k], starts[k] + size, device=like.device) for k, size in enumerate(sizes)]
         self.order = torch.cat(places)

@@ -151,7 +151,8 @@ class Strip:
         _write(partition, found.coefficients)
         rest, rough = self._judge(partition, found)
         with torch.no_grad():
-            size = float(partition(self._compared_at(partition)).square().mean(dim=0).max().sqrt()) or 1.0
+            compared = partition(self._compared_at(partition))
+        size = float(compared.square().mean(dim=0).max().sqrt()) or 1.0
         (size,) = agreed(self.processes, [size], rest.device)
         rest, self.size = (rest / size).nan_to_num(nan=UNKNOWN, posinf=UNKNOWN), size
         self._crowd(sampled, found, rest)
@@ -164,7 +165,7 @@ class Strip:
         self.coefficients, self.found = found.coefficients, found
         self.left, self.rough = rest, rough
         self.tolerance = min(max(REGULAR * residual**2, DEPENDENT * torch.finfo(rest.dtype).eps), ROUGH)
-        estimate = self._estimate(partition, residual, spread)
+        estimate = self._estimate(compared, residual, spread)
         unknowns = sum(c.numel() for c in found.coefficients)
         seconds = self._since(began)
         level = Level(
@@ -357,9 +358,7 @@ class Strip:
             dtype=partition.lower.dtype, device=partition.lower.device,
         )[self.domain.interior].x  # fmt: skip
 
-    def _estimate(self, partition: Partition, residual: float, spread: float) -> dict[str, float] | None:
-        with torch.no_grad():
-            after = partition(self._compared_at(partition))
+    def _estimate(self, after: Tensor, residual: float, spread: float) -> dict[str, float] | None:
         before, self._compared = self._compared, after
         if before is None:
             return None

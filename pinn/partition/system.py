@@ -81,6 +81,7 @@ class Sampled:
         self.shifts, self.processes = shifts or {}, processes
         self.fields = partition.outputs
         self.reads = {place: _Reads.of(residuals.plans[place]) for place in points}
+        self._reached: dict[tuple[Place, bool], list[Tensor]] = {}
         self._kept: dict[tuple[Place, bool], list[tuple[int, Tensor, Tensor]]] | None = {} if keep else None
 
     @cached_property
@@ -90,8 +91,8 @@ class Sampled:
         if self.processes.size == 1:
             return Share(self.processes, [0] * len(net), net.lower)
         loads = torch.zeros(len(net))
-        for place, at in self.points.items():
-            counts = torch.tensor([len(rows) for rows in net.members(at.x)])
+        for place in self.points:
+            counts = torch.tensor([len(rows) for rows in self._members(place, False)])
             loads += counts * len(self.residuals.plans[place].names)
         lower, upper = (net.lower - net.below.abs()).cpu(), (net.upper + net.above.abs()).cpu()
         return Share(self.processes, divided(lower, upper, loads, self.processes.size), net.lower)
@@ -115,23 +116,29 @@ class Sampled:
             self._kept[place, partner] = list(self._features(place, partner))
         yield from self._kept[place, partner]
 
+    def _at(self, place: Place, partner: bool) -> Tensor:
+        x = self.points[place].x
+        return x + x.new_tensor(self.residuals.shift(place)) if partner else x
+
+    def _members(self, place: Place, partner: bool) -> list[Tensor]:
+        """The points that each cell reaches."""
+        if (place, partner) not in self._reached:
+            self._reached[place, partner] = self.partition.members(self._at(place, partner))
+        return self._reached[place, partner]
+
     def _features(self, place: Place, partner: bool) -> Iterator[tuple[int, Tensor, Tensor]]:
-        plan, net, x = self.residuals.plans[place], self.partition, self.points[place].x
-        if partner:
-            x = x + x.new_tensor(self.residuals.shift(place))
+        plan, net, x = self.residuals.plans[place], self.partition, self._at(place, partner)
         kernels, reads = plan.kernels, self.reads[place]
         slopes = torch.eye(x.shape[1], dtype=x.dtype, device=x.device).unsqueeze(1)
-        members, near = net.members(x), None
+        members, near = self._members(place, partner), None
         if self.processes.size > 1:
-            near = torch.cat([rows[:0] for rows in members[:1]] + [members[j] for j in self.share.mine]).unique()
-            x = x[near]
-            members = net.members(x)
+            near = torch.cat([members[0][:0], *(members[j] for j in self.share.mine)]).unique()
+            place_of = near.new_full((len(x),), -1)
+            place_of[near] = torch.arange(len(near), device=near.device)
+            x, members = x[near], [found[found >= 0] for found in (place_of[rows] for rows in members)]
         with torch.enable_grad():  # jets ask for it; no parameter of a cell's hidden layers is trained here
-            weights = net.weights(x, slopes, kernels, members)
-            for j in self.share.mine:
-                rows, weight = members[j], weights[j]
-                if not len(rows):
-                    continue
+            for j, weight in net.weights(x, slopes, kernels, members, self.share.mine).items():
+                rows = members[j]
                 hidden = net.features(j, x[rows], slopes, kernels)
                 channels = kernels.multiply(weight, hidden, plan.wanted).detach()
                 found = torch.stack([_combine(channels, functional) for functional in reads.functionals])
