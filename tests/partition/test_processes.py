@@ -1,14 +1,18 @@
 """Cells divided among processes: whose each is, and that many find what one does, each with its part of the memory."""
 
+import threading
+
 import pytest
 import torch
 from partition.test_cholesky import GRAPHS, dense, grid
 from partition.test_newton import BRATU, LINEAR, on_line, sampled_on, zero
+from partition.test_refinement import refinement, waves
 from partition.test_sparse import SHAPES, random_blocks
 from partitions import tiling
 from threads import Thread, together
 
 from pinn import Problem
+from pinn.partition import strip
 from pinn.partition.cholesky import Cholesky
 from pinn.partition.newton import newton
 from pinn.partition.processes import Share, divided
@@ -171,3 +175,44 @@ def test_the_comparison_sees_points_that_one_process_has_lost():
 
     assert same(expected, by_many(make, 2)[0][0], alone)
     assert not same(expected, by_many(make, 2, spoil)[0][0], alone)
+
+
+FISHER = Problem(  # in strips of time
+    coordinates={"x": [0, 8], "t": [0, 2]}, fields=["u"], enforce="soft",
+    equations={"growth": "u_t = u_xx + 4*u*(1 - u)"},
+    conditions={"start": "u(t=0) = 0.5 + 0.3*cos(pi*x/2)", "left": "u_x(x=0) = 0", "right": "u_x(x=8) = 0"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("problem", "features", "levels"), [(waves(25.0), 60, 3), (FISHER, 60, 8)])
+@pytest.mark.parametrize("count", [2, 3])
+def test_refinement_of_many_is_that_of_one(problem, features, levels, count, monkeypatch):
+    lock, alone_makes = threading.Lock(), strip.Strip._partition
+
+    def one_by_one(self):  # as there is one generator of numbers in a process
+        with lock:
+            return alone_makes(self)
+
+    monkeypatch.setattr(strip.Strip, "_partition", one_by_one)
+
+    def work(process):
+        with lock:
+            found = refinement(problem, features, 600.0)
+        found.processes = process
+        return [found.advance() for _ in range(levels)], found.partition, found.marching and len(found.done)
+
+    expected, cells, done = together(1, work)[0]
+    x = cells.lower + (cells.upper - cells.lower) * 0.3
+    for found, partition, strips in together(count, work):
+        assert partition.lower.equal(cells.lower) and partition.upper.equal(cells.upper) and strips == done
+        for one, other in zip(expected, found, strict=True):
+            assert (one.cells, one.unknowns, one.steps, one.strip) == (
+                other.cells,
+                other.unknowns,
+                other.steps,
+                other.strip,
+            )
+            assert other.residual == pytest.approx(one.residual, rel=1e-3)
+        assert (partition(x) - cells(x)).norm() <= 1e-8 * cells(x).norm()
+    assert len(cells) > 8 and done in (False, 2)
+    assert max(level.memory for level in expected) > 1.4 * max(level.memory for level in found)
