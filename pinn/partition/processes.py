@@ -73,7 +73,8 @@ class Alone:
     def send(self, x: Tensor, to: int) -> None:  # noqa: D102
         raise AssertionError("there is no other process")
 
-    receive = send
+    def receive(self, x: Tensor, source: int) -> None:  # noqa: D102
+        self.send(x, source)
 
 
 ALONE = Alone()
