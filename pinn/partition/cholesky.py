@@ -179,17 +179,21 @@ class Cholesky:
         self.stages: list[_Stage] = []
         widths = [(sum(sizes[k] for k in node.own), sum(sizes[k] for k in node.touched)) for node in nodes]
         parents = {part: node for node in nodes for part in node.parts}
+        # whether what a node leaves is used in its stage, last in first out; else it has a place of its own
         kept = [i in parents and parents[i].stage == node.stage for i, node in enumerate(nodes)]
-        """Whether what a node leaves is used in its stage, last in first out."""
         mine = [i for i, node in enumerate(nodes) if node.host == rank]
         space, stack = _space(nodes, mine, widths, kept, like)
-        self.memory = size(space, stack) + like.element_size() * sum(s * (s + b) for s, b in (widths[i] for i in mine))
+        handed = sum(
+            widths[i][1] ** 2 for i, node in parents.items() if not kept[i] and rank in (nodes[i].host, node.host)
+        )
+        numbers = handed + sum(s * (s + b) for s, b in (widths[i] for i in mine))
+        self.memory = size(space, stack) + like.element_size() * numbers
         """Bytes that it takes at most."""
         left: dict[int, Tensor] = {}
         for stage in sorted({node.stage for node in nodes}):
             fronts, end = [], 0
-            numbers = [i for i, node in enumerate(nodes) if node.stage == stage]
-            for i in (i for i in numbers if nodes[i].host == rank):
+            here = [i for i, node in enumerate(nodes) if node.stage == stage]
+            for i in (i for i in here if nodes[i].host == rank):
                 node, (s, b) = nodes[i], widths[i]
                 front, at = space[: (s + b) ** 2].view(s + b, s + b), _starts(node.own + node.touched, sizes)
                 for columns in _stripes(s + b):
@@ -202,28 +206,21 @@ class Cholesky:
                     end -= widths[part][1] ** 2 * kept[part]
                 triangle = _triangle(front[:s, :s])
                 below = torch.linalg.solve_triangular(triangle.mT, front[s:, :s], upper=True, left=False)
-                to = stack[end : end + b**2].view(b, b) if kept[i] else like.new_empty(b, b)
+                left[i] = stack[end : end + b**2].view(b, b) if kept[i] else like.new_empty(b, b)
                 end += b**2 * kept[i]
-                _subtract_square(front[s:, s:], below, to)
-                left[i] = to
+                _subtract_square(front[s:, s:], below, left[i])
                 touched = torch.cat([places[0][:0], *(places[k] for k in node.touched)])
                 start = starts[node.own[0]]
                 fronts.append(_Front(slice(start, start + s), touched, triangle, below))
-            first = starts[nodes[numbers[0]].own[0]]
-            self.stages.append(_Stage(slice(first, first + sum(widths[i][0] for i in numbers)), fronts))
-            for i in numbers:
-                if i in parents:
-                    self._hand_over(i, left, nodes[i].host, parents[i].host, like.new_empty, widths[i][1])
-
-    def _hand_over(
-        self, i: int, left: dict[int, Tensor], source: int, to: int, empty: Callable[[int, int], Tensor], b: int
-    ) -> None:
-        """Send what node i has left to the process of the node that it is a part of."""
-        if source == self.processes.rank != to:
-            self.processes.send(left.pop(i), to)
-        elif source != self.processes.rank == to:
-            left[i] = empty(b, b)
-            self.processes.receive(left[i], source)
+            first = starts[nodes[here[0]].own[0]]
+            self.stages.append(_Stage(slice(first, first + sum(widths[i][0] for i in here)), fronts))
+            for i in (i for i in here if i in parents):  # the same order everywhere: one waits for the other
+                source, to = nodes[i].host, parents[i].host
+                if source == rank != to:
+                    self.processes.send(left.pop(i), to)
+                elif source != rank == to:
+                    left[i] = like.new_empty(widths[i][1], widths[i][1])
+                    self.processes.receive(left[i], source)
 
     def solve(self, x: Tensor) -> Tensor:
         """``(L Lᵀ)⁻¹ x``, (N,)."""

@@ -76,7 +76,7 @@ def factorise(
     pinned = {} if turned is None else _largest(turned)
     touched = share.whole([basis.rows for basis in bases], torch.int64)
     widths = [basis.rows.new_tensor([basis.columns.shape[1]]) for basis in bases]
-    sizes = [int(width) for width in share.whole(widths, torch.int64)]
+    sizes = torch.cat(share.whole(widths, torch.int64)).tolist()
     shared = _shared(touched)
     neighbours: list[set[int]] = [set() for _ in touched]
     for i, j in shared:
