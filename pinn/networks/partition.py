@@ -172,36 +172,38 @@ class Partition(nn.Module):
             wanted_gradient = torch.is_grad_enabled()
             total = points.new_zeros(len(kernels.channels_of(wanted)), len(points), outputs)
             with torch.enable_grad():  # jets ask for it
-                weights = self.weights(points, slopes, kernels, members)
-                for j, (rows, weight) in enumerate(zip(members, weights, strict=True)):
-                    if len(rows):
-                        tape: Tape | None = None if x.tape is None else []
-                        local = self.networks[j](_traced(points[rows], slopes, kernels, tape))
-                        part = kernels.multiply(weight, local.channels, wanted)
-                        for use in tape or ():
-                            assert x.tape is not None
-                            x.tape.append(replace(use, rows=rows))
-                        total = total.index_add(1, rows, part if wanted_gradient else part.detach())
+                for j, weight in self.weights(points, slopes, kernels, members).items():
+                    rows = members[j]
+                    tape: Tape | None = None if x.tape is None else []
+                    local = self.networks[j](_traced(points[rows], slopes, kernels, tape))
+                    part = kernels.multiply(weight, local.channels, wanted)
+                    for use in tape or ():
+                        assert x.tape is not None
+                        x.tape.append(replace(use, rows=rows))
+                    total = total.index_add(1, rows, part if wanted_gradient else part.detach())
             return total
 
         return x.as_jet((len(points), outputs), compute)
 
-    def weights(self, x: Tensor, slopes: Tensor, kernels: Kernels, members: Sequence[Tensor]) -> list[Tensor]:
-        """All channels of each window at its points, (C, n, 1); they sum to one."""
+    def weights(
+        self, x: Tensor, slopes: Tensor, kernels: Kernels, members: Sequence[Tensor], some: Sequence[int] | None = None
+    ) -> dict[int, Tensor]:
+        """All channels of the windows that meet points, of some cells or all, (C, n, 1); all of them sum to one."""
         every = kernels.blocks.every
         count = len(kernels.channels_of(every))
-        total, bumps = x.new_zeros(count, len(x), 1), []
+        total, bumps = x.new_zeros(count, len(x), 1), {}
         for j, rows in enumerate(members):
-            bump = self._bump_channels(j, x[rows], slopes, kernels, every, count)
-            bumps.append(bump)
-            total.index_add_(1, rows, bump)
+            if len(rows):
+                bumps[j] = self._bump_channels(j, x[rows], slopes, kernels, every, count)
+                total.index_add_(1, rows, bumps[j])
         inverse = kernels.compose(total, reciprocal, every)
-        return [kernels.multiply(bump, inverse[:, rows], every) for bump, rows in zip(bumps, members, strict=True)]
+        wanted = bumps if some is None else [j for j in some if j in bumps]
+        return {j: kernels.multiply(bumps[j], inverse[:, members[j]], every) for j in wanted}
 
     def _bump_channels(self, j: int, x: Tensor, slopes: Tensor, kernels: Kernels, every: Wanted, count: int) -> Tensor:
         value: Tensor | None = None
         for d, window in enumerate(self.windows[j]):
-            if window.constant or not len(x):
+            if window.constant:
                 continue
             one = kernels.ridge(x[:, d : d + 1], slopes[:, :, d : d + 1], window.table, every)
             value = one if value is None else kernels.multiply(value, one, every)

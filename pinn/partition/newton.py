@@ -19,6 +19,7 @@ from torch import Tensor
 
 from pinn.geometry import Place
 from pinn.language.scope import TIME
+from pinn.partition.processes import agreed
 from pinn.partition.sparse import Block, factorise
 from pinn.partition.system import Sampled, Values
 
@@ -68,7 +69,7 @@ def newton(
         foreign: Whether those are of a solution on other cells, which these need not hold: then the first step may
             raise the loss a little.
         tolerance: Of the singular values of a cell: see `factorise`.
-        until: When, by `time.perf_counter`, no further step begins.
+        until: When, by `time.perf_counter` of the first process, no further step begins.
     """
     allowed = FOREIGN if foreign else 1.0
     values, coefficients = start, None
@@ -84,8 +85,8 @@ def newton(
         # that of a root, the first step sees the other rows alone, and is taken whatever it does
         blind = step == 1 and bool((~whole.isfinite() | ((rows == 0) & (whole != 0))).any())
         loss = float((rows * whole)[whole.isfinite()].square().sum()) / len(rows)
-        solver = factorise(_handed_over(blocks), len(rows), tolerance=tolerance)
-        memory = solver.memory + sampled.memory
+        solver = factorise(_handed_over(blocks), len(rows), tolerance=tolerance, share=sampled.share)
+        memory = int(sampled.processes.largest([solver.memory + sampled.memory], rows.device)[0])
         solution = solver.solve(rows * target)
         promised = float(solver.residual_norm**2) / len(rows)
         new = [c.reshape(sampled.fields, -1) for c in solution]
@@ -94,6 +95,7 @@ def newton(
             part, reached = 1.0, _loss(sampled.residual(there), rows)
         else:
             part, reached = _in_part(sampled, values, there, rows, loss * (allowed if step == 1 else 1.0))
+        part, reached, promised, loss = agreed(sampled.processes, [part, reached, promised, loss], rows.device)
         if part == 1.0:
             values, coefficients = there, new
         else:
@@ -108,7 +110,7 @@ def newton(
             new if coefficients is None else coefficients, values, scales, reached, step, converged, better,
             solver.suppressed, memory,
         )  # fmt: skip
-        if time.perf_counter() > until:
+        if agreed(sampled.processes, [time.perf_counter() > until], rows.device)[0]:
             break
         if not blind and (converged or part == 0.0 or little):
             break
@@ -161,9 +163,10 @@ def _scales(sampled: Sampled, blocks: list[Block]) -> dict[tuple[Place, str], Te
     owner = torch.cat(
         [sampled.cells[place].repeat(len(sampled.residuals.plans[place].names)) for place in sampled.points]
     )
-    for j, block in enumerate(blocks):
+    for j, block in zip(sampled.share.mine, blocks, strict=True):
         own = owner[block.rows] == j
         sizes[block.rows[own]] = block.matrix[own].square().mean(1)
+    (sizes,) = sampled.processes.sums([sizes])
     scales, start = {}, 0
     count = len(sampled.partition)
     for place, at in sampled.points.items():

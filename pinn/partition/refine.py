@@ -15,6 +15,7 @@ from pinn.geometry import Place, Points
 from pinn.operators import plan
 from pinn.operators.planner import Plan
 from pinn.partition.cells import Cells
+from pinn.partition.processes import ALONE, Processes
 from pinn.partition.system import Sampled
 from pinn.problem import Problem
 
@@ -121,18 +122,23 @@ def directions(
     cells: Tensor,
     tiling: Cells,
     fixed: int | None = None,
+    processes: Processes = ALONE,
 ) -> Tensor:
-    """For each cell the coordinates along which its fields change most on its scale, (K, D); not the fixed one."""
+    """For each cell the coordinates along which its fields change most on its scale, (K, D); not the fixed one.
+
+    Of several processes each has the points of its own cells.
+    """
     found = derivatives(roughness(problem), at.x)
     count, dimensions = tiling.lower.shape
     rough = at.x.new_zeros(count, dimensions)
     for field in problem.fields:
         of_field = torch.stack([found[f"{field}_{k}"] for k in range(dimensions)], dim=1).detach()
         squares = (of_field * tiling.widths[cells] ** ORDER).square()
-        mean = torch.zeros_like(rough).index_add_(0, cells, squares)
+        (mean,) = processes.sums([torch.zeros_like(rough).index_add_(0, cells, squares)])
         if fixed is not None:
             mean[:, fixed] = 0
         rough += mean / mean.sum().clamp(min=1e-300)
+    processes.agree([rough])
     largest = rough.max(dim=1, keepdim=True).values
     open_to_all = torch.ones(dimensions, dtype=torch.bool, device=rough.device)
     if fixed is not None:

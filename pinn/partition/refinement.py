@@ -21,6 +21,7 @@ from pinn.partition.cells import Cells
 from pinn.partition.estimate import EstimatedError, estimated_error
 from pinn.partition.local import MakesLocal
 from pinn.partition.memory import there_is
+from pinn.partition.processes import ALONE, Processes, agreed
 from pinn.partition.strip import FALLS, FINE, START, Level, Strip
 from pinn.problem import Problem
 from pinn.residuals import Residuals
@@ -60,16 +61,18 @@ class Refinement:
         local: Makes the network of a cell.
         seed: Of networks and points.
         patience: Seconds, after which no level begins that would take longer than what is left.
-        memory: Bytes that a level may take; None: most of what there is.
+        memory: Bytes that a level may take, in each process; None: most of what there is.
+        processes: Among which the cells are divided. All get the same solution.
     """
 
     def __init__(
         self, problem: Problem, residuals: Residuals, local: MakesLocal, seed: int, patience: float = PATIENCE,
-        memory: float | None = None,
+        memory: float | None = None, processes: Processes = ALONE,
     ):  # fmt: skip
         self.problem, self.residuals, self.local, self.seed = problem, residuals, local, seed
-        self.ends = time.perf_counter() + patience
-        self.memory = memory or there_is(next(residuals.parameters()).device)
+        self.processes, self.device = processes, next(residuals.parameters()).device
+        self.ends = time.perf_counter() + patience  # the first process's counts
+        self.memory = memory or there_is(self.device, processes.size)
         self.done: list[Strip] = []
         self.levels: list[Level] = []
         self.ended: str | None = None
@@ -80,13 +83,27 @@ class Refinement:
             self.span = (problem.domain.lower[axis], problem.domain.upper[axis])
             found = long_time(problem)
             self.length = (self.span[1] - self.span[0]) / (found.strips if found else STRIPS)
-        self.strip = self._next()
+        self._strip: Strip | None = None
+        self._had: float | None = None  # seconds that were left when the strip began, or the run went on
+
+    @property
+    def strip(self) -> Strip:
+        """The present one, begun when it is first asked for."""
+        if self._strip is None:
+            self._strip = self._next()
+        return self._strip
+
+    @strip.setter
+    def strip(self, strip: Strip) -> None:
+        self._strip = strip
 
     def _next(self) -> Strip:
         domain = self.problem.domain
         if not self.marching:
             tiling = Cells.grid(domain.lower, domain.upper, self._counts())
-            return Strip(self.problem, self.residuals, self.local, self.seed, tiling, until=self.ends)
+            return Strip(
+                self.problem, self.residuals, self.local, self.seed, tiling, until=self.ends, processes=self.processes
+            )  # fmt: skip
         before = self.done[-1] if self.done else None
         begin = before.times[1] if before and before.times else self.span[0]
         left = self.span[1] - begin
@@ -98,9 +115,9 @@ class Refinement:
         tiling = Cells.grid(lower, upper, self._counts())
         strip = Strip(
             self.problem, self.residuals, self.local, self.seed, tiling, (begin, end), before, start(self.problem),
-            self.ends,
+            self.ends, self.processes,
         )  # fmt: skip
-        self._strip_began = time.perf_counter()
+        self._had = self._left
         strip.meet_the_start(max(START, before.levels[-1].residual) if before else START)
         if not before and strip.price > TOLD:
             strip.begin_with_fewer_features()
@@ -123,9 +140,16 @@ class Refinement:
             counts[longest] += 1
         return counts
 
+    @property
+    def _left(self) -> float:
+        """Seconds until no level begins."""
+        return agreed(self.processes, [self.ends - time.perf_counter()], self.device)[0]
+
     def advance(self) -> Level:
         """One level; then `ended` says why it was the last, or None."""
-        level = self.strip.solve()
+        strip = self.strip
+        self._had = self._left if self._had is None else self._had
+        level = strip.solve()
         self.levels.append(level)
         self.ended = self._after_strip() if self.marching else self._after(level)
         return level
@@ -140,7 +164,7 @@ class Refinement:
 
     def _after_strip(self) -> str | None:
         """Refine the strip or begin another, or say why not."""
-        late = time.perf_counter() > self.ends
+        late = self._left < 0
         done = self._strip_is_done()
         if not done:
             self.strip.refine()
@@ -170,11 +194,14 @@ class Refinement:
                 return f"the error is estimated to be below {GOOD:.0e}"
             if price > _worth(estimate):
                 return f"the error is estimated to be {estimate:.0e}, and the next level would take long"
-        if growth * level.memory > self.memory:
+        if self._too_large(growth * level.memory):
             return "the next level would take more memory than there is"
-        if time.perf_counter() + self._expected(level) > self.ends:
+        if self._expected(level) > self._left:
             return "the next level would take too long"
         return None
+
+    def _too_large(self, memory: float) -> bool:
+        return bool(agreed(self.processes, [memory > self.memory], self.device)[0])
 
     def _expected(self, level: Level) -> float:
         """Seconds that the next level of the strip takes, by what this one took.
@@ -200,13 +227,15 @@ class Refinement:
     @property
     def _elapsed(self) -> float:
         """Seconds since the strip was begun."""
-        return time.perf_counter() - self._strip_began
+        assert self._had is not None
+        return self._had - self._left
 
     @property
     def _share(self) -> float:
         """Seconds that are the strip's."""
+        assert self._had is not None
         begin, end = self.strip.interval
-        return (self.ends - self._strip_began) * (end - begin) / (self.span[1] - begin)
+        return self._had * (end - begin) / (self.span[1] - begin)
 
     def _strip_is_dear(self) -> bool:
         """Whether the next level would take more than it is worth, or than what the strip may have."""
@@ -215,7 +244,7 @@ class Refinement:
         if level.estimate and self.strip.price > HANDED_ON * _worth(max(level.estimate.values())):
             return True
         late = self._elapsed + self._expected(level) > self._share
-        return level.residual <= FAILED and (late or growth * level.memory > self.memory)
+        return level.residual <= FAILED and (late or self._too_large(growth * level.memory))
 
     def _strip_failed(self) -> bool:
         levels, (begin, end) = self.strip.levels, self.strip.interval
@@ -282,7 +311,7 @@ class Refinement:
             before = self.done[-1] if self.done else None
             strip = Strip(
                 self.problem, self.residuals, self.local, self.seed, tiling, times, before,
-                start(self.problem) if self.marching else None, self.ends,
+                start(self.problem) if self.marching else None, self.ends, self.processes,
             )  # fmt: skip
             strip.levels = [Level(**one) for one in kept["levels"]]
             strip.tolerance, strip.size, strip.smooth = kept["tolerance"], kept["size"], kept["smooth"]

@@ -17,13 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import accumulate, count
 
 import torch
 from torch import Tensor
 
 from pinn.partition.cholesky import Cholesky
 from pinn.partition.memory import size
+from pinn.partition.processes import ALONE, Share
 
 DEPENDENT = (
     100  # of machine precision, 2e-14 in double: a smaller singular value of a cell, of its largest, is rounding
@@ -46,8 +47,9 @@ class Block:
 
 
 def factorise(
-    blocks: Iterable[Block], rows: int, *, long: Sequence[Tensor] | None = None, tolerance: float | None = None
-) -> BlockLeastSquares:
+    blocks: Iterable[Block], rows: int, *, long: Sequence[Tensor] | None = None, tolerance: float | None = None,
+    share: Share | None = None,
+) -> BlockLeastSquares:  # fmt: skip
     """Decompose the matrix of ``min |A c - b|``: steps 1 and 2 above.
 
     Args:
@@ -57,6 +59,7 @@ def factorise(
         long: Further rows, which touch all blocks as integrals do: of each block the part (L, P).
         tolerance: Singular values of a cell below this times its largest are dropped; None is 100 times machine
             precision. A larger one makes fewer columns, a faster solve, smaller coefficients and a larger residual.
+        share: Of several processes, each of which gives the blocks of its own cells; long rows are for one alone.
 
     Raises:
         ValueError: A block whose rows are not ascending or not of the matrix, or whose entries are not finite.
@@ -65,26 +68,49 @@ def factorise(
     for j, block in enumerate(blocks):
         _check(j, block, rows)
         bases.append(_Basis.of(block, None if long is None else long[j], tolerance))
-    if not bases or (long is not None and len(long) != len(bases)):
+    if share is None and bases:
+        share = Share(ALONE, [0] * len(bases), bases[0].columns)
+    if not share or (long is not None and (len(long) != len(bases) or share.processes.size > 1)):
         raise ValueError(f"there are {len(bases)} blocks, and long rows for {len(long or ())}")
     turned = None if long is None else [part @ basis.transform for basis, part in zip(bases, long, strict=True)]
     pinned = {} if turned is None else _largest(turned)
-    shared = _shared([basis.rows for basis in bases])
-    neighbours: list[set[int]] = [set() for _ in bases]
+    touched = share.whole([basis.rows for basis in bases], torch.int64)
+    widths = [basis.rows.new_tensor([basis.columns.shape[1]]) for basis in bases]
+    sizes = torch.cat(share.whole(widths, torch.int64)).tolist()
+    shared = _shared(touched)
+    neighbours: list[set[int]] = [set() for _ in touched]
     for i, j in shared:
         neighbours[i].add(j)
         neighbours[j].add(i)
+    columns = _lent(share, neighbours, bases, touched, sizes)
 
     def normal(i: int, j: int) -> Tensor:
-        left, right = bases[i].columns, bases[j].columns
+        left, right = columns[i], columns[j]
         if i != j:
             at, to = shared[i, j] if i < j else shared[j, i][::-1]
             return left[at].mT @ right[to]
         found = left.mT @ right
         return found if i not in pinned else found.addmm_(pinned[i].mT, pinned[i])
 
-    cholesky = Cholesky(normal, neighbours, [basis.columns.shape[1] for basis in bases], bases[0].columns)
-    return BlockLeastSquares(rows, bases, None if turned is None else torch.cat(turned, dim=1), cholesky)
+    cholesky = Cholesky(normal, neighbours, sizes, share.like, share)
+    return BlockLeastSquares(rows, bases, None if turned is None else torch.cat(turned, dim=1), cholesky, sizes, share)
+
+
+def _lent(
+    share: Share, neighbours: list[set[int]], bases: list[_Basis], touched: list[Tensor], sizes: list[int]
+) -> dict[int, Tensor]:
+    """By block, the columns that this process needs to eliminate its own: others' are sent to it."""
+    columns = {j: basis.columns for j, basis in zip(share.mine, bases, strict=True)}
+    hosts, stages = share.hosts(neighbours)
+    for j, source in enumerate(share.owners):
+        needing = {hosts[j], *(hosts[k] for k in neighbours[j] if stages[k] < stages[j])} - {source}
+        for to in sorted(needing):
+            if share.processes.rank == source:
+                share.processes.send(columns[j], to)
+            elif share.processes.rank == to:
+                columns[j] = share.like.new_empty(len(touched[j]), sizes[j])
+                share.processes.receive(columns[j], source)
+    return columns
 
 
 def _check(j: int, block: Block, rows: int) -> None:
@@ -169,11 +195,15 @@ class BlockLeastSquares:
         memory: Bytes that the decomposition takes at most.
     """
 
-    def __init__(self, rows: int, bases: list[_Basis], long: Tensor | None, cholesky: Cholesky):
+    def __init__(
+        self, rows: int, bases: list[_Basis], long: Tensor | None, cholesky: Cholesky, sizes: list[int], share: Share
+    ):  # fmt: skip
         self._rows, self._bases, self._long, self._cholesky = rows, bases, long, cholesky
-        self._sizes = [basis.columns.shape[1] for basis in bases]
+        self._share = share
+        ends = list(accumulate(sizes))
+        self._columns = [slice(ends[j] - sizes[j], ends[j]) for j in share.mine]
         self.memory = cholesky.memory + sum(size(basis.columns, basis.transform, basis.dropped) for basis in bases)
-        self.rank = sum(self._sizes)
+        self.rank = ends[-1]
         self.residual_norm, self.suppressed, self.iterations, self.converged = float("nan"), 0.0, 0, False
 
     def solve(self, target: Tensor) -> list[Tensor]:
@@ -208,24 +238,29 @@ class BlockLeastSquares:
         y, self.residual_norm = found
         self.converged = best <= max(enough, eps * self.residual_norm**2)
         self.suppressed = self._suppressed((target - self._product(y))[: self._rows])
-        return [basis.transform @ part for basis, part in zip(self._bases, y.split(self._sizes), strict=True)]
+        own = [basis.transform @ y[at] for basis, at in zip(self._bases, self._columns, strict=True)]
+        return self._share.whole(own)
 
     def _suppressed(self, r: Tensor) -> float:
-        dropped = whole = 0.0
+        squares = r.new_zeros(2)
         for basis in self._bases:
             part = r[basis.rows]
-            dropped += float((basis.dropped.mT @ part).square().sum())
-            whole += float(part.square().sum())
+            squares += torch.stack([(basis.dropped.mT @ part).square().sum(), part.square().sum()])
+        dropped, whole = self._share.processes.sums([squares])[0].tolist()
         return dropped / (whole or 1.0)
 
     def _product(self, y: Tensor) -> Tensor:
         """``Q y``, (M + L,)."""
         total = y.new_zeros(self._rows)
-        for basis, part in zip(self._bases, y.split(self._sizes), strict=True):
-            total.index_add_(0, basis.rows, basis.columns @ part)
+        for basis, at in zip(self._bases, self._columns, strict=True):
+            total.index_add_(0, basis.rows, basis.columns @ y[at])
+        (total,) = self._share.processes.sums([total])
         return total if self._long is None else torch.cat([total, self._long @ y])
 
     def _adjoint(self, r: Tensor) -> Tensor:
         """``Qᵀ r``, (N,)."""
-        total = torch.cat([basis.columns.mT @ r[basis.rows] for basis in self._bases])
+        total = r.new_zeros(self.rank)
+        for basis, at in zip(self._bases, self._columns, strict=True):
+            total[at] = basis.columns.mT @ r[basis.rows]
+        (total,) = self._share.processes.sums([total])
         return total if self._long is None else total + self._long.mT @ r[self._rows :]

@@ -22,6 +22,7 @@ from pinn.partition.cells import Cells
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of
 from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
+from pinn.partition.processes import ALONE, Processes, agreed
 from pinn.partition.refine import directions, left, marked, refined
 from pinn.partition.system import Sampled, Values
 from pinn.problem import Problem
@@ -99,17 +100,18 @@ class Strip:
         times: The interval; None: all.
         before: What ends where this begins; None: the problem's own conditions say how it begins.
         initial: Where time begins.
-        until: When, by `time.perf_counter`, no further step of Newton's begins.
+        until: When, by `time.perf_counter` of the first process, no further step of Newton's begins.
+        processes: Among which the cells are divided.
     """
 
     def __init__(
         self, problem: Problem, residuals: Residuals, local: MakesLocal, seed: int, tiling: Cells,
         times: tuple[float, float] | None = None, before: Strip | None = None, initial: Place | None = None,
-        until: float = math.inf,
+        until: float = math.inf, processes: Processes = ALONE,
     ):  # fmt: skip
         self.problem, self.residuals, self.local, self.seed, self.tiling = problem, residuals, local, seed, tiling
         self.times, self.before, self.initial = times, before, initial
-        self.until = until
+        self.until, self.processes = until, processes
         self.domain = problem.domain if times is None else _during(problem.domain, times)
         self.partition: Partition | None = None
         self.earlier: Partition | None = None  # that of the level before
@@ -136,6 +138,10 @@ class Strip:
         """Of the interval."""
         return self.interval[1] - self.interval[0]
 
+    def _since(self, began: float) -> float:
+        """Seconds, the same in all processes."""
+        return agreed(self.processes, [time.perf_counter() - began], next(self.residuals.parameters()).device)[0]
+
     def solve(self, most: int = STEPS) -> Level:
         """One level on the present cells."""
         began = time.perf_counter()
@@ -145,27 +151,29 @@ class Strip:
         start = self._start(sampled)
         found = newton(sampled, start, most, self.partition is not None, self.tolerance, self.until)
         if not found.better and self.levels:
-            return self._as_before(found, time.perf_counter() - began)
+            return self._as_before(found, self._since(began))
         _write(partition, found.coefficients)
         rest, rough = self._judge(partition, found)
         with torch.no_grad():
-            size = float(partition(self._compared_at(partition)).square().mean(dim=0).max().sqrt()) or 1.0
+            compared = partition(self._compared_at(partition))
+        size = float(compared.square().mean(dim=0).max().sqrt()) or 1.0
+        (size,) = agreed(self.processes, [size], rest.device)
         rest, self.size = (rest / size).nan_to_num(nan=UNKNOWN, posinf=UNKNOWN), size
         self._crowd(sampled, found, rest)
         squares, volumes = rest.square(), self.tiling.widths.prod(dim=1).to(rest)
-        residual = float(squares.mean().sqrt())
+        means = [float(squares.mean().sqrt()), float((volumes * squares).sum() / volumes.sum()) ** 0.5]
+        residual, spread = agreed(self.processes, means, rest.device)
         if self.levels and FINE > self.levels[-1].residual <= residual:  # rounding, which more cells make larger
-            return self._as_before(found, time.perf_counter() - began)
+            return self._as_before(found, self._since(began))
         self.earlier, self.partition = self.partition, partition
         self.coefficients, self.found = found.coefficients, found
         self.left, self.rough = rest, rough
         stalled = bool(self.levels) and residual > STALLED * self.levels[-1].residual
         self.smooth = found.suppressed > SUPPRESSED or self.smooth and not stalled
         self.tolerance = None if self.smooth else min(REGULAR * residual**2, ROUGH)
-        spread = float((volumes * squares).sum() / volumes.sum()) ** 0.5
-        estimate = self._estimate(partition, residual, spread)
+        estimate = self._estimate(compared, residual, spread)
         unknowns = sum(c.numel() for c in found.coefficients)
-        seconds = time.perf_counter() - began
+        seconds = self._since(began)
         level = Level(
             len(partition), unknowns, residual, spread, estimate, found.steps, found.converged, seconds, found.memory,
             self.price, self.times,
@@ -194,6 +202,7 @@ class Strip:
             _write(partition, found.coefficients)
             held_out = self._held_out(partition, [self.initial], CHECKED_START)
             rest = left(held_out, found.coefficients, found.scales)
+            self.processes.agree([rest])
             if float(rest.max()) <= enough or self.price > DEAR:
                 return
             along = self._directions(partition, held_out, self.initial, time_axis)
@@ -254,6 +263,7 @@ class Strip:
     def _crowd(self, sampled: Sampled, found: Found, rest: Tensor) -> None:
         """Take more points where those that were fitted hide what is left between them."""
         fitted = left(sampled, found.coefficients, found.scales) / self.size
+        self.processes.agree([fitted])
         hidden = (rest > HIDDEN * fitted) & (rest > max(MATTERS * float(rest.max()), FINE))
         self.crowding = torch.where(hidden.cpu(), (2 * self.crowding).clamp(max=CROWDED), self.crowding)
 
@@ -273,7 +283,9 @@ class Strip:
             sampled = self._sampled(
                 partition, (at, {place: of.to(p.device)[p] for place, p in owners.items()}), keep=False
             )
-            return left(sampled, found.coefficients, found.scales, owners, len(parts)).cpu() / self.size
+            rest = left(sampled, found.coefficients, found.scales, owners, len(parts))
+            self.processes.agree([rest])
+            return rest.cpu() / self.size
 
         return look
 
@@ -282,10 +294,10 @@ class Strip:
         shifts: dict[tuple[Place, str], Tensor] = {}
         if self.before is not None and self.initial is not None and self.initial in at:
             start = {self.initial: at[self.initial]}
-            bare = Sampled(self.residuals, partition, start, {}, keep=False)
+            bare = Sampled(self.residuals, partition, start, {}, keep=False, processes=self.processes)
             found = bare.residual(self.before.values(start))[self.initial]
             shifts = {(self.initial, name): r for name, r in found.items()}
-        return Sampled(self.residuals, partition, at, cells, keep, shifts)
+        return Sampled(self.residuals, partition, at, cells, keep, shifts, self.processes)
 
     def state(self) -> dict[str, Any]:
         """What goes on from here needs, beside the networks."""
@@ -314,7 +326,8 @@ class Strip:
     def values(self, at: Mapping[Place, Points]) -> Values:
         """The operators of the present solution at points."""
         assert self.partition is not None
-        return Sampled(self.residuals, self.partition, at, {}, False).values(self.coefficients)
+        sampled = Sampled(self.residuals, self.partition, at, {}, False, processes=self.processes)
+        return sampled.values(self.coefficients)
 
     def _start(self, sampled: Sampled) -> Values:
         """Where Newton's steps begin: the level before, or what stands still."""
@@ -344,13 +357,16 @@ class Strip:
     def _judge(self, partition: Partition, found: Found) -> tuple[Tensor, Tensor]:
         held_out = self._held_out(partition, self.residuals.places, CHECKED)
         of_cells = left(held_out, found.coefficients, found.scales)
+        self.processes.agree([of_cells])
         return of_cells, self._directions(partition, held_out, self.problem.domain.interior)
 
     def _directions(self, partition: Partition, sampled: Sampled, place: Place, fixed: int | None = None) -> Tensor:
         def of_solution(plan: Plan, x: Tensor) -> dict[str, Tensor]:
             return {name: value.detach() for name, value in derivatives(partition, x, plan).items()}
 
-        return directions(self.problem, of_solution, sampled.points[place], sampled.cells[place], self.tiling, fixed)
+        at, cells = sampled.points[place], sampled.cells[place]
+        own = torch.tensor(sampled.share.owners, device=cells.device)[cells] == self.processes.rank
+        return directions(self.problem, of_solution, at[own], cells[own], self.tiling, fixed, self.processes)
 
     def _compared_at(self, partition: Partition) -> Tensor:
         return points(
@@ -358,10 +374,8 @@ class Strip:
             dtype=partition.lower.dtype, device=partition.lower.device,
         )[self.domain.interior].x  # fmt: skip
 
-    def _estimate(self, partition: Partition, residual: float, spread: float) -> dict[str, float] | None:
-        with torch.no_grad():
-            now = partition(self._compared_at(partition))
-        before, self._compared = self._compared, now
+    def _estimate(self, after: Tensor, residual: float, spread: float) -> dict[str, float] | None:
+        before, self._compared = self._compared, after
         if before is None:
             return None
         if residual > HOPELESS:
@@ -370,9 +384,10 @@ class Strip:
         # by cells, where the smallest count for too much, and by volume, where a corner counts for too little
         falls = [new / old for new, old in ((residual, last.residual), (spread, last.spread)) if old]
         self.fall = min(1.0, math.prod(falls) ** (1 / len(falls))) if falls else 1.0
-        size, change = now.norm(dim=0), (now - before).norm(dim=0)
+        size, change = after.norm(dim=0), (after - before).norm(dim=0)
         zero = (size <= NOTHING * size.max()) & (change >= MATTERS * size)  # but for rounding
         change = torch.where(zero, change / size.max(), change / size).nan_to_num(nan=0.0)
+        self.processes.agree([change])
         then = last.estimate or {}  # where few cells have changed, they tell little of the others
         return {
             field: self.fall * max(float(c), then.get(field, 0.0))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from pinn.geometry import Place, Points
 from pinn.networks.partition import Partition
 from pinn.operators import Plan
 from pinn.partition.memory import size
+from pinn.partition.processes import ALONE, Processes, Share, divided
 from pinn.partition.sparse import Block
 from pinn.residuals import Residuals
 
@@ -62,6 +64,7 @@ class Sampled:
         cells: The cell of each point, (N,), by place.
         keep: Whether features are kept for the next use; else they are computed anew.
         shifts: By place and equation, what is to be the residual in place of zero, (N,).
+        processes: Each has the features of its own cells, and all the same values.
     """
 
     def __init__(
@@ -72,12 +75,27 @@ class Sampled:
         cells: Mapping[Place, Tensor],
         keep: bool = True,
         shifts: Mapping[tuple[Place, str], Tensor] | None = None,
+        processes: Processes = ALONE,
     ):
         self.residuals, self.partition, self.points, self.cells = residuals, partition, points, cells
-        self.shifts = shifts or {}
+        self.shifts, self.processes = shifts or {}, processes
         self.fields = partition.outputs
         self.reads = {place: _Reads.of(residuals.plans[place]) for place in points}
+        self._reached: dict[tuple[Place, bool], list[Tensor]] = {}
         self._kept: dict[tuple[Place, bool], list[tuple[int, Tensor, Tensor]]] | None = {} if keep else None
+
+    @cached_property
+    def share(self) -> Share:
+        """The process of each cell: about as many rows for each."""
+        net = self.partition
+        if self.processes.size == 1:
+            return Share(self.processes, [0] * len(net), net.lower)
+        loads = torch.zeros(len(net))
+        for place in self.points:
+            counts = torch.tensor([len(rows) for rows in self._members(place, False)])
+            loads += counts * len(self.residuals.plans[place].names)
+        lower, upper = (net.lower - net.below.abs()).cpu(), (net.upper + net.above.abs()).cpu()
+        return Share(self.processes, divided(lower, upper, loads, self.processes.size), net.lower)
 
     @property
     def memory(self) -> int:
@@ -90,7 +108,7 @@ class Sampled:
         return sum(len(at.x) * len(self.residuals.plans[place].names) for place, at in self.points.items())
 
     def features(self, place: Place, partner: bool) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """A cell, the numbers of the place's points that it reaches, and the functionals of its features, (Q, n, W)."""
+        """A cell of this process, the points that it reaches, and the functionals of its features, (Q, n, W)."""
         if self._kept is None:
             yield from self._features(place, partner)
             return
@@ -98,22 +116,33 @@ class Sampled:
             self._kept[place, partner] = list(self._features(place, partner))
         yield from self._kept[place, partner]
 
+    def _at(self, place: Place, partner: bool) -> Tensor:
+        x = self.points[place].x
+        return x + x.new_tensor(self.residuals.shift(place)) if partner else x
+
+    def _members(self, place: Place, partner: bool) -> list[Tensor]:
+        """The points that each cell reaches."""
+        if (place, partner) not in self._reached:
+            self._reached[place, partner] = self.partition.members(self._at(place, partner))
+        return self._reached[place, partner]
+
     def _features(self, place: Place, partner: bool) -> Iterator[tuple[int, Tensor, Tensor]]:
-        plan, net, x = self.residuals.plans[place], self.partition, self.points[place].x
-        if partner:
-            x = x + x.new_tensor(self.residuals.shift(place))
+        plan, net, x = self.residuals.plans[place], self.partition, self._at(place, partner)
         kernels, reads = plan.kernels, self.reads[place]
         slopes = torch.eye(x.shape[1], dtype=x.dtype, device=x.device).unsqueeze(1)
-        members = net.members(x)
+        members, near = self._members(place, partner), None
+        if self.processes.size > 1:
+            near = torch.cat([members[0][:0], *(members[j] for j in self.share.mine)]).unique()
+            place_of = near.new_full((len(x),), -1)
+            place_of[near] = torch.arange(len(near), device=near.device)
+            x, members = x[near], [found[found >= 0] for found in (place_of[rows] for rows in members)]
         with torch.enable_grad():  # jets ask for it; no parameter of a cell's hidden layers is trained here
-            weights = net.weights(x, slopes, kernels, members)
-            for j, (rows, weight) in enumerate(zip(members, weights, strict=True)):
-                if not len(rows):
-                    continue
+            for j, weight in net.weights(x, slopes, kernels, members, self.share.mine).items():
+                rows = members[j]
                 hidden = net.features(j, x[rows], slopes, kernels)
                 channels = kernels.multiply(weight, hidden, plan.wanted).detach()
                 found = torch.stack([_combine(channels, functional) for functional in reads.functionals])
-                yield j, rows, found
+                yield j, rows if near is None else near[rows], found
 
     def _sides(self, place: Place) -> tuple[bool, ...]:
         return (False, True) if place.partner else (False,)
@@ -132,7 +161,8 @@ class Sampled:
                             if (f >= self.fields) == partner:
                                 found[name].index_add_(0, rows, of_fields[q, f % self.fields])
             result[place] = found
-        return result
+        sums = iter(self.processes.sums(value for found in result.values() for value in found.values()))
+        return {place: dict(zip(found, sums, strict=False)) for place, found in result.items()}
 
     def residual(self, values: Values) -> dict[Place, dict[str, Tensor]]:
         """Each equation's residual at the points, (N,)."""
@@ -145,6 +175,8 @@ class Sampled:
 
     def linearise(self, values: Values) -> tuple[list[Block], dict[Place, dict[str, Tensor]], Tensor]:
         """The blocks of the Jacobian, the residuals, and `J c - r` at the fields with these values, (M,).
+
+        Of several processes each has the blocks of its own cells, and all have the rest.
 
         Rows of which a value or a slope is infinite there are zero, and their residuals NaN.
         """
@@ -172,7 +204,7 @@ class Sampled:
         return self._blocks(slopes), residual, torch.cat(targets)
 
     def _blocks(self, slopes: dict[Place, dict[str, dict[str, Tensor]]]) -> list[Block]:
-        parts: list[list[tuple[Tensor, Tensor]]] = [[] for _ in range(len(self.partition))]
+        parts: dict[int, list[tuple[Tensor, Tensor]]] = {j: [] for j in self.share.mine}
         start = 0
         for place, at in self.points.items():
             reads, names = self.reads[place], list(slopes[place])
@@ -183,7 +215,7 @@ class Sampled:
                         if matrix is not None:
                             parts[j].append((start + e * len(at.x) + rows, matrix))
             start += len(at.x) * len(names)
-        return [self._joined(j, of_cell) for j, of_cell in enumerate(parts)]
+        return [self._joined(j, of_cell) for j, of_cell in parts.items()]
 
     def _joined(self, j: int, parts: list[tuple[Tensor, Tensor]]) -> Block:
         if not parts:

@@ -153,7 +153,6 @@ def _forbids_cells(config: Config, problem: Problem) -> str | None:
         ),
         "balancing": config.balancing.name != "fixed" or bool(config.balancing.weights or config.balancing.causal),
         "init": config.init is not None,
-        "trainer.devices": config.several_devices,
     }  # fmt: skip
     said = next((name for name, there in given.items() if there), None)
     return f"{said} is given" if said else None

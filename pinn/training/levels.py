@@ -46,6 +46,7 @@ class Levels:
                 self.local,
                 module.config.seed,
                 memory=module.config.memory_budget,
+                processes=module.ranks,
                 **left,
             )
             if self.kept:

@@ -23,7 +23,8 @@ from pinn.training.launch import Launch
 class Ranks:
     """The processes of a run.
 
-    Every method but `share` is collective: all processes call it, in the same order, and get the same numbers.
+    Every method but `share`, `send` and `receive` is collective: all processes call it, in the same order, and get the
+    same numbers.
 
     Args:
         rank: Which of them this one is.
@@ -112,6 +113,14 @@ class Ranks:
         with torch.no_grad():
             for p, values in zip(tensors, flat.split([p.numel() for p in tensors]), strict=True):
                 p.copy_(values.view_as(p))
+
+    def send(self, x: Tensor, to: int) -> None:
+        """Give another process a tensor; waits until it has it."""
+        distributed.send(x.contiguous(), to)
+
+    def receive(self, x: Tensor, source: int) -> None:
+        """Fill a tensor with what another process sends."""
+        distributed.recv(x, source)
 
 
 class Together:

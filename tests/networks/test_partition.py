@@ -126,8 +126,8 @@ def of_windows(network, x, plan):
     """All channels of each window at all points, (C, N, 1)."""
     slopes = torch.eye(x.shape[1], dtype=x.dtype).unsqueeze(1)
     members, whole = network.members(x), []
-    for rows, weight in zip(members, network.weights(x, slopes, plan.kernels, members), strict=True):
-        whole.append(x.new_zeros(len(weight), len(x), 1).index_copy(1, rows, weight))
+    for j, weight in network.weights(x, slopes, plan.kernels, members).items():
+        whole.append(x.new_zeros(len(weight), len(x), 1).index_copy(1, members[j], weight))
     return whole
 
 

@@ -109,6 +109,12 @@ def test_what_is_said_of_one_network_asks_for_one(lines, why):
     assert found.network.name == "mlp" and found.chosen["network"] == why
 
 
+@pytest.mark.parametrize("lines", [("trainer=ddp", "trainer.devices=2"), ("trainer.devices=2",)])
+def test_several_processes_take_cells_too(lines):
+    found = choose(pendulum(), checked(compose("~pde", "experiment=none", *lines)))
+    assert found.network.name == "partition"
+
+
 def test_what_is_to_be_found_from_data_takes_one_network():
     known = Problem(
         coordinates={"x": [0, 1]}, fields=["u"], parameters={"k": {"learn": 1.0}}, equations={"decay": "u_x = -k*u"},
