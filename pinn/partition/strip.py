@@ -233,16 +233,23 @@ class Strip:
             return
         volumes = self.tiling.widths.prod(dim=1)
         share = float(volumes[marked(self.left).cpu()].sum() / volumes.sum())
-        falling = len(self.levels) < 2 or self.levels[-1].residual <= FALLS * self.levels[-2].residual
-        wider = min(round(WIDER * self.local.features), self.local.widest)
         everywhere = share > EVERYWHERE
-        if falling and everywhere and self.levels[-1].residual < RESOLVED and wider > self.local.features:
+        wider = min(round(WIDER * self.local.features), self.local.widest)
+        if wider > self.local.features and self._more_features_gain(everywhere):
             self.local = self.local.of(wider)
         else:
             assert self.partition is not None and self.found is not None
             look = self._looking(self.partition, self.found, self.residuals.places)
             self.tiling, parents = refined(self.tiling, self.left, self.rough, look, everywhere and self.smooth)
             self.crowding = self.crowding[parents]
+
+    def _more_features_gain(self, everywhere: bool) -> bool:
+        """Whether the last level has fallen as that of a smooth solution does, all over or by more features as well."""
+        if len(self.levels) < 2:
+            return everywhere and self.levels[-1].residual < RESOLVED
+        before, last = self.levels[-2:]
+        widened = before.cells == last.cells
+        return (everywhere or widened) and last.residual < min(RESOLVED, FALLS * before.residual)
 
     def _leave_out_empty(self) -> None:
         """Cells that lie outside of the domain."""
