@@ -85,7 +85,7 @@ def test_two_processes_find_what_one_finds(name, solved):
     for a, b in zip(kept(one), kept(two), strict=True):
         discrete = ("cells", "unknowns", "strip", "gained")  # a step more or less at rounding is none
         assert [a[key] for key in discrete] == [b[key] for key in discrete]
-        assert b["residual"] == pytest.approx(a["residual"], rel=1e-2, abs=1e-12)
+        assert b["residual"] == pytest.approx(a["residual"], rel=0.1, abs=1e-12)
     a, b = (fields(folder, name.partition(" ")[0]) for folder in (one, two))
     assert (a - b).norm() <= max(ROUNDING, OF_WHAT_IS_LEFT * kept(one)[-1]["residual"]) * a.norm()
 
