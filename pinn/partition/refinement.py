@@ -277,7 +277,7 @@ class Refinement:
                 start(self.problem) if self.marching else None, self.ends,
             )  # fmt: skip
             strip.levels = [Level(**one) for one in kept["levels"]]
-            strip.tolerance, strip.size = kept["tolerance"], kept["size"]
+            strip.tolerance, strip.size, strip.weight = kept["tolerance"], kept["size"], kept["weight"]
             strip.local, strip.crowding = self.local.of(kept["features"]), kept["crowding"]
             if kept["count"]:
                 strip.take(network.some(start_of, start_of + kept["count"]))

@@ -160,7 +160,8 @@ class BlockLeastSquares:
 
     Attributes:
         rank: N, the orthonormal columns of all cells.
-        residual_norm: ``|A c - b|`` of the last solution, long rows included.
+        residual: ``b - A c`` of the last solution, (M + L,).
+        residual_norm: Its norm.
         iterations: That it took.
         converged: Whether nothing was left to gain, but what is below rounding.
         memory: Bytes that the decomposition takes at most.
@@ -171,6 +172,7 @@ class BlockLeastSquares:
         self._sizes = [basis.columns.shape[1] for basis in bases]
         self.memory = cholesky.memory + sum(size(basis.columns, basis.transform) for basis in bases)
         self.rank = sum(self._sizes)
+        self.residual = torch.empty(0)
         self.residual_norm, self.iterations, self.converged = float("nan"), 0, False
 
     def solve(self, target: Tensor) -> list[Tensor]:
@@ -187,7 +189,7 @@ class BlockLeastSquares:
         s = self._adjoint(r)
         p = self._cholesky.solve(s)
         gamma = float(s @ p)
-        best, found, since, enough = gamma, (y.clone(), float(r.norm())), 0, (eps * float(target.norm())) ** 2
+        best, found, since, enough = gamma, (y.clone(), r.clone()), 0, (eps * float(target.norm())) ** 2
         self.iterations = 0
         while best > enough and since < PATIENCE and self.iterations < ITERATIONS:
             self.iterations += 1
@@ -201,8 +203,9 @@ class BlockLeastSquares:
             p = z.add_(p, alpha=gamma / before)
             since = 0 if gamma < best / 4 else since + 1
             if gamma < best:
-                best, found = gamma, (y.clone(), float(r.norm()))
-        y, self.residual_norm = found
+                best, found = gamma, (y.clone(), r.clone())
+        y, self.residual = found
+        self.residual_norm = float(self.residual.norm())
         self.converged = best <= max(enough, eps * self.residual_norm**2)
         return [basis.transform @ part for basis, part in zip(self._bases, y.split(self._sizes), strict=True)]
 

@@ -20,6 +20,7 @@ from pinn.networks.partition import Partition
 from pinn.operators import Plan, derivatives
 from pinn.partition.cells import Cells
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of
+from pinn.partition.identify import identified
 from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.refine import directions, left, marked, refined
@@ -119,6 +120,7 @@ class Strip:
         self.crowding = torch.ones(len(tiling), dtype=torch.float64)  # times the usual number of points, by cell
         self.size = 1.0  # of the fields: the largest root mean square
         self.tolerance: float | None = None  # of the next level
+        self.weight = 1.0  # of data, beside equations
         self._compared: Tensor | None = None
 
     @property
@@ -139,8 +141,12 @@ class Strip:
         partition = self._partition()
         sampled = self._fitted(partition, self.residuals.places)
         start = self._start(sampled)
-        found = newton(sampled, start, most, self.partition is not None, self.tolerance, self.until)
+        numbers, weight = sampled.numbers, self.weight
+        found, self.weight = identified(
+            sampled, start, most, self.partition is not None, self.tolerance, self.until, weight
+        )
         if not found.better and self.levels:
+            sampled.numbers, self.weight = numbers, weight
             return self._as_before(found, time.perf_counter() - began)
         _write(partition, found.coefficients)
         rest, rough = self._judge(partition, found)
@@ -151,6 +157,7 @@ class Strip:
         squares, volumes = rest.square(), self.tiling.widths.prod(dim=1).to(rest)
         residual = float(squares.mean().sqrt())
         if self.levels and FINE > self.levels[-1].residual <= residual:  # rounding, which more cells make larger
+            sampled.numbers, self.weight = numbers, weight
             return self._as_before(found, time.perf_counter() - began)
         self.earlier, self.partition = self.partition, partition
         self.coefficients, self.found = found.coefficients, found
@@ -280,6 +287,7 @@ class Strip:
             "crowding": self.crowding,
             "tolerance": self.tolerance,
             "size": self.size,
+            "weight": self.weight,
             "features": self.local.features,
             "levels": [asdict(one) for one in self.levels],
             "count": len(self.partition) if self.partition else 0,

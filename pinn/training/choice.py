@@ -138,12 +138,10 @@ def _forbids_cells(config: Config, problem: Problem) -> str | None:
     """What was said, or what the problem is, that asks for one network; None where nothing does."""
     if not _plain(config):
         return "keys of one network are given"
-    if problem.learned or problem.coefficients or problem.observations:
-        return "there is something to be found from data"
+    if problem.coefficients:
+        return "a coefficient is to be found as a field"
     if len(problem.coordinate_names) > MOST_CELLS:
         return f"in more than {MOST_CELLS} dimensions cells are too many"
-    if any(place.integral for place in (e.place for e in problem.equations.values())):
-        return "a condition is about an integral"
     given = {
         "curriculum": bool(config.curriculum),
         "optimizer": not isinstance(config.optimizer, Auto),
