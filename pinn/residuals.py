@@ -85,7 +85,19 @@ class Residuals(nn.Module):
     @property
     def learned(self) -> dict[str, Tensor]:
         """The learned parameters by name, ()."""
-        return self.bounded(self.unbounded)
+        return self.bounded(dict(self.unbounded.items()))
+
+    def guess(self) -> None:
+        """Begin anew with the learned parameters."""
+        with torch.no_grad():
+            for name, z in self.unbounded.items():
+                z.copy_(self._learned[name].unbounded(z))
+
+    @property
+    def stride(self) -> Tensor:
+        """How far what is trained of each learned parameter may go at once, (L,)."""
+        found = [self._learned[name].stride(z.detach()) for name, z in self.unbounded.items()]
+        return torch.stack(found)
 
     def bounded(self, unbounded: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The learned parameters that belong to what is trained of them, of any shape."""

@@ -15,8 +15,8 @@ from pinn.partition.system import Sampled, Values
 LESS = 0.1  # times the weight before
 LEAST = 1e-4  # the weight at which equations hold to what noise is left of: its square
 STEPS = 20  # of the numbers
-HALVINGS = 8
-ENOUGH = 1e-4  # of the variance of the noise: a step that promises to lower the sum of squares by less is the last
+HALVINGS = 3
+ENOUGH = 1e-3  # of the variance of the noise: a step that promises to lower the sum of squares by less is the last
 LOWER = 1e-3  # relative: a step that lowers the misfit by less is the last
 
 
@@ -27,8 +27,8 @@ def identified(
 
     Data have noise and equations have none, so that in the end these are to hold as if they had to, and noise cannot
     enter them. At first they cannot hold, on few cells and with guessed numbers: then the data say where the solution
-    is (Ramsay, Hooker, Campbell, Cao 2007, J. R. Stat. Soc. B 69, section 2.5). What noise leaves of the equations falls
-    as the square of the weight, what the cells leave does not fall: so the weight falls until both leave as much as the
+    is (Ramsay, Hooker, Campbell, Cao 2007, J. R. Stat. Soc. B 69). What noise leaves of the equations falls as the
+    square of the weight, what the cells leave does not fall: so the weight falls until both leave as much as the
     data in these units, which is the most likely weight.
 
     Args:
@@ -48,7 +48,8 @@ def identified(
     while sampled.data and weight > LEAST * (1 + LESS) and time.perf_counter() < until:
         numbers = sampled.numbers
         less = newton(sampled, found.values, most, False, tolerance, until, LESS * weight)
-        less = _numbers(sampled, less, most, tolerance, until, LESS * weight)
+        if less.unmet <= less.misfit:
+            less = _numbers(sampled, less, most, tolerance, until, LESS * weight)
         if less.unmet > less.misfit:
             sampled.numbers = numbers
             break
@@ -70,10 +71,9 @@ def _numbers(sampled: Sampled, found: Found, most: int, tolerance: float | None,
         for k in range(HALVINGS):
             change = 0.5**k * response.change
             sampled.numbers = numbers + change
-            coefficients = [
-                c + sum(d * part for d, part in zip(change, parts, strict=True)).reshape(c.shape)
-                for c, *parts in zip(found.coefficients, *response.coefficients, strict=True)
-            ]
+            coefficients = list(found.coefficients)
+            for d, parts in zip(change, response.coefficients, strict=True):
+                coefficients = [c + (d * part).reshape(c.shape) for c, part in zip(coefficients, parts, strict=True)]
             trial = newton(sampled, sampled.values(coefficients), most, False, tolerance, until, weight)
             if _judged(trial, rows) < before:
                 better = trial

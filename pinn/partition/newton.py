@@ -20,7 +20,7 @@ from torch import Tensor
 from pinn.geometry import Place
 from pinn.language.scope import TIME
 from pinn.partition.numbers import Response, response
-from pinn.partition.sparse import Block, factorise
+from pinn.partition.sparse import Block, BlockLeastSquares, factorise
 from pinn.partition.system import Linearised, Sampled, Values
 
 HALVINGS = 6
@@ -45,6 +45,7 @@ class Found:
         response: To the learned numbers; None where there are none.
         unmet: The root mean square of the scaled residuals without those of data.
         misfit: That of data alone.
+        noise: What the data are missed by, over their size and the root of their number: the least of all kinds.
     """
 
     coefficients: list[Tensor]
@@ -58,6 +59,7 @@ class Found:
     response: Response | None = None
     unmet: float = 0.0
     misfit: float = 0.0
+    noise: float = 0.0
 
 
 def newton(
@@ -78,7 +80,7 @@ def newton(
     """
     allowed = FOREIGN if foreign else 1.0
     values, coefficients = start, None
-    found = rows = solver = None
+    found = rows = solver = linearised = None
     for step in range(1, most + 1):
         linearised = sampled.linearise(values)
         blocks = linearised.blocks
@@ -118,20 +120,28 @@ def newton(
             break
         if not blind and (converged or part == 0.0 or (step > 1 and reached >= FALLING * loss)):
             break
-    assert found is not None and rows is not None and solver is not None
+    assert found is not None and rows is not None and solver is not None and linearised is not None
     if coefficients is None:  # steps in part from what has no coefficients here: the last whole one is what there is
         found.values = sampled.values(found.coefficients)
         found.loss = _loss(sampled.residual(found.values), rows)
         found.better = found.loss < allowed * _loss(sampled.residual(start), rows)
-    scaled = rows * _joined(sampled.residual(found.values))
-    equations = torch.ones_like(rows, dtype=torch.bool)
-    for here in sampled.data.values():
-        equations[here] = False
-    found.unmet = float(scaled[equations].square().mean().sqrt())
-    found.misfit = float(scaled[~equations].square().mean().nan_to_num().sqrt())
-    if len(sampled.numbers):
-        found.response = response(solver, rows[:, None] * sampled.columns(found.values), scaled, sampled.data)
+    _tell(sampled, found, solver, rows, rows * linearised.target)
     return found
+
+
+def _tell(sampled: Sampled, found: Found, solver: BlockLeastSquares, rows: Tensor, target: Tensor) -> None:
+    """What is left of equations and of data, and what the learned numbers would change of it."""
+    scaled, equations, data = rows * _joined(sampled.residual(found.values)), torch.ones_like(rows), sampled.data
+    for here in data.values():
+        equations[here] = 0
+    squares = scaled.square()
+    found.unmet = float((squares * equations).sum() / equations.sum()) ** 0.5
+    found.misfit = float((squares * (1 - equations)).sum() / (1 - equations).sum().clamp(min=1)) ** 0.5
+    sizes = [float(scaled[here].norm() / target[here].norm()) / len(target[here]) ** 0.5 for here in data.values()]
+    found.noise = min(sizes, default=0.0)
+    if len(sampled.numbers):
+        columns = rows[:, None] * sampled.columns(found.values)
+        found.response = response(solver, columns, scaled, data, sampled.residuals.stride)
 
 
 def _handed_over(blocks: list[Block]) -> Iterator[Block]:

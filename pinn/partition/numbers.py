@@ -15,7 +15,8 @@ from torch import Tensor
 from pinn.partition.sparse import BlockLeastSquares
 
 UNSEEN = 1e-11  # of the norm of a number's column: what the fields cannot follow of it, where that is rounding
-PROBES = 8  # random right-hand sides that tell how much of the data the fields take
+DAMPED = 4.0  # times as much damping, until a step is short enough
+PROBES = 2  # random right-hand sides that tell how much of the data the fields take
 TAKEN = 0.5  # of a data set's points: if the fit takes more of them, what is left says nothing of the noise
 
 
@@ -37,12 +38,13 @@ class Response:
 
 
 def response(
-    solver: BlockLeastSquares, columns: Tensor, residual: Tensor, data: Mapping[str, slice], seed: int = 0
-) -> Response:
+    solver: BlockLeastSquares, columns: Tensor, residual: Tensor, data: Mapping[str, slice], stride: Tensor,
+    seed: int = 0,
+) -> Response:  # fmt: skip
     r"""The response of ``c = argmin |A c - b|`` to numbers p on which b depends, and the best step of p.
 
-    ``dc/dp = -A^+ B`` with the columns ``B = d(A c - b)/dp``, and the residual r changes by ``R dp``, R = B - A A^+ B: that
-    is variable projection (Golub, Pereyra 1973, SIAM J. Numer. Anal. 10; the derivative is that of Kaufman 1975). The
+    ``dc/dp = -A^+ B`` with the columns ``B = d(A c - b)/dp``, and the residual r changes by ``R dp``,
+    ``R = B - A A^+ B``: that is variable projection (Golub, Pereyra 1973, SIAM J. Numer. Anal. 10). The
     step is ``-R^+ r`` over the rows of the data, as p is to meet them alone: beside a corner the equations keep a
     residual on any cells, and it would decide on p (Ramsay, Hooker, Campbell, Cao 2007, J. R. Stat. Soc. B 69, equation
     13). Directions of p that change nothing stay where they are.
@@ -52,6 +54,7 @@ def response(
         columns: B, (R, Z).
         residual: r, (R,).
         data: The rows of each observed quantity.
+        stride: How far each number may go at once, (Z,): beyond, the step is damped (Levenberg 1944, Marquardt 1963).
         seed: Of random signs.
     """
     norms = columns.norm(dim=0)
@@ -73,7 +76,12 @@ def response(
     deviations = None
     if data and (variances := _variances(solver, moves, own.square(), residual, data, seed)) is not None:
         deviations = variances.sqrt().where(~free, torch.inf)
-    return Response(-moves @ residual, float((own.mT @ residual).square().sum()), follow, deviations)
+    along, damping = own.mT @ residual, 0.0
+    change = -moves @ residual
+    while bool((change.abs() > stride).any()):
+        damping = DAMPED * damping or float(sizes[kept][-1]) ** 2
+        change = -(right[kept].mT @ (along * sizes[kept] / (sizes[kept] ** 2 + damping))) / scale[:, 0]
+    return Response(change, float(along.square().sum()), follow, deviations)
 
 
 def _variances(
@@ -81,8 +89,8 @@ def _variances(
 ) -> Tensor | None:
     r"""Of the numbers by the delta method, (Z,): they move by `moves` (Z, R) times the noise.
 
-    Its variance in a data set of N points is ``s² = r·r/(N - T)``: T is how many of them the fit takes, the trace over the
-    set's rows of the projection on the range of A, estimated with random signs (Hutchinson 1990, Commun. Stat. Simul.
+    Its variance in a data set of N points is ``s² = r·r/(N - T)``: T is how many of them the fit takes, the trace over
+    these rows of the projection on the range of A, estimated with random signs (Hutchinson 1990, Commun. Stat. Simul.
     19), and of what the numbers add to it. None where that is too much of the N.
     """
     generator, taken = torch.Generator().manual_seed(seed), dict.fromkeys(data, 0.0)

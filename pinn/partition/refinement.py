@@ -222,6 +222,8 @@ class Refinement:
         return worse and end - begin > SHORTEST * (self.span[1] - self.span[0])
 
     def _end(self, level: Level) -> str | None:
+        if level.noisy:
+            return "the noise of the data leaves more unknown than the cells"
         if level.residual <= ROUNDING:
             return "what is left is rounding"
         if not level.gained:
@@ -277,7 +279,8 @@ class Refinement:
                 start(self.problem) if self.marching else None, self.ends,
             )  # fmt: skip
             strip.levels = [Level(**one) for one in kept["levels"]]
-            strip.tolerance, strip.size, strip.weight = kept["tolerance"], kept["size"], kept["weight"]
+            strip.tolerance, strip.size = kept["tolerance"], kept["size"]
+            strip.weight, strip.deviations = kept["weight"], kept["deviations"]
             strip.local, strip.crowding = self.local.of(kept["features"]), kept["crowding"]
             if kept["count"]:
                 strip.take(network.some(start_of, start_of + kept["count"]))

@@ -19,8 +19,8 @@ from pinn.language.scope import TIME
 from pinn.networks.partition import Partition
 from pinn.operators import Plan, derivatives
 from pinn.partition.cells import Cells
-from pinn.partition.local import MakesLocal, highest_derivative, partition_of
 from pinn.partition.identify import identified
+from pinn.partition.local import MakesLocal, highest_derivative, partition_of
 from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.refine import directions, left, marked, refined
@@ -41,6 +41,9 @@ FALLS = 0.1  # of the residual of the level before: a smooth solution, of which 
 EVERYWHERE = 0.5  # of the volume: so much is to be halved
 UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not finite
 HOPELESS = 1e3  # what is left, over the size of the fields: no error is told of such a solution
+UNSURE = 1e-2  # what is left where learned numbers may have gone astray with the fields
+HARD = 2e-3  # the weight of data beside which equations hold as if they had to
+NOTHING = 0.1  # of what the noise of the data leaves unknown: a level that changes no more is the last
 RESOLVED = 1e-3  # what is left where waves and layers are seen
 WIDER = 1.5  # times as many features
 FINE = 1e-8  # what is left where a level that leaves as much as the one before has come to rounding
@@ -70,6 +73,7 @@ class Level:
         price: Seconds that such a level usually takes: see `Strip.price`.
         strip: The interval of time, in strips.
         gained: Whether it was better than the level before.
+        noisy: Whether it changed less than what the noise of the data leaves unknown.
     """
 
     cells: int
@@ -84,6 +88,7 @@ class Level:
     price: float
     strip: tuple[float, float] | None = None
     gained: bool = True
+    noisy: bool = False
 
 
 class Strip:
@@ -121,6 +126,7 @@ class Strip:
         self.size = 1.0  # of the fields: the largest root mean square
         self.tolerance: float | None = None  # of the next level
         self.weight = 1.0  # of data, beside equations
+        self.deviations: Tensor | None = None  # of the learned numbers, as they are trained
         self._compared: Tensor | None = None
 
     @property
@@ -141,6 +147,8 @@ class Strip:
         partition = self._partition()
         sampled = self._fitted(partition, self.residuals.places)
         start = self._start(sampled)
+        if self.unsure:
+            self.residuals.guess()
         numbers, weight = sampled.numbers, self.weight
         found, self.weight = identified(
             sampled, start, most, self.partition is not None, self.tolerance, self.until, weight
@@ -169,10 +177,25 @@ class Strip:
         seconds = time.perf_counter() - began
         level = Level(
             len(partition), unknowns, residual, spread, estimate, found.steps, found.converged, seconds, found.memory,
-            self.price, self.times,
+            self.price, self.times, noisy=self._noisy(found, sampled.numbers - numbers, estimate),
         )  # fmt: skip
+        self.deviations = found.response.deviations if found.response else None
         self.levels.append(level)
         return level
+
+    def _noisy(self, found: Found, change: Tensor, estimate: dict[str, float] | None) -> bool:
+        """Whether the last level has changed less than what the noise of the data leaves unknown."""
+        if estimate is None or self.weight > HARD or max(estimate.values()) > NOTHING * found.noise:
+            return False
+        deviations = found.response and found.response.deviations
+        return deviations is None or bool((change.abs() <= NOTHING * deviations).all())
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the learned numbers may have gone astray with the fields of the last level."""
+        if self.deviations is None or not self.levels or self.levels[-1].residual <= UNSURE:
+            return False
+        return not bool((self.deviations < self.residuals.stride).all())
 
     def _as_before(self, found: Found, seconds: float) -> Level:
         """A level whose cells do no better than those before: those stay."""
@@ -288,6 +311,7 @@ class Strip:
             "tolerance": self.tolerance,
             "size": self.size,
             "weight": self.weight,
+            "deviations": self.deviations,
             "features": self.local.features,
             "levels": [asdict(one) for one in self.levels],
             "count": len(self.partition) if self.partition else 0,

@@ -119,9 +119,7 @@ def _check_cells(problem: Problem, config: Config) -> None:
         return
     given = "say how many, such as 'network.cells={x: 4}'"
     if problem.coefficients:
-        raise ConfigError(
-            f"network.cells=auto: cells are not found where a coefficient is a field to be found; {given}."
-        )
+        raise ConfigError(f"network.cells=auto: cells are not found where a field is to be learned; {given}.")
     if other := [phase.name for phase in config.phases if phase.method.trains != "output"]:
         raise ConfigError(
             f"network.cells=auto: {other[0]} trains cells that are there; {given}, or take optimizer=least_squares."

@@ -139,7 +139,7 @@ def _forbids_cells(config: Config, problem: Problem) -> str | None:
     if not _plain(config):
         return "keys of one network are given"
     if problem.coefficients:
-        return "a coefficient is to be found as a field"
+        return "a field is to be learned"
     if len(problem.coordinate_names) > MOST_CELLS:
         return f"in more than {MOST_CELLS} dimensions cells are too many"
     given = {
