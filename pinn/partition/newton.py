@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sympy
 import torch
@@ -45,7 +45,8 @@ class Found:
         response: To the learned numbers; None where there are none.
         unmet: The root mean square of the scaled residuals without those of data.
         misfit: That of data alone.
-        noise: What the data are missed by, over their size and the root of their number: the least of all kinds.
+        noise: What the data are missed by, over their size and the root of their number: the least of all quantities.
+        noises: What each observed quantity is missed by, in the units of the fields' features.
     """
 
     coefficients: list[Tensor]
@@ -60,6 +61,7 @@ class Found:
     unmet: float = 0.0
     misfit: float = 0.0
     noise: float = 0.0
+    noises: dict[str, float] = field(default_factory=dict)
 
 
 def newton(
@@ -138,7 +140,10 @@ def _tell(sampled: Sampled, found: Found, solver: BlockLeastSquares, rows: Tenso
     found.unmet = float((squares * equations).sum() / equations.sum()) ** 0.5
     found.misfit = float((squares * (1 - equations)).sum() / (1 - equations).sum().clamp(min=1)) ** 0.5
     sizes = [float(scaled[here].norm() / target[here].norm()) / len(target[here]) ** 0.5 for here in data.values()]
-    found.noise = min(sizes, default=0.0)
+    found.noise = min(filter(math.isfinite, sizes), default=0.0)
+    found.noises = {
+        name: float(squares[here].mean().sqrt()) / sampled.shares.get(name, 1.0) for name, here in data.items()
+    }
     if len(sampled.numbers):
         columns = rows[:, None] * sampled.columns(found.values)
         found.response = response(solver, columns, scaled, data, sampled.residuals.stride)
@@ -182,7 +187,7 @@ def _loss(residual: dict[Place, dict[str, Tensor]], rows: Tensor) -> float:
 def _scales(sampled: Sampled, linearised: Linearised, weight: float) -> dict[tuple[Place, str], Tensor]:
     """1 over the root mean square of the entries of the rows of each equation in each cell.
 
-    Data of one kind count alike in all cells, times the weight; an integral like all the points that it is over.
+    Data of one quantity count alike in all cells, by weight and share; an integral like all the points that it is over.
     """
     blocks = linearised.blocks
     sizes = sampled.partition.lower.new_zeros(sampled.rows)
@@ -199,7 +204,7 @@ def _scales(sampled: Sampled, linearised: Linearised, weight: float) -> dict[tup
             size = sum(part[start - len(sizes)].square().mean().sqrt() for part in linearised.long)
             mean, far = size**2 / n * sizes.new_ones(1), 1.0
         elif place.data is not None:
-            mean, far = here.mean().expand(count), weight
+            mean, far = here.mean().expand(count), weight * sampled.shares.get(name, 1.0)
         else:
             total = sizes.new_zeros(count).index_add_(0, cells, here)
             mean, far = total / torch.bincount(cells, minlength=count).clamp(min=1), _far(sampled, place, name)

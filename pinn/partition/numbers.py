@@ -29,12 +29,14 @@ class Response:
         gain: By how much that lowers their sum of squares.
         coefficients: By cell, of the output layers that follow a change of each number by one, a list of Z.
         deviations: One standard deviation of each number, of the noise of the data, (Z,); None where it cannot be told.
+        taken: Part of the data that the fields can follow whatever the numbers are.
     """
 
     change: Tensor
     gain: float
     coefficients: list[list[Tensor]]
     deviations: Tensor | None
+    taken: float
 
 
 def response(
@@ -73,28 +75,25 @@ def response(
     scale = norms.where(norms > 0, torch.inf)[:, None]
     moves = (right[kept].mT / sizes[kept]) @ own.mT / scale
     free = (norms == 0) | (right[~kept].abs() > math.sqrt(UNSEEN)).any(dim=0)
-    deviations = None
-    if data and (variances := _variances(solver, moves, own.square(), residual, data, seed)) is not None:
-        deviations = variances.sqrt().where(~free, torch.inf)
+    taken = _taken(solver, residual, data, seed)
+    variances = _variances(moves, own.square(), residual, data, taken)
+    deviations = None if variances is None else variances.sqrt().where(~free, torch.inf)
     along, damping = own.mT @ residual, 0.0
     change = -moves @ residual
     while bool((change.abs() > stride).any()):
         damping = DAMPED * damping or float(sizes[kept][-1]) ** 2
         change = -(right[kept].mT @ (along * sizes[kept] / (sizes[kept] ** 2 + damping))) / scale[:, 0]
-    return Response(change, float(along.square().sum()), follow, deviations)
+    part = sum(taken.values()) / max(int(judged.sum()), 1)
+    return Response(change, float(along.square().sum()), follow, deviations, part)
 
 
-def _variances(
-    solver: BlockLeastSquares, moves: Tensor, own: Tensor, residual: Tensor, data: Mapping[str, slice], seed: int
-) -> Tensor | None:
-    r"""Of the numbers by the delta method, (Z,): they move by `moves` (Z, R) times the noise.
+def _taken(solver: BlockLeastSquares, residual: Tensor, data: Mapping[str, slice], seed: int) -> dict[str, float]:
+    """How much of each observed quantity A can follow: the trace, over its rows, of the projection on the range of A.
 
-    Its variance in a data set of N points is ``s² = r·r/(N - T)``: T is how many of them the fit takes, the trace over
-    these rows of the projection on the range of A, estimated with random signs (Hutchinson 1990, Commun. Stat. Simul.
-    19), and of what the numbers add to it. None where that is too much of the N.
+    Estimated with random signs (Hutchinson 1990, Commun. Stat. Simul. 19).
     """
     generator, taken = torch.Generator().manual_seed(seed), dict.fromkeys(data, 0.0)
-    for _ in range(PROBES):
+    for _ in range(PROBES if data else 0):
         signs = torch.zeros_like(residual)
         for rows in data.values():
             drawn = torch.randint(2, (rows.stop - rows.start,), generator=generator)
@@ -102,10 +101,21 @@ def _variances(
         solver.solve(signs)
         for name, rows in data.items():
             taken[name] += float(signs[rows] @ (signs - solver.residual)[rows]) / PROBES
+    return taken
+
+
+def _variances(
+    moves: Tensor, own: Tensor, residual: Tensor, data: Mapping[str, slice], taken: Mapping[str, float]
+) -> Tensor | None:
+    r"""Of the numbers by the delta method, (Z,): they move by `moves` (Z, R) times the noise.
+
+    Its variance in N observations is ``s² = r·r/(N - T)``: T is how many of them the fit takes, `taken` and what the
+    numbers add to that. None where there are none, or that is too much of the N.
+    """
     total = residual.new_zeros(len(moves))
     for name, rows in data.items():
         count, most = rows.stop - rows.start, taken[name] + float(own[rows].sum())
         if most > TAKEN * count:
             return None
         total += residual[rows].square().sum() / (count - most) * moves[:, rows].square().sum(dim=1)
-    return total
+    return total if data else None

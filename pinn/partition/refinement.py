@@ -235,6 +235,16 @@ class Refinement:
         return None
 
     @property
+    def deviations(self) -> dict[str, float]:
+        """One standard deviation of each learned number, of the noise of the data; empty where it cannot be told."""
+        found = self.strip.deviations
+        if found is None:
+            return {}
+        slopes = [torch.autograd.grad(self.residuals.learned[n], z)[0] for n, z in self.residuals.unbounded.items()]
+        told = found.to(slopes[0]) * torch.stack(slopes).abs()
+        return dict(zip(self.residuals.unbounded, told.tolist(), strict=True))
+
+    @property
     def estimate(self) -> dict[str, float] | None:
         """Of the relative error of each field: that of the last level; of strips, their sum.
 
@@ -280,7 +290,7 @@ class Refinement:
             )  # fmt: skip
             strip.levels = [Level(**one) for one in kept["levels"]]
             strip.tolerance, strip.size = kept["tolerance"], kept["size"]
-            strip.weight, strip.deviations = kept["weight"], kept["deviations"]
+            strip.weight, strip.shares, strip.deviations = kept["weight"], kept["shares"], kept["deviations"]
             strip.local, strip.crowding = self.local.of(kept["features"]), kept["crowding"]
             if kept["count"]:
                 strip.take(network.some(start_of, start_of + kept["count"]))

@@ -43,6 +43,8 @@ UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not fini
 HOPELESS = 1e3  # what is left, over the size of the fields: no error is told of such a solution
 UNSURE = 1e-2  # what is left where learned numbers may have gone astray with the fields
 HARD = 2e-3  # the weight of data beside which equations hold as if they had to
+FOLLOWED = 0.02  # part of the data that fields follow which equations and conditions do not determine
+LITTLE = 0.5  # of the standard deviation: so much a number may still move there
 NOTHING = 0.1  # of what the noise of the data leaves unknown: a level that changes no more is the last
 RESOLVED = 1e-3  # what is left where waves and layers are seen
 WIDER = 1.5  # times as many features
@@ -126,6 +128,7 @@ class Strip:
         self.size = 1.0  # of the fields: the largest root mean square
         self.tolerance: float | None = None  # of the next level
         self.weight = 1.0  # of data, beside equations
+        self.shares: dict[str, float] = {}  # of each observed quantity in that, as their noises are
         self.deviations: Tensor | None = None  # of the learned numbers, as they are trained
         self._compared: Tensor | None = None
 
@@ -149,7 +152,7 @@ class Strip:
         start = self._start(sampled)
         if self.unsure:
             self.residuals.guess()
-        numbers, weight = sampled.numbers, self.weight
+        sampled.shares, numbers, weight = self.shares, sampled.numbers, self.weight
         found, self.weight = identified(
             sampled, start, most, self.partition is not None, self.tolerance, self.until, weight
         )
@@ -180,15 +183,20 @@ class Strip:
             self.price, self.times, noisy=self._noisy(found, sampled.numbers - numbers, estimate),
         )  # fmt: skip
         self.deviations = found.response.deviations if found.response else None
+        if self.deviations is not None and (least := min(found.noises.values())):
+            self.shares = {name: least / noise for name, noise in found.noises.items()}
         self.levels.append(level)
         return level
 
     def _noisy(self, found: Found, change: Tensor, estimate: dict[str, float] | None) -> bool:
         """Whether the last level has changed less than what the noise of the data leaves unknown."""
-        if estimate is None or self.weight > HARD or max(estimate.values()) > NOTHING * found.noise:
+        if estimate is None or self.weight > HARD or found.response is None or found.response.deviations is None:
             return False
-        deviations = found.response and found.response.deviations
-        return deviations is None or bool((change.abs() <= NOTHING * deviations).all())
+        # where data are all that determines the fields, these follow the noise the better the more cells there are
+        free = found.response.taken > FOLLOWED and found.unmet <= NOTHING * found.misfit
+        enough = LITTLE if free else NOTHING
+        settled = bool((change.abs() <= enough * found.response.deviations).all())
+        return settled and (free or max(estimate.values()) <= NOTHING * found.noise)
 
     @property
     def unsure(self) -> bool:
@@ -311,6 +319,7 @@ class Strip:
             "tolerance": self.tolerance,
             "size": self.size,
             "weight": self.weight,
+            "shares": self.shares,
             "deviations": self.deviations,
             "features": self.local.features,
             "levels": [asdict(one) for one in self.levels],

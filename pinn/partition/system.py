@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -52,21 +53,20 @@ class _Reads:
         return reads
 
 
-@dataclass
-class Linearised:
+class Linearised(NamedTuple):
     """The Jacobian where the fields stand; rows of integrals, one each, come last.
 
     Attributes:
         blocks: Of the output layers of each cell, in the M rows of single points.
-        long: Of each cell, in the L rows of integrals, (L, P).
         residual: By place and equation, (N,) or (1,).
         target: `J c - r`, (M + L,).
+        long: Of each cell, in the L rows of integrals, (L, P).
     """
 
     blocks: list[Block]
-    long: list[Tensor]
     residual: dict[Place, dict[str, Tensor]]
     target: Tensor
+    long: list[Tensor]
 
 
 class Sampled:
@@ -93,6 +93,7 @@ class Sampled:
         self.residuals, self.partition, self.cells = residuals, partition, cells
         self.points = {place: points[place] for place in sorted(points, key=lambda place: place.integral)}
         self.shifts = shifts or {}
+        self.shares: Mapping[str, float] = {}  # of each observed quantity in the weight of data, 1 where none is given
         self.fields = partition.outputs
         self.reads = {place: _Reads.of(residuals.plans[place]) for place in points}
         self._kept: dict[tuple[Place, bool], list[tuple[int, Tensor, Tensor]]] | None = {} if keep else None
@@ -215,7 +216,8 @@ class Sampled:
                 linear = sum(s * values[place][op] for op, s in slopes[place][name].items())
                 targets.append(mean_where_integral(torch.where(known, linear - r.detach(), 0), place, at))
                 residual[place][name] = mean_where_integral(r.detach().where(known, torch.nan), place, at)
-        return Linearised(*self._blocks(slopes), residual, torch.cat(targets))
+        blocks, long = self._blocks(slopes)
+        return Linearised(blocks, residual, torch.cat(targets), long)
 
     def columns(self, values: Values) -> Tensor:
         """The derivatives of the residuals by what is trained of the learned numbers, (M + L, Z)."""
