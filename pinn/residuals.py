@@ -97,7 +97,7 @@ class Residuals(nn.Module):
     def stride(self) -> Tensor:
         """How far what is trained of each learned parameter may go at once, (L,)."""
         found = [self._learned[name].stride(z.detach()) for name, z in self.unbounded.items()]
-        return torch.stack(found)
+        return torch.stack(found) if found else torch.zeros(0)
 
     def bounded(self, unbounded: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The learned parameters that belong to what is trained of them, of any shape."""

@@ -7,7 +7,9 @@ missed by: variable projection, see `numbers`. Where nothing is learned and noth
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
 
 from pinn.partition.newton import Found, newton
 from pinn.partition.system import Sampled, Values
@@ -17,12 +19,60 @@ LEAST = 1e-4  # the weight at which equations hold to what noise is left of: its
 STEPS = 20  # of the numbers
 HALVINGS = 3
 ENOUGH = 1e-3  # of the variance of the noise: a step that promises to lower the sum of squares by less is the last
+UNSURE = 1e-2  # what is left, over the size of the fields, where numbers may have gone astray with them
+HARD = 2e-3  # the weight of data beside which equations hold as if they had to
+NOTHING = 0.1  # of what the noise of the data leaves unknown: a level that changes no more is the last
+FOLLOWED = 0.02  # part of the data that fields follow which equations and conditions do not determine
+LITTLE = 0.5  # of the standard deviation: so much a number may still move there
 LOWER = 1e-3  # relative: a step that lowers the misfit by less is the last
 
 
+@dataclass(frozen=True)
+class Knowledge:
+    """What a level hands on of data and learned numbers.
+
+    Attributes:
+        weight: Of data, beside equations.
+        shares: Of each observed quantity in that: as their noises are.
+        deviations: One standard deviation of each number, as it is trained, (Z,); None where it cannot be told.
+    """
+
+    weight: float = 1.0
+    shares: dict[str, float] = field(default_factory=dict)
+    deviations: Tensor | None = None
+
+    def hide(self, found: Found, change: Tensor, estimate: dict[str, float] | None) -> bool:
+        """Whether a level has changed less than what the noise of the data leaves unknown.
+
+        Args:
+            found: What it has found.
+            change: Of the numbers, (Z,).
+            estimate: Of the error of each field.
+        """
+        if estimate is None or not found.noises or self.weight > HARD:
+            return False
+        close = max(estimate.values()) <= NOTHING * found.noise
+        if found.response is None:
+            return close
+        if self.deviations is None:
+            return False
+        # where data are all that determines the fields, these follow the noise the better the more cells there are
+        free = found.response.taken > FOLLOWED and found.unmet <= NOTHING * found.misfit
+        settled = bool((change.abs() <= (LITTLE if free else NOTHING) * self.deviations).all())
+        return settled and (free or close)
+
+    def then(self, found: Found, weight: float) -> Knowledge:
+        """After a level."""
+        deviations, shares = found.response and found.response.deviations, self.shares
+        if deviations is not None and (least := min(found.noises.values())):
+            shares = {name: least / noise for name, noise in found.noises.items()}
+        return Knowledge(weight, shares, deviations)
+
+
 def identified(
-    sampled: Sampled, start: Values, most: int, foreign: bool, tolerance: float | None, until: float, weight: float
-) -> tuple[Found, float]:
+    sampled: Sampled, start: Values, most: int, foreign: bool, tolerance: float | None, until: float,
+    known: Knowledge, left: float,
+) -> tuple[Found, Knowledge]:  # fmt: skip
     """One level: fields and numbers, and then the same with less weight of the data, as long as that is of use.
 
     Data have noise and equations have none, so that in the end these are to hold as if they had to, and noise cannot
@@ -38,11 +88,15 @@ def identified(
         foreign: Whether those are of other cells.
         tolerance: Of the singular values of a cell.
         until: When no further step begins.
-        weight: Of the data, to begin with.
+        known: From the level before.
+        left: By the level before: where that is much, numbers of which the data told little there begin anew.
 
     Returns:
-        What was found, and the last weight. The learned numbers are those of `sampled`.
+        What was found, and what the next level is to know. The learned numbers are those of `sampled`.
     """
+    sampled.shares, weight, stride = known.shares, known.weight, sampled.residuals.stride
+    if left > UNSURE and known.deviations is not None and not bool((known.deviations < stride).all()):
+        sampled.residuals.guess()
     found = first = newton(sampled, start, most, foreign, tolerance, until, weight)
     found = _numbers(sampled, first, most, tolerance, until, weight)
     while sampled.data and weight > LEAST * (1 + LESS) and time.perf_counter() < until:
@@ -54,7 +108,7 @@ def identified(
             sampled.numbers = numbers
             break
         found, weight = less, LESS * weight
-    return replace(found, better=first.better or found is not first), weight
+    return replace(found, better=first.better or found is not first), known.then(found, weight)
 
 
 def _numbers(sampled: Sampled, found: Found, most: int, tolerance: float | None, until: float, weight: float) -> Found:

@@ -19,6 +19,7 @@ from pinn.language.scope import TIME
 from pinn.networks.partition import CORNERS, Partition
 from pinn.partition.cells import Cells
 from pinn.partition.estimate import EstimatedError, estimated_error
+from pinn.partition.identify import Knowledge
 from pinn.partition.local import MakesLocal
 from pinn.partition.memory import there_is
 from pinn.partition.strip import FALLS, FINE, START, Level, Strip
@@ -237,7 +238,7 @@ class Refinement:
     @property
     def deviations(self) -> dict[str, float]:
         """One standard deviation of each learned number, of the noise of the data; empty where it cannot be told."""
-        found = self.strip.deviations
+        found = self.strip.known.deviations
         if found is None:
             return {}
         slopes = [torch.autograd.grad(self.residuals.learned[n], z)[0] for n, z in self.residuals.unbounded.items()]
@@ -290,7 +291,7 @@ class Refinement:
             )  # fmt: skip
             strip.levels = [Level(**one) for one in kept["levels"]]
             strip.tolerance, strip.size = kept["tolerance"], kept["size"]
-            strip.weight, strip.shares, strip.deviations = kept["weight"], kept["shares"], kept["deviations"]
+            strip.known = Knowledge(**kept["known"])
             strip.local, strip.crowding = self.local.of(kept["features"]), kept["crowding"]
             if kept["count"]:
                 strip.take(network.some(start_of, start_of + kept["count"]))

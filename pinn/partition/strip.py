@@ -19,7 +19,7 @@ from pinn.language.scope import TIME
 from pinn.networks.partition import Partition
 from pinn.operators import Plan, derivatives
 from pinn.partition.cells import Cells
-from pinn.partition.identify import identified
+from pinn.partition.identify import Knowledge, identified
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of
 from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
@@ -41,11 +41,6 @@ FALLS = 0.1  # of the residual of the level before: a smooth solution, of which 
 EVERYWHERE = 0.5  # of the volume: so much is to be halved
 UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not finite
 HOPELESS = 1e3  # what is left, over the size of the fields: no error is told of such a solution
-UNSURE = 1e-2  # what is left where learned numbers may have gone astray with the fields
-HARD = 2e-3  # the weight of data beside which equations hold as if they had to
-FOLLOWED = 0.02  # part of the data that fields follow which equations and conditions do not determine
-LITTLE = 0.5  # of the standard deviation: so much a number may still move there
-NOTHING = 0.1  # of what the noise of the data leaves unknown: a level that changes no more is the last
 RESOLVED = 1e-3  # what is left where waves and layers are seen
 WIDER = 1.5  # times as many features
 FINE = 1e-8  # what is left where a level that leaves as much as the one before has come to rounding
@@ -127,9 +122,7 @@ class Strip:
         self.crowding = torch.ones(len(tiling), dtype=torch.float64)  # times the usual number of points, by cell
         self.size = 1.0  # of the fields: the largest root mean square
         self.tolerance: float | None = None  # of the next level
-        self.weight = 1.0  # of data, beside equations
-        self.shares: dict[str, float] = {}  # of each observed quantity in that, as their noises are
-        self.deviations: Tensor | None = None  # of the learned numbers, as they are trained
+        self.known = Knowledge()  # of data and learned numbers
         self._compared: Tensor | None = None
 
     @property
@@ -150,14 +143,12 @@ class Strip:
         partition = self._partition()
         sampled = self._fitted(partition, self.residuals.places)
         start = self._start(sampled)
-        if self.unsure:
-            self.residuals.guess()
-        sampled.shares, numbers, weight = self.shares, sampled.numbers, self.weight
-        found, self.weight = identified(
-            sampled, start, most, self.partition is not None, self.tolerance, self.until, weight
-        )
+        numbers, known = sampled.numbers, self.known
+        before = self.levels[-1].residual if self.levels else 0.0
+        foreign = self.partition is not None
+        found, self.known = identified(sampled, start, most, foreign, self.tolerance, self.until, known, before)
         if not found.better and self.levels:
-            sampled.numbers, self.weight = numbers, weight
+            sampled.numbers, self.known = numbers, known
             return self._as_before(found, time.perf_counter() - began)
         _write(partition, found.coefficients)
         rest, rough = self._judge(partition, found)
@@ -168,7 +159,7 @@ class Strip:
         squares, volumes = rest.square(), self.tiling.widths.prod(dim=1).to(rest)
         residual = float(squares.mean().sqrt())
         if self.levels and FINE > self.levels[-1].residual <= residual:  # rounding, which more cells make larger
-            sampled.numbers, self.weight = numbers, weight
+            sampled.numbers, self.known = numbers, known
             return self._as_before(found, time.perf_counter() - began)
         self.earlier, self.partition = self.partition, partition
         self.coefficients, self.found = found.coefficients, found
@@ -180,30 +171,10 @@ class Strip:
         seconds = time.perf_counter() - began
         level = Level(
             len(partition), unknowns, residual, spread, estimate, found.steps, found.converged, seconds, found.memory,
-            self.price, self.times, noisy=self._noisy(found, sampled.numbers - numbers, estimate),
+            self.price, self.times, noisy=self.known.hide(found, sampled.numbers - numbers, estimate),
         )  # fmt: skip
-        self.deviations = found.response.deviations if found.response else None
-        if self.deviations is not None and (least := min(found.noises.values())):
-            self.shares = {name: least / noise for name, noise in found.noises.items()}
         self.levels.append(level)
         return level
-
-    def _noisy(self, found: Found, change: Tensor, estimate: dict[str, float] | None) -> bool:
-        """Whether the last level has changed less than what the noise of the data leaves unknown."""
-        if estimate is None or self.weight > HARD or found.response is None or found.response.deviations is None:
-            return False
-        # where data are all that determines the fields, these follow the noise the better the more cells there are
-        free = found.response.taken > FOLLOWED and found.unmet <= NOTHING * found.misfit
-        enough = LITTLE if free else NOTHING
-        settled = bool((change.abs() <= enough * found.response.deviations).all())
-        return settled and (free or max(estimate.values()) <= NOTHING * found.noise)
-
-    @property
-    def unsure(self) -> bool:
-        """Whether the learned numbers may have gone astray with the fields of the last level."""
-        if self.deviations is None or not self.levels or self.levels[-1].residual <= UNSURE:
-            return False
-        return not bool((self.deviations < self.residuals.stride).all())
 
     def _as_before(self, found: Found, seconds: float) -> Level:
         """A level whose cells do no better than those before: those stay."""
@@ -318,9 +289,7 @@ class Strip:
             "crowding": self.crowding,
             "tolerance": self.tolerance,
             "size": self.size,
-            "weight": self.weight,
-            "shares": self.shares,
-            "deviations": self.deviations,
+            "known": asdict(self.known),
             "features": self.local.features,
             "levels": [asdict(one) for one in self.levels],
             "count": len(self.partition) if self.partition else 0,
