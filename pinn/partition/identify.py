@@ -16,6 +16,7 @@ from pinn.partition.system import Sampled, Values
 
 LESS = 0.1  # times the weight before
 LEAST = 1e-4  # the weight at which equations hold to what noise is left of: its square
+GROWS = 1.5  # times what the data are missed by: noise that is no longer fitted makes no more of it
 STEPS = 20  # of the numbers
 HALVINGS = 3
 ENOUGH = 1e-3  # of the variance of the noise: a step that promises to lower the sum of squares by less is the last
@@ -79,7 +80,8 @@ def identified(
     enter them. At first they cannot hold, on few cells and with guessed numbers: then the data say where the solution
     is (Ramsay, Hooker, Campbell, Cao 2007, J. R. Stat. Soc. B 69). What noise leaves of the equations falls as the
     square of the weight, what the cells leave does not fall: so the weight falls until both leave as much as the
-    data in these units, which is the most likely weight.
+    data in these units, which is the most likely weight, and not where the data are then missed by more, as by cells
+    that cannot hold the solution.
 
     Args:
         sampled: The cells and the points.
@@ -102,9 +104,10 @@ def identified(
     while sampled.data and weight > LEAST * (1 + LESS) and time.perf_counter() < until:
         numbers = sampled.numbers
         less = newton(sampled, found.values, most, False, tolerance, until, LESS * weight)
+        enough = GROWS * LESS * found.misfit
         if less.unmet <= less.misfit:
             less = _numbers(sampled, less, most, tolerance, until, LESS * weight)
-        if less.unmet > less.misfit:
+        if not less.unmet <= less.misfit <= enough:
             sampled.numbers = numbers
             break
         found, weight = less, LESS * weight
