@@ -23,7 +23,7 @@ ENOUGH = 1e-3  # of the variance of the noise: a step that promises to lower the
 UNSURE = 1e-2  # what is left, over the size of the fields, where numbers may have gone astray with them
 HARD = 2e-3  # the weight of data beside which equations hold as if they had to
 NOTHING = 0.1  # of what the noise of the data leaves unknown: a level that changes no more is the last
-FOLLOWED = 0.02  # part of the data that fields follow which equations and conditions do not determine
+FOLLOWED = 2e-3  # part of the data that fields follow which equations and conditions do not determine
 LITTLE = 0.5  # of the standard deviation: so much a number may still move there
 LOWER = 1e-3  # relative: a step that lowers the misfit by less is the last
 
