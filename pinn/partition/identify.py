@@ -17,7 +17,7 @@ from pinn.partition.system import Sampled, Values
 LESS = 0.1  # times the weight before
 LEAST = 1e-4  # the weight at which equations hold to what noise is left of: its square
 GROWS = 1.5  # times what the data are missed by: noise that is no longer fitted makes no more of it
-STEPS = 20  # of the numbers
+STEPS = 6  # of the numbers, with one weight
 HALVINGS = 3
 ENOUGH = 1e-3  # of the variance of the noise: a step that promises to lower the sum of squares by less is the last
 UNSURE = 1e-2  # what is left, over the size of the fields, where numbers may have gone astray with them
