@@ -16,7 +16,7 @@ from pinn.partition.system import Sampled, Values
 
 LESS = 0.1  # times the weight before
 LEAST = 1e-4  # the weight at which equations hold to what noise is left of: its square
-GROWS = 1.5  # times what the data are missed by: noise that is no longer fitted makes no more of it
+GROWS = 2.0  # times what the data are missed by: noise that is no longer fitted makes no more of it
 STEPS = 6  # of the numbers, with one weight
 HALVINGS = 3
 ENOUGH = 1e-3  # of the variance of the noise: a step that promises to lower the sum of squares by less is the last
