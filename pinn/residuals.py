@@ -85,7 +85,23 @@ class Residuals(nn.Module):
     @property
     def learned(self) -> dict[str, Tensor]:
         """The learned parameters by name, ()."""
-        return {name: self._learned[name].value(z) for name, z in self.unbounded.items()}
+        return self.bounded(dict(self.unbounded.items()))
+
+    def guess(self) -> None:
+        """Begin anew with the learned parameters."""
+        with torch.no_grad():
+            for name, z in self.unbounded.items():
+                z.copy_(self._learned[name].unbounded(z))
+
+    @property
+    def stride(self) -> Tensor:
+        """How far what is trained of each learned parameter may go at once, (L,)."""
+        found = [self._learned[name].stride(z.detach()) for name, z in self.unbounded.items()]
+        return torch.stack(found) if found else torch.zeros(0)
+
+    def bounded(self, unbounded: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The learned parameters that belong to what is trained of them, of any shape."""
+        return {name: self._learned[name].value(z) for name, z in unbounded.items()}
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -294,9 +310,7 @@ class Residuals(nn.Module):
         tape: Tape = []
         plan, directions = self.plans[place], self._directions.get(place)
         with torch.enable_grad():
-            inputs = {
-                name: self._learned[name].value(expanded(z, len(at.x), tape)) for name, z in self.unbounded.items()
-            }
+            inputs = self.bounded({name: expanded(z, len(at.x), tape) for name, z in self.unbounded.items()})
             values = jet_values(self.network_at(place), at.x, plan, tape, directions) if self.engine == "jet" else None
             if values is None:
                 for name, residual in self._at(place, at, derivatives).items():  # N backward passes
@@ -354,10 +368,17 @@ def _by_place(equations: Iterable[Equation]) -> dict[Place, list[Equation]]:
 
 def _weighted(rows: Tensor, place: Place, at: Points) -> Tensor:
     """Of N rows their mean where the place is an integral's, else the rows; both by the weights of the points."""
-    if at.weights is not None:
-        weights = at.weights if place.integral else at.weights.sqrt()
-        rows = rows * weights.reshape(-1, *(1,) * (rows.dim() - 1))
-    return rows.mean(0, keepdim=True) if place.integral else rows
+    if at.weights is not None and not place.integral:
+        rows = rows * at.weights.sqrt().reshape(-1, *(1,) * (rows.dim() - 1))
+    return mean_where_integral(rows, place, at)
+
+
+def mean_where_integral(rows: Tensor, place: Place, at: Points) -> Tensor:
+    """Of N rows their mean by the weights of the points, (1, ...), where the place is an integral's, else the rows."""
+    if not place.integral:
+        return rows
+    weights = 1.0 if at.weights is None else at.weights.reshape(-1, *(1,) * (rows.dim() - 1))
+    return (rows * weights).mean(0, keepdim=True)
 
 
 def _scale(weights: Weights, name: str, n: int, here: slice) -> Tensor | float:

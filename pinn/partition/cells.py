@@ -165,7 +165,7 @@ class Cells:
             found.append(nearest)
         return found[0], found[1]
 
-    def panels(self, below: Tensor, above: Tensor) -> tuple[Cells, Tensor]:
+    def panels(self, below: Tensor, above: Tensor, narrow: float = NARROW) -> tuple[Cells, Tensor]:
         """The cells cut where a window has fallen that is narrow for them, and the cell that each panel is a part of.
 
         Points that are even in such a cell would not see what happens in so narrow a window.
@@ -173,10 +173,10 @@ class Cells:
         lower, upper, parents = self.lower.clone(), self.upper.clone(), torch.arange(len(self))
         for d in range(lower.shape[1]):
             for reach, from_below in ((below[:, d], True), (above[:, d], False)):
-                narrow = ((reach > 0) & (reach < NARROW * self.widths[:, d]))[parents]
-                face = (self.lower[:, d] + reach if from_below else self.upper[:, d] - reach)[parents[narrow]]
-                ends = lower[narrow, d] if from_below else upper[narrow, d]
-                cut = narrow.nonzero()[:, 0][(ends < face) if from_below else (ends > face)]
+                thin = ((reach > 0) & (reach < narrow * self.widths[:, d]))[parents]
+                face = (self.lower[:, d] + reach if from_below else self.upper[:, d] - reach)[parents[thin]]
+                ends = lower[thin, d] if from_below else upper[thin, d]
+                cut = thin.nonzero()[:, 0][(ends < face) if from_below else (ends > face)]
                 face = face[(ends < face) if from_below else (ends > face)]
                 panel_lower, panel_upper = lower[cut].clone(), upper[cut].clone()
                 (panel_upper if from_below else panel_lower)[:, d] = face

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sympy
 import torch
@@ -19,9 +19,10 @@ from torch import Tensor
 
 from pinn.geometry import Place
 from pinn.language.scope import TIME
+from pinn.partition.numbers import Response, response
 from pinn.partition.processes import agreed
-from pinn.partition.sparse import Block, factorise
-from pinn.partition.system import Sampled, Values
+from pinn.partition.sparse import Block, BlockLeastSquares, factorise
+from pinn.partition.system import Linearised, Sampled, Values
 
 HALVINGS = 6
 SAME = 1e-3  # relative: a residual that is so near to what its linearisation promised is as small as it will be
@@ -43,6 +44,11 @@ class Found:
         better: Whether any lowered the loss: else the coefficients are worse than what the steps began with.
         suppressed: Of the last solve: see `BlockLeastSquares`.
         memory: Bytes that features and decomposition took.
+        response: To the learned numbers; None where there are none.
+        unmet: The root mean square of the scaled residuals without those of data.
+        misfit: That of data alone.
+        noise: What the data are missed by, over their size and the root of their number: the least of all quantities.
+        noises: What each observed quantity is missed by, in the units of the fields' features.
     """
 
     coefficients: list[Tensor]
@@ -54,11 +60,16 @@ class Found:
     better: bool
     suppressed: float
     memory: int
+    response: Response | None = None
+    unmet: float = 0.0
+    misfit: float = 0.0
+    noise: float = 0.0
+    noises: dict[str, float] = field(default_factory=dict)
 
 
 def newton(
     sampled: Sampled, start: Values, most: int, foreign: bool = False, tolerance: float | None = None,
-    until: float = math.inf,
+    until: float = math.inf, weight: float = 1.0,
 ) -> Found:  # fmt: skip
     """Newton's steps from operators' values until nothing is left to gain, or `most` were taken.
 
@@ -70,24 +81,29 @@ def newton(
             raise the loss a little.
         tolerance: Of the singular values of a cell: see `factorise`.
         until: When, by `time.perf_counter` of the first process, no further step begins.
+        weight: Of the rows of data, beside those of equations and conditions.
     """
     allowed = FOREIGN if foreign else 1.0
     values, coefficients = start, None
-    found = rows = None
+    found = rows = solver = linearised = None
     for step in range(1, most + 1):
-        blocks, residual, target = sampled.linearise(values)
-        scales = _scales(sampled, blocks)
+        linearised = sampled.linearise(values)
+        blocks = linearised.blocks
+        scales = _scales(sampled, linearised, weight)
         rows = _by_row(sampled, scales)
         for block in blocks:
             block.matrix.mul_(rows[block.rows, None])
-        whole = _joined(residual)
+        long = [rows[sampled.rows :, None] * part for part in linearised.long] if len(rows) > sampled.rows else None
+        whole = _joined(linearised.residual)
         # where nothing depends on the fields as they are, as in u_xx*u_yy at zero, or a slope is infinite there, as
         # that of a root, the first step sees the other rows alone, and is taken whatever it does
         blind = step == 1 and bool((~whole.isfinite() | ((rows == 0) & (whole != 0))).any())
         loss = float((rows * whole)[whole.isfinite()].square().sum()) / len(rows)
-        solver = factorise(_handed_over(blocks), len(rows), tolerance=tolerance, share=sampled.share)
+        solver = factorise(
+            _handed_over(blocks), sampled.rows, long=long, tolerance=tolerance, share=sampled.share
+        )  # fmt: skip
         memory = int(sampled.processes.largest([solver.memory + sampled.memory], rows.device)[0])
-        solution = solver.solve(rows * target)
+        solution = solver.solve(rows * linearised.target)
         promised = float(solver.residual_norm**2) / len(rows)
         new = [c.reshape(sampled.fields, -1) for c in solution]
         there = sampled.values(new)
@@ -114,12 +130,31 @@ def newton(
             break
         if not blind and (converged or part == 0.0 or little):
             break
-    assert found is not None and rows is not None
+    assert found is not None and rows is not None and solver is not None and linearised is not None
     if coefficients is None:  # steps in part from what has no coefficients here: the last whole one is what there is
         found.values = sampled.values(found.coefficients)
         found.loss = _loss(sampled.residual(found.values), rows)
         found.better = found.loss < allowed * _loss(sampled.residual(start), rows)
+    _tell(sampled, found, solver, rows, rows * linearised.target)
     return found
+
+
+def _tell(sampled: Sampled, found: Found, solver: BlockLeastSquares, rows: Tensor, target: Tensor) -> None:
+    """What is left of equations and of data, and what the learned numbers would change of it."""
+    scaled, equations, data = rows * _joined(sampled.residual(found.values)), torch.ones_like(rows), sampled.data
+    for here in data.values():
+        equations[here] = 0
+    squares = scaled.square()
+    found.unmet = float((squares * equations).sum() / equations.sum()) ** 0.5
+    found.misfit = float((squares * (1 - equations)).sum() / (1 - equations).sum().clamp(min=1)) ** 0.5
+    sizes = [float(scaled[here].norm() / target[here].norm()) / len(target[here]) ** 0.5 for here in data.values()]
+    found.noise = min(filter(math.isfinite, sizes), default=0.0)
+    found.noises = {
+        name: float(squares[here].mean().sqrt()) / sampled.shares.get(name, 1.0) for name, here in data.items()
+    }
+    if len(sampled.numbers):
+        columns = rows[:, None] * sampled.columns(found.values)
+        found.response = response(solver, columns, scaled, data, sampled.residuals.stride)
 
 
 def _handed_over(blocks: list[Block]) -> Iterator[Block]:
@@ -157,26 +192,33 @@ def _loss(residual: dict[Place, dict[str, Tensor]], rows: Tensor) -> float:
     return float((rows * _joined(residual)).square().mean())
 
 
-def _scales(sampled: Sampled, blocks: list[Block]) -> dict[tuple[Place, str], Tensor]:
-    """1 over the root mean square of the entries of the rows of each equation in each cell."""
+def _scales(sampled: Sampled, linearised: Linearised, weight: float) -> dict[tuple[Place, str], Tensor]:
+    """1 over the root mean square of the entries of the rows of each equation in each cell.
+
+    Data of one quantity count alike in all cells, by weight and share; an integral like all the points that it is over.
+    """
+    blocks = linearised.blocks
     sizes = sampled.partition.lower.new_zeros(sampled.rows)
-    owner = torch.cat(
-        [sampled.cells[place].repeat(len(sampled.residuals.plans[place].names)) for place in sampled.points]
-    )
+    owner = torch.cat([sampled.cells[place] for place, _ in sampled.names if not place.integral])
     for j, block in zip(sampled.share.mine, blocks, strict=True):
         own = owner[block.rows] == j
         sizes[block.rows[own]] = block.matrix[own].square().mean(1)
     (sizes,) = sampled.processes.sums([sizes])
     scales, start = {}, 0
     count = len(sampled.partition)
-    for place, at in sampled.points.items():
-        cells, n = sampled.cells[place], len(at.x)
-        for name in sampled.residuals.plans[place].names:
-            total = sizes.new_zeros(count).index_add_(0, cells, sizes[start : start + n])
-            mean = total / torch.bincount(cells, minlength=count).clamp(min=1)
-            far = _far(sampled, place, name)
-            scales[place, name] = torch.where(mean > 0, far / mean.sqrt(), torch.zeros_like(mean))
-            start += n
+    for place, name in sampled.names:
+        cells, n = sampled.cells[place], len(sampled.points[place].x)
+        here = sizes[start : start + n]
+        if place.integral:
+            size = sum(part[start - len(sizes)].square().mean().sqrt() for part in linearised.long)
+            mean, far = size**2 / n * sizes.new_ones(1), 1.0
+        elif place.data is not None:
+            mean, far = here.mean().expand(count), weight * sampled.shares.get(name, 1.0)
+        else:
+            total = sizes.new_zeros(count).index_add_(0, cells, here)
+            mean, far = total / torch.bincount(cells, minlength=count).clamp(min=1), _far(sampled, place, name)
+        scales[place, name] = torch.where(mean > 0, far / mean.sqrt(), torch.zeros_like(mean))
+        start += 1 if place.integral else n
     return scales
 
 
@@ -202,8 +244,7 @@ def _far(sampled: Sampled, place: Place, name: str) -> Tensor:
 def _by_row(sampled: Sampled, scales: dict[tuple[Place, str], Tensor]) -> Tensor:
     return torch.cat(
         [
-            scales[place, name][sampled.cells[place]]
-            for place in sampled.points
-            for name in sampled.residuals.plans[place].names
+            scales[place, name] if place.integral else scales[place, name][sampled.cells[place]]
+            for place, name in sampled.names
         ]
     )

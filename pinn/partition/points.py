@@ -15,6 +15,7 @@ from torch import Tensor
 from pinn.geometry import Domain, Place, Points, Region
 from pinn.language.scope import TIME
 from pinn.partition.cells import Cells
+from pinn.partition.integrals import integral_points
 from pinn.problem import Problem
 from pinn.sampling.cells import points_in_cells
 
@@ -25,6 +26,11 @@ LEAST_INSIDE, LEAST_ON_A_FACE = 20, 8  # points of a cell
 HELD_OUT = 2**61  # added to the seed: points that nothing is fitted to
 FEW = 20  # points that show whether a cell meets the domain
 Drawn = tuple[dict[Place, Points], dict[Place, Tensor]]  # points, and the cell of each, by place
+
+
+def of_its_own(place: Place) -> bool:
+    """Whether a place says nothing of how well equations hold in a cell: data have noise, an integral has no cell."""
+    return place.integral or place.data is not None
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,8 @@ class CellPoints:
         return self._draw(tiling, crowding, places, "gauss", 1.0)
 
     def held_out(self, tiling: Cells, places: Sequence[Place], part: float) -> Drawn:
-        """Points that nothing is fitted to: Sobol points, a part of the usual number."""
+        """Points that nothing is fitted to: Sobol points, a part of the usual number; none of data or an integral."""
+        places = [place for place in places if not of_its_own(place)]
         return self._draw(tiling, torch.ones(len(tiling), dtype=torch.float64), places, "sobol", part)
 
     def meeting(self, tiling: Cells) -> Tensor:
@@ -78,7 +85,9 @@ class CellPoints:
         points: dict[Place, Points] = {}
         owners: dict[Place, Tensor] = {}
         for place in places:
-            if place == interior:
+            if place.integral:
+                points[place], owners[place] = integral_points(self.domain, place, tiling, self.features)
+            elif place == interior:
                 panels, parents = tiling.panels(*tiling.reaches())
                 parts = panels.widths.prod(dim=1) / tiling.widths.prod(dim=1)[parents]
                 counts = (inside * crowding[parents] * parts.clamp(min=PANEL)).ceil().long()

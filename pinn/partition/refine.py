@@ -15,6 +15,7 @@ from pinn.geometry import Place, Points
 from pinn.operators import plan
 from pinn.operators.planner import Plan
 from pinn.partition.cells import Cells
+from pinn.partition.points import of_its_own
 from pinn.partition.processes import ALONE, Processes
 from pinn.partition.system import Sampled
 from pinn.problem import Problem
@@ -57,6 +58,8 @@ def left(
     residual = sampled.residual(sampled.values(coefficients))
     found = sampled.partition.lower.new_zeros(count)
     for place, of_place in residual.items():
+        if of_its_own(place):
+            continue
         cells = sampled.cells[place]
         squares = sum(_squares(scales[place, name][cells], r.detach()) for name, r in of_place.items())
         points = torch.bincount(parts[place], minlength=count).clamp(min=1)

@@ -19,6 +19,7 @@ from pinn.language.scope import TIME
 from pinn.networks.partition import CORNERS, Partition
 from pinn.partition.cells import Cells
 from pinn.partition.estimate import EstimatedError, estimated_error
+from pinn.partition.identify import Knowledge
 from pinn.partition.local import MakesLocal
 from pinn.partition.memory import there_is
 from pinn.partition.processes import ALONE, Processes, agreed
@@ -253,6 +254,8 @@ class Refinement:
         return worse and end - begin > SHORTEST * (self.span[1] - self.span[0])
 
     def _end(self, level: Level) -> str | None:
+        if level.noisy:
+            return "the noise of the data leaves more unknown than the cells"
         if level.residual <= ROUNDING:
             return "what is left is rounding"
         if not level.gained:
@@ -262,6 +265,16 @@ class Refinement:
         if stalled and residuals[2] < FINE:
             return "a level gains little"
         return None
+
+    @property
+    def deviations(self) -> dict[str, float]:
+        """One standard deviation of each learned number, of the noise of the data; empty where it cannot be told."""
+        found = self.strip.known.deviations
+        if found is None:
+            return {}
+        slopes = [torch.autograd.grad(self.residuals.learned[n], z)[0] for n, z in self.residuals.unbounded.items()]
+        told = found.to(slopes[0]) * torch.stack(slopes).abs()
+        return dict(zip(self.residuals.unbounded, told.tolist(), strict=True))
 
     @property
     def estimate(self) -> dict[str, float] | None:
@@ -315,6 +328,7 @@ class Refinement:
             )  # fmt: skip
             strip.levels = [Level(**one) for one in kept["levels"]]
             strip.tolerance, strip.size, strip.smooth = kept["tolerance"], kept["size"], kept["smooth"]
+            strip.known = Knowledge(**kept["known"])
             strip.local, strip.crowding = self.local.of(kept["features"]), kept["crowding"]
             if kept["count"]:
                 strip.take(network.some(start_of, start_of + kept["count"]))

@@ -188,7 +188,8 @@ class BlockLeastSquares:
 
     Attributes:
         rank: N, the orthonormal columns of all cells.
-        residual_norm: ``|A c - b|`` of the last solution, long rows included.
+        residual: ``b - A c`` of the last solution, (M + L,).
+        residual_norm: Its norm.
         suppressed: The part of the sum of its squares that lies in what the tolerance has dropped, block by block.
         iterations: That it took.
         converged: Whether nothing was left to gain, but what is below rounding.
@@ -205,6 +206,7 @@ class BlockLeastSquares:
         self.memory = cholesky.memory + sum(size(basis.columns, basis.transform, basis.dropped) for basis in bases)
         self.rank = ends[-1]
         self.residual_norm, self.suppressed, self.iterations, self.converged = float("nan"), 0.0, 0, False
+        self.residual = torch.empty(0)
 
     def solve(self, target: Tensor) -> list[Tensor]:
         """The coefficients c of each block, (P,), for a target b (M,), or (M + L,) with long rows.
@@ -220,7 +222,7 @@ class BlockLeastSquares:
         s = self._adjoint(r)
         p = self._cholesky.solve(s)
         gamma = float(s @ p)
-        best, found, since, enough = gamma, (y.clone(), float(r.norm())), 0, (eps * float(target.norm())) ** 2
+        best, found, since, enough = gamma, (y.clone(), r.clone()), 0, (eps * float(target.norm())) ** 2
         self.iterations = 0
         while best > enough and since < PATIENCE and self.iterations < ITERATIONS:
             self.iterations += 1
@@ -234,10 +236,11 @@ class BlockLeastSquares:
             p = z.add_(p, alpha=gamma / before)
             since = 0 if gamma < best / 4 else since + 1
             if gamma < best:
-                best, found = gamma, (y.clone(), float(r.norm()))
-        y, self.residual_norm = found
+                best, found = gamma, (y.clone(), r.clone())
+        y, self.residual = found
+        self.residual_norm = float(self.residual.norm())
         self.converged = best <= max(enough, eps * self.residual_norm**2)
-        self.suppressed = self._suppressed((target - self._product(y))[: self._rows])
+        self.suppressed = self._suppressed(self.residual[: self._rows])
         own = [basis.transform @ y[at] for basis, at in zip(self._bases, self._columns, strict=True)]
         return self._share.whole(own)
 

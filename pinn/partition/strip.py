@@ -19,6 +19,7 @@ from pinn.language.scope import TIME
 from pinn.networks.partition import Partition
 from pinn.operators import Plan, derivatives
 from pinn.partition.cells import Cells
+from pinn.partition.identify import Knowledge, identified
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of
 from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
@@ -72,6 +73,7 @@ class Level:
         price: Seconds that such a level usually takes: see `Strip.price`.
         strip: The interval of time, in strips.
         gained: Whether it was better than the level before.
+        noisy: Whether it changed less than what the noise of the data leaves unknown.
     """
 
     cells: int
@@ -86,6 +88,7 @@ class Level:
     price: float
     strip: tuple[float, float] | None = None
     gained: bool = True
+    noisy: bool = False
 
 
 class Strip:
@@ -125,6 +128,7 @@ class Strip:
         self.tolerance: float | None = None  # of the next level
         self.usual = local.features
         self.smooth = False  # whether the cells see what there is, with all of their features
+        self.known = Knowledge()  # of data and learned numbers
         self._compared: Tensor | None = None
 
     @property
@@ -149,8 +153,12 @@ class Strip:
         partition = self._partition()
         sampled = self._fitted(partition, self.residuals.places)
         start = self._start(sampled)
-        found = newton(sampled, start, most, self.partition is not None, self.tolerance, self.until)
+        numbers, known = sampled.numbers, self.known
+        before = self.levels[-1].residual if self.levels else 0.0
+        foreign = self.partition is not None
+        found, self.known = identified(sampled, start, most, foreign, self.tolerance, self.until, known, before)
         if not found.better and self.levels:
+            sampled.numbers, self.known = numbers, known
             return self._as_before(found, self._since(began))
         _write(partition, found.coefficients)
         rest, rough = self._judge(partition, found)
@@ -164,6 +172,7 @@ class Strip:
         means = [float(squares.mean().sqrt()), float((volumes * squares).sum() / volumes.sum()) ** 0.5]
         residual, spread = agreed(self.processes, means, rest.device)
         if self.levels and FINE > self.levels[-1].residual <= residual:  # rounding, which more cells make larger
+            sampled.numbers, self.known = numbers, known
             return self._as_before(found, self._since(began))
         self.earlier, self.partition = self.partition, partition
         self.coefficients, self.found = found.coefficients, found
@@ -176,7 +185,7 @@ class Strip:
         seconds = self._since(began)
         level = Level(
             len(partition), unknowns, residual, spread, estimate, found.steps, found.converged, seconds, found.memory,
-            self.price, self.times,
+            self.price, self.times, noisy=self.known.hide(found, sampled.numbers - numbers, estimate),
         )  # fmt: skip
         self.levels.append(level)
         return level
@@ -315,6 +324,7 @@ class Strip:
             "tolerance": self.tolerance,
             "size": self.size,
             "smooth": self.smooth,
+            "known": asdict(self.known),
             "features": self.local.features,
             "levels": [asdict(one) for one in self.levels],
             "count": len(self.partition) if self.partition else 0,

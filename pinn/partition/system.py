@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from pinn.operators import Plan
 from pinn.partition.memory import size
 from pinn.partition.processes import ALONE, Processes, Share, divided
 from pinn.partition.sparse import Block
-from pinn.residuals import Residuals
+from pinn.residuals import Residuals, mean_where_integral
 
 Values = dict[Place, dict[str, Tensor]]  # of the operators, (N,) each
 Functional = tuple[tuple[int, float], ...]  # rows of the wanted channels and coefficients
@@ -54,6 +55,22 @@ class _Reads:
         return reads
 
 
+class Linearised(NamedTuple):
+    """The Jacobian where the fields stand; rows of integrals, one each, come last.
+
+    Attributes:
+        blocks: Of the output layers of each cell, in the M rows of single points.
+        residual: By place and equation, (N,) or (1,).
+        target: `J c - r`, (M + L,).
+        long: Of each cell, in the L rows of integrals, (L, P).
+    """
+
+    blocks: list[Block]
+    residual: dict[Place, dict[str, Tensor]]
+    target: Tensor
+    long: list[Tensor]
+
+
 class Sampled:
     """The features of a partition at points of all places, and what the residuals make of them.
 
@@ -77,8 +94,10 @@ class Sampled:
         shifts: Mapping[tuple[Place, str], Tensor] | None = None,
         processes: Processes = ALONE,
     ):
-        self.residuals, self.partition, self.points, self.cells = residuals, partition, points, cells
+        self.residuals, self.partition, self.cells = residuals, partition, cells
+        self.points = {place: points[place] for place in sorted(points, key=lambda place: place.integral)}
         self.shifts, self.processes = shifts or {}, processes
+        self.shares: Mapping[str, float] = {}  # of each observed quantity in the weight of data, 1 where none is given
         self.fields = partition.outputs
         self.reads = {place: _Reads.of(residuals.plans[place]) for place in points}
         self._reached: dict[tuple[Place, bool], list[Tensor]] = {}
@@ -104,8 +123,36 @@ class Sampled:
 
     @property
     def rows(self) -> int:
-        """M: how many residuals there are."""
-        return sum(len(at.x) * len(self.residuals.plans[place].names) for place, at in self.points.items())
+        """M: how many residuals there are, without those of integrals."""
+        return sum(len(self.points[place].x) for place, _ in self.names if not place.integral)
+
+    @property
+    def names(self) -> list[tuple[Place, str]]:
+        """Place and name of each equation, in the order of the rows."""
+        return [(place, name) for place in self.points for name in self.residuals.plans[place].names]
+
+    @property
+    def data(self) -> dict[str, slice]:
+        """The rows of each observed quantity."""
+        found, start = {}, 0
+        for place, name in self.names:
+            stop = start + (1 if place.integral else len(self.points[place].x))
+            if place.data is not None:
+                found[name] = slice(start, stop)
+            start = stop
+        return found
+
+    @property
+    def numbers(self) -> Tensor:
+        """What is trained of the learned numbers, (Z,): see `Learned`."""
+        found = [z.detach() for z in self.residuals.unbounded.values()]
+        return torch.stack(found) if found else self.partition.lower.new_zeros(0)
+
+    @numbers.setter
+    def numbers(self, values: Tensor) -> None:
+        with torch.no_grad():
+            for parameter, value in zip(self.residuals.unbounded.values(), values, strict=True):
+                parameter.copy_(value)
 
     def features(self, place: Place, partner: bool) -> Iterator[tuple[int, Tensor, Tensor]]:
         """A cell of this process, the points that it reaches, and the functionals of its features, (Q, n, W)."""
@@ -165,16 +212,20 @@ class Sampled:
         return {place: dict(zip(found, sums, strict=False)) for place, found in result.items()}
 
     def residual(self, values: Values) -> dict[Place, dict[str, Tensor]]:
-        """Each equation's residual at the points, (N,)."""
-        return {place: self._results(place, values[place]) for place in self.points}
+        """Each equation's residual at the points, (N,); of an integral (1,)."""
+        found = {place: self._results(place, values[place], self.residuals.learned) for place in self.points}
+        return {
+            place: {name: mean_where_integral(r.detach(), place, self.points[place]) for name, r in of_place.items()}
+            for place, of_place in found.items()
+        }
 
-    def _results(self, place: Place, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        at = self.points[place]
-        found = self.residuals.plans[place].results(values, at.x, self.residuals.inputs(place, at))
+    def _results(self, place: Place, values: Mapping[str, Tensor], learned: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        at, plan = self.points[place], self.residuals.plans[place]
+        found = plan.results(values, at.x, {**learned, **self.residuals.given(plan, at)})
         return {name: r - self.shifts[place, name] if (place, name) in self.shifts else r for name, r in found.items()}
 
-    def linearise(self, values: Values) -> tuple[list[Block], dict[Place, dict[str, Tensor]], Tensor]:
-        """The blocks of the Jacobian, the residuals, and `J c - r` at the fields with these values, (M,).
+    def linearise(self, values: Values) -> Linearised:
+        """The Jacobian and the residuals at the fields with these values.
 
         Of several processes each has the blocks of its own cells, and all have the rest.
 
@@ -183,39 +234,57 @@ class Sampled:
         slopes: dict[Place, dict[str, dict[str, Tensor]]] = {}
         residual: dict[Place, dict[str, Tensor]] = {}
         targets: list[Tensor] = []
-        for place in self.points:
+        learned = {name: value.detach() for name, value in self.residuals.learned.items()}
+        for place, at in self.points.items():
             leaves = {name: value.detach().requires_grad_() for name, value in values[place].items()}
             with torch.enable_grad():
-                results = self._results(place, leaves)
-                slopes[place] = {}
-                for name, r in results.items():
-                    found = torch.autograd.grad(
-                        r.sum(), list(leaves.values()), retain_graph=True, allow_unused=True, materialize_grads=True
-                    )
-                    slopes[place][name] = dict(zip(leaves, found, strict=True))
+                results = self._results(place, leaves, learned)
+            slopes[place] = {name: _slopes(r, leaves) for name, r in results.items()}
             residual[place] = {}
             for name, r in results.items():
                 of_row = slopes[place][name]
                 known = torch.stack([r.detach(), *of_row.values()]).isfinite().all(dim=0)
                 slopes[place][name] = {op: s.where(known, 0) for op, s in of_row.items()}
                 linear = sum(s * values[place][op] for op, s in slopes[place][name].items())
-                targets.append(torch.where(known, linear - r.detach(), 0))
-                residual[place][name] = r.detach().where(known, torch.nan)
-        return self._blocks(slopes), residual, torch.cat(targets)
+                targets.append(mean_where_integral(torch.where(known, linear - r.detach(), 0), place, at))
+                residual[place][name] = mean_where_integral(r.detach().where(known, torch.nan), place, at)
+        blocks, long = self._blocks(slopes)
+        return Linearised(blocks, residual, torch.cat(targets), long)
 
-    def _blocks(self, slopes: dict[Place, dict[str, dict[str, Tensor]]]) -> list[Block]:
+    def columns(self, values: Values) -> Tensor:
+        """The derivatives of the residuals by what is trained of the learned numbers, (M + L, Z)."""
+        found: list[Tensor] = []
+        for place, at in self.points.items():
+            with torch.enable_grad():
+                trained = {
+                    name: z.detach().expand(len(at.x)).clone().requires_grad_()
+                    for name, z in self.residuals.unbounded.items()
+                }
+                for r in self._results(place, values[place], self.residuals.bounded(trained)).values():
+                    of_row = _slopes(r, trained).values() if r.requires_grad else [torch.zeros_like(r)] * len(trained)
+                    found.append(mean_where_integral(torch.stack(list(of_row), dim=1).nan_to_num(), place, at))
+        return torch.cat(found)
+
+    def _blocks(self, slopes: dict[Place, dict[str, dict[str, Tensor]]]) -> tuple[list[Block], list[Tensor]]:
         parts: dict[int, list[tuple[Tensor, Tensor]]] = {j: [] for j in self.share.mine}
-        start = 0
+        start, count = 0, sum(place.integral for place, _ in self.names)
+        long = [self.partition.lower.new_zeros(count, self.fields * (layer.in_features + 1))
+                for layer in self.partition.layers]  # fmt: skip
         for place, at in self.points.items():
             reads, names = self.reads[place], list(slopes[place])
             for partner in self._sides(place):
                 for j, rows, features in self.features(place, partner):
                     for e, name in enumerate(names):
                         matrix = self._matrix(reads, slopes[place][name], rows, features, partner)
-                        if matrix is not None:
+                        if matrix is None:
+                            continue
+                        if place.integral:
+                            mean = mean_where_integral(matrix, place, at[rows]) * (len(rows) / len(at.x))
+                            long[j][start - self.rows + e] += mean[0]
+                        else:
                             parts[j].append((start + e * len(at.x) + rows, matrix))
-            start += len(at.x) * len(names)
-        return [self._joined(j, of_cell) for j, of_cell in parts.items()]
+            start += (1 if place.integral else len(at.x)) * len(names)
+        return [self._joined(j, of_cell) for j, of_cell in parts.items()], long
 
     def _joined(self, j: int, parts: list[tuple[Tensor, Tensor]]) -> Block:
         if not parts:
@@ -246,6 +315,14 @@ class Sampled:
             return None
         zero = torch.zeros_like(features[0])
         return torch.cat([zero if column is None else column for column in columns], dim=1)
+
+
+def _slopes(result: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Of each entry by that of each leaf, (N,)."""
+    found = torch.autograd.grad(
+        result.sum(), list(leaves.values()), retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    return dict(zip(leaves, found, strict=True))
 
 
 def _combine(channels: Tensor, functional: Functional) -> Tensor:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sympy
+import torch
 from torch import Tensor
 
 from pinn.language import LanguageError, about, constant, did_you_mean
@@ -45,6 +46,13 @@ class Learned:
             return z
         low, high = self.bounds
         return low + (high - low) * z.sigmoid()
+
+    def stride(self, z: Tensor) -> Tensor:
+        """How far z may go at once: one unit between bounds, else twice its size or that of the guess, if not 0."""
+        if self.bounds is not None:
+            return torch.ones_like(z)
+        size = 2 * z.abs().clamp(min=abs(self.guess))
+        return size.where(size > 0, torch.inf)
 
     def _share(self, value: Tensor) -> Tensor:
         assert self.bounds is not None

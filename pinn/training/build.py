@@ -84,7 +84,11 @@ def counts(config: Config, residuals: Residuals) -> dict[Place, int]:
 @lru_cache(maxsize=4)
 def softened(problem: Problem) -> Problem:
     """The problem with nothing built into the network."""
-    return Problem(**{**problem.definition, "enforce": SOFT}) if problem.built_in else problem
+    if not problem.built_in:
+        return problem
+    found = Problem(**{**problem.definition, "enforce": SOFT})
+    observe(found)
+    return found
 
 
 def output_layer(residuals: Residuals) -> nn.Module:
@@ -114,8 +118,8 @@ def _check_cells(problem: Problem, config: Config) -> None:
     if not (isinstance(config.network, Partition) and config.network.refined):
         return
     given = "say how many, such as 'network.cells={x: 4}'"
-    if problem.learned or problem.coefficients or problem.observations:
-        raise ConfigError(f"network.cells=auto: cells are not found where data are to be met; {given}.")
+    if problem.coefficients:
+        raise ConfigError(f"network.cells=auto: cells are not found where a field is to be learned; {given}.")
     if other := [phase.name for phase in config.phases if phase.method.trains != "output"]:
         raise ConfigError(
             f"network.cells=auto: {other[0]} trains cells that are there; {given}, or take optimizer=least_squares."

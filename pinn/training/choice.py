@@ -138,12 +138,10 @@ def _forbids_cells(config: Config, problem: Problem) -> str | None:
     """What was said, or what the problem is, that asks for one network; None where nothing does."""
     if not _plain(config):
         return "keys of one network are given"
-    if problem.learned or problem.coefficients or problem.observations:
-        return "there is something to be found from data"
+    if problem.coefficients:
+        return "a field is to be learned"
     if len(problem.coordinate_names) > MOST_CELLS:
         return f"in more than {MOST_CELLS} dimensions cells are too many"
-    if any(place.integral for place in (e.place for e in problem.equations.values())):
-        return "a condition is about an integral"
     given = {
         "curriculum": bool(config.curriculum),
         "optimizer": not isinstance(config.optimizer, Auto),
@@ -153,9 +151,15 @@ def _forbids_cells(config: Config, problem: Problem) -> str | None:
         ),
         "balancing": config.balancing.name != "fixed" or bool(config.balancing.weights or config.balancing.causal),
         "init": config.init is not None,
+        "trainer.devices": config.several_devices and _told_by_all(problem),
     }  # fmt: skip
     said = next((name for name, there in given.items() if there), None)
     return f"{said} is given" if said else None
+
+
+def _told_by_all(problem: Problem) -> bool:
+    """Whether there are data, numbers or integrals, which one process sees to."""
+    return bool(problem.learned or problem.observations) or any(e.place.integral for e in problem.equations.values())
 
 
 def _precision(choice: Choice) -> None:

@@ -25,8 +25,11 @@ def standard_deviations(module: PINN) -> dict[str, float]:
     points is what is left of them, ``s² = r·r/(N - |Q|²)``, |Q|² over its rows counting what they gave to the fit; so
     ``var_j = Σ_sets s² |A_j|²``. It is the Cramér-Rao bound where the equations leave the network no freedom, and
     more where they do. It knows nothing of a run that stopped early, of a wrong equation, or of noise of another kind
-    than independent and of one size.
+    than independent and of one size. On cells it is the same, see `pinn.partition.numbers`, and infinite for a number
+    of which the data tell nothing.
     """
+    if module.levels:
+        return module.levels.deviations
     residuals, factors = module.residuals, module.balance.factors
     named = dict(residuals.named_parameters())
     last = {f"unbounded.{name}": z for name, z in residuals.unbounded.items()}

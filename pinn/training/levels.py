@@ -94,6 +94,11 @@ class Levels:
         return self.refinement.converged if self.found or self.kept else True
 
     @property
+    def deviations(self) -> dict[str, float]:
+        """One standard deviation of each learned number, of the noise of the data."""
+        return self.refinement.deviations if self.found or self.kept else {}
+
+    @property
     def estimated_error(self) -> EstimatedError | None:
         """Where it is expected; None where no two levels were solved since the run began or went on."""
         return self.found.estimated_error if self.found else None

@@ -51,7 +51,7 @@ def zero(sampled):
 
 def scaled(sampled, values, scales):
     """The whole matrix with its rows scaled, the target, and the residuals at the values."""
-    blocks, residual, target = sampled.linearise(values)
+    blocks, residual, target, _ = sampled.linearise(values)
     matrix = torch.zeros(sampled.rows, 0, dtype=torch.float64)
     for block in blocks:
         part = torch.zeros(sampled.rows, block.matrix.shape[1], dtype=torch.float64)
@@ -232,7 +232,7 @@ def test_a_slope_that_is_infinite_at_zero_does_not_stop_it():
         conditions={"left": "u(x=0) = 2", "right": "u(x=2) = 2"},
     )  # fmt: skip
     sampled = on_line(problem, count=1, width=2)
-    _, residual, target = sampled.linearise(zero(sampled))
+    _, residual, target, _ = sampled.linearise(zero(sampled))
     assert target.isfinite().all()
     assert residual[problem.domain.interior]["size"].isnan().all()
     found = newton(sampled, zero(sampled), 30)

@@ -115,7 +115,7 @@ def check(sampled, residuals):
     c = coefficients(sampled.partition)
     values = sampled.values(c)
     r, jacobian = nested_jacobian(residuals, sampled.points)
-    blocks, residual, target = sampled.linearise(values)
+    blocks, residual, target, _ = sampled.linearise(values)
     found = dense(blocks, sampled.rows)
     assert found.shape == jacobian.shape and len(r) == sampled.rows and jacobian.abs().sum(1).min() > 0
     start = 0
@@ -189,7 +189,7 @@ def test_values_are_linear_in_the_coefficients_and_those_of_zero_are_zero():
 def test_features_that_are_not_kept_are_the_same(name):
     (kept, _), (anew, _) = (case(name, keep=keep) for keep in (True, False))
     values = [one.values(coefficients(one.partition)) for one in (kept, anew)]
-    (blocks, residual, target), (others, other_residual, other_target) = map(
+    (blocks, residual, target, _), (others, other_residual, other_target, _) = map(
         lambda one, v: one.linearise(v), (kept, anew), values
     )
     assert torch.equal(dense(blocks, kept.rows), dense(others, anew.rows)) and torch.equal(target, other_target)
@@ -202,7 +202,7 @@ def test_the_system_goes_on_from_values_of_other_cells():
     (sampled, _), (other, of_other) = case("flow"), case("flow", tiling(2, 2, seed=4))
     other = Sampled(of_other, other.partition, sampled.points, {})
     values = other.values(coefficients(other.partition))
-    _, residual, _ = sampled.linearise(values)
+    _, residual, *_ = sampled.linearise(values)
     torch.testing.assert_close(flat(residual), torch.cat(list(of_other(sampled.points).values())).detach())
     own = sampled.linearise(sampled.values(coefficients(sampled.partition)))
     at_other = sampled.linearise(values)
@@ -213,7 +213,7 @@ def test_a_linear_target_is_that_of_the_equations_wherever_it_is_taken():
     sampled, residuals = case("linear, two fields")
     c = coefficients(sampled.partition)
     zero = [torch.zeros_like(one) for one in c]
-    (a, _, target), (b, residual, of_zero) = (sampled.linearise(sampled.values(one)) for one in (c, zero))
+    (a, _, target, _), (b, residual, of_zero, _) = (sampled.linearise(sampled.values(one)) for one in (c, zero))
     torch.testing.assert_close(target, of_zero, rtol=1e-10, atol=1e-10)
     assert torch.equal(dense(a, sampled.rows), dense(b, sampled.rows)) and torch.equal(of_zero, -flat(residual))
 
@@ -224,7 +224,7 @@ def test_shifts_are_what_the_residual_is_to_be():
     shift = torch.linspace(1, 2, len(sampled.points[interior].x), dtype=torch.float64)
     shifted = Sampled(residuals, sampled.partition, sampled.points, sampled.cells, shifts={(interior, "mass"): shift})
     values = sampled.values(coefficients(sampled.partition))
-    (blocks, plain, target), (others, found, other) = (one.linearise(values) for one in (sampled, shifted))
+    (blocks, plain, target, _), (others, found, other, _) = (one.linearise(values) for one in (sampled, shifted))
     assert torch.equal(dense(blocks, sampled.rows), dense(others, sampled.rows))
     for place, of_place in plain.items():
         for name, r in of_place.items():
@@ -237,7 +237,7 @@ def test_a_cell_without_points_has_no_rows():
     sampled, residuals = case("linear, two fields")
     corner = next(place for place in sampled.points if len(sampled.points[place].x) == 1)
     alone = Sampled(residuals, sampled.partition, {corner: sampled.points[corner]}, {corner: sampled.cells[corner]})
-    blocks, _, target = alone.linearise(alone.values(coefficients(sampled.partition)))
+    blocks, _, target, _ = alone.linearise(alone.values(coefficients(sampled.partition)))
     touched = [j for j, block in enumerate(blocks) if len(block.rows)]
     assert alone.rows == len(target) == 1 and 0 < len(touched) < len(blocks)
     assert {block.matrix.shape[1] for block in blocks} == {2 * 5}  # fields, features and the constant

@@ -4,9 +4,11 @@ import json
 
 import pytest
 import torch
+from scipy.optimize import least_squares
 
 from pinn import load, solve
 from pinn.app.compose import checked, compose
+from pinn.networks import Partition
 from pinn.problem import Problem
 from pinn.schema import ConfigError
 from pinn.training.build import build
@@ -37,6 +39,31 @@ def pendulum() -> Problem:
         fields=["u"],
         equations={"swing": "u_tt = -sin(u)"},
         conditions={"start": "u(t=0) = 2", "speed": "u_t(t=0) = 0"},
+    )
+
+
+def learned_field() -> Problem:
+    return Problem(
+        coordinates={"x": [0, 1]}, fields=["u"], parameters={"k": {"field": 1}}, equations={"decay": "u_x = -k*u"},
+        conditions={"start": "u(x=0) = 1"}, observations={"end": {"points": 5, "of": ["u"]}},
+        exact={"u": "exp(-2*x)", "k": "2"},
+    )  # fmt: skip
+
+
+def decay(noise: float = 0.01, **given) -> Problem:
+    """Nonlinear in the field, with a number that is learned between bounds: u_t = -k u², u = 1/(1 + k t)."""
+    return Problem(
+        **{
+            "name": "decay",
+            "coordinates": {"t": [0, 2]},
+            "fields": ["u"],
+            "parameters": {"k": {"learn": 0.5, "between": [0.1, 10], "truth": 3}},
+            "equations": {"decay": "u_t = -k*u**2"},
+            "conditions": {"start": "u(t=0) = 1"},
+            "observations": {"sensors": {"points": 40, "noise": noise}},
+            "exact": {"u": "1/(1 + k*t)"},
+            **given,
+        }
     )
 
 
@@ -83,7 +110,7 @@ def test_the_estimate_is_not_told_of_one_network(capsys, _no_pictures):
     assert "estimated" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("problem", "first"), [(waves, 2), (pendulum, 2)])
+@pytest.mark.parametrize(("problem", "first"), [(waves, 2), (pendulum, 2), (decay, 1)])
 def test_a_run_goes_on_to_the_bit(tmp_path, problem, first, _no_pictures):
     steps = first + 2
     whole = solve(problem(), *SMALL, f"trainer.max_steps={steps}", run_dir=tmp_path / "whole")
@@ -92,7 +119,53 @@ def test_a_run_goes_on_to_the_bit(tmp_path, problem, first, _no_pictures):
     pairs = zip(whole.residuals.state_dict().items(), parts.residuals.state_dict().items(), strict=True)
     assert all(a == b and x.equal(y) for (a, x), (b, y) in pairs)
     results = [json.loads((tmp_path / name / "result.json").read_text()) for name in ("whole", "parts")]
-    assert results[0]["estimate"] == results[1]["estimate"] and results[0]["steps"] == results[1]["steps"]
+    for key in ("estimate", "steps", "parameters", "standard_deviation"):
+        assert results[0].get(key) == results[1].get(key)
+
+
+def test_a_number_is_what_the_data_say_of_it(tmp_path, _no_pictures):
+    """Least squares of the closed form, by scipy."""
+    problem = decay()
+    solve(problem, *SMALL, run_dir=tmp_path / "run")
+    found = json.loads((tmp_path / "run" / "result.json").read_text())
+    data = problem.observations["sensors"].points
+    t, u = data.x[:, 0].numpy(), data.values["sensors__u"].numpy()
+    best = least_squares(lambda k: 1 / (1 + k * t) - u, [3.0], xtol=1e-14)
+    deviation = (2 * best.cost / (len(t) - 1) / float((best.jac**2).sum())) ** 0.5
+    assert found["parameters"]["k"] == pytest.approx(best.x[0], abs=0.02 * deviation)
+    assert found["standard_deviation"]["k"] == pytest.approx(deviation, rel=0.05)
+    assert abs(found["parameters"]["k"] - 3) < 3 * deviation  # and not because that is large
+    assert deviation < 0.1
+
+
+def test_exact_data_give_an_exact_number(_no_pictures):
+    found = solve(decay(noise=0.0), *SMALL)
+    assert found.learned["k"] == pytest.approx(3, abs=1e-8)
+    assert found.error["u"]["relative_l2"] < 1e-8
+
+
+def test_two_numbers_of_which_data_tell_the_product_have_no_deviation(tmp_path, capsys, _no_pictures):
+    given = {"k": {"learn": 0.5, "truth": 3}, "a": {"learn": 1.5, "truth": 1}}
+    both = decay(parameters=given, equations={"decay": "u_t = -a*k*u**2"}, exact={"u": "1/(1 + a*k*t)"})
+    found = solve(both, *SMALL, run_dir=tmp_path / "run")
+    assert found.learned["a"] * found.learned["k"] == pytest.approx(3, rel=0.05)
+    assert "inf" in capsys.readouterr().out
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["standard_deviation"] == {"k": None, "a": None}
+
+
+@pytest.mark.parametrize("domain", [None, {"disk": {"center": [0.5, 0.5], "radius": 0.5}}])
+def test_a_mean_is_met(domain, _no_pictures):
+    """It alone says which of all solutions, which differ by a constant."""
+    slopes = {"left": "u_x(x=0) = 0", "right": "u_x(x=1) = -sin(1)", "below": "u_y(y=0) = 0", "above": "u_y(y=1) = 2"}
+    problem = Problem(
+        coordinates={"x": [0, 1], "y": [0, 1]}, domain=domain, fields=["u"],
+        equations={"poisson": "lap(u) = 2 - cos(x)"}, exact={"u": "cos(x) + y**2"},
+        conditions={"mean": "integral(u) = sin(1) + 1/3", **slopes} if domain is None else {
+            "slope": "dn(u)(boundary) = 4*y*(y - 0.5) - 2*sin(x)*(x - 0.5)", "mean": "integral(u - cos(x) - y**2) = 0",
+        },
+    )  # fmt: skip
+    found = solve(problem, *SMALL)
+    assert isinstance(found.residuals.network, Partition) and found.error["u"]["relative_l2"] < 1e-10
 
 
 @pytest.mark.parametrize(
@@ -115,13 +188,9 @@ def test_several_processes_take_cells_too(lines):
     assert found.network.name == "partition"
 
 
-def test_what_is_to_be_found_from_data_takes_one_network():
-    known = Problem(
-        coordinates={"x": [0, 1]}, fields=["u"], parameters={"k": {"learn": 1.0}}, equations={"decay": "u_x = -k*u"},
-        conditions={"start": "u(x=0) = 1"}, observations={"end": {"points": 5}}, exact={"u": "exp(-2*x)"},
-    )  # fmt: skip
-    found = choose(known, checked(compose("~pde", "experiment=none")))
-    assert found.network.name == "mlp" and "found from data" in found.chosen["network"]
+def test_a_field_that_is_learned_takes_one_network():
+    found = choose(learned_field(), checked(compose("~pde", "experiment=none")))
+    assert found.network.name == "mlp" and found.chosen["network"] == "a field is to be learned"
 
 
 def test_cells_that_are_found_take_least_squares_alone():
@@ -137,14 +206,10 @@ def test_a_cell_of_no_coordinate_is_quoted():
         build(waves(), choose(waves(), checked(compose("~pde", "experiment=none", *lines))))
 
 
-def test_cells_are_not_found_where_data_are_to_be_met():
-    known = Problem(
-        coordinates={"t": [0, 1]}, fields=["u"], parameters={"k": {"learn": 1.0}}, equations={"decay": "u_t = -k*u"},
-        conditions={"start": "u(t=0) = 1"}, observations={"end": {"points": 5}}, exact={"u": "exp(-2*t)"},
-    )  # fmt: skip
-    config = choose(known, checked(compose("~pde", "experiment=none", "network=partition", "precision=fp64")))
-    with pytest.raises(ConfigError, match="network.cells=auto: cells are not found where data are to be met"):
-        build(known, config)
+def test_cells_are_not_found_where_a_field_is_learned():
+    config = choose(learned_field(), checked(compose("~pde", "experiment=none", "network=partition", "precision=fp64")))
+    with pytest.raises(ConfigError, match="network.cells=auto: cells are not found where a field is to be learned"):
+        build(learned_field(), config)
 
 
 def test_a_problem_that_is_not_solved_is_not_to_be_trusted(capsys, _no_pictures):

@@ -1,0 +1,149 @@
+"""A level of a problem in which numbers are learned, or data are met: Newton's steps within steps of the numbers.
+
+The fields are solved for with the numbers held, and the numbers take Gauss and Newton's steps down what the data are
+missed by: variable projection, see `numbers`. Where nothing is learned and nothing observed it is `newton` alone.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
+
+from pinn.partition.newton import Found, newton
+from pinn.partition.system import Sampled, Values
+
+LESS = 0.1  # times the weight before
+LEAST = 1e-4  # the weight at which equations hold to what noise is left of: its square
+GROWS = 2.0  # times what the data are missed by: noise that is no longer fitted makes no more of it
+STEPS = 6  # of the numbers, with one weight
+HALVINGS = 3
+ENOUGH = 1e-3  # of the variance of the noise: a step that promises to lower the sum of squares by less is the last
+UNSURE = 1e-2  # what is left, over the size of the fields, where numbers may have gone astray with them
+HARD = 2e-3  # the weight of data beside which equations hold as if they had to
+NOTHING = 0.1  # of what the noise of the data leaves unknown: a level that changes no more is the last
+FOLLOWED = 2e-3  # part of the data that fields follow which equations and conditions do not determine
+LITTLE = 0.5  # of the standard deviation: so much a number may still move there
+LOWER = 1e-3  # relative: a step that lowers the misfit by less is the last
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What a level hands on of data and learned numbers.
+
+    Attributes:
+        weight: Of data, beside equations.
+        shares: Of each observed quantity in that: as their noises are.
+        deviations: One standard deviation of each number, as it is trained, (Z,); None where it cannot be told.
+    """
+
+    weight: float = 1.0
+    shares: dict[str, float] = field(default_factory=dict)
+    deviations: Tensor | None = None
+
+    def hide(self, found: Found, change: Tensor, estimate: dict[str, float] | None) -> bool:
+        """Whether a level has changed less than what the noise of the data leaves unknown.
+
+        Args:
+            found: What it has found.
+            change: Of the numbers, (Z,).
+            estimate: Of the error of each field.
+        """
+        if estimate is None or not found.noises or self.weight > HARD:
+            return False
+        close = max(estimate.values()) <= NOTHING * found.noise
+        if found.response is None:
+            return close
+        if self.deviations is None:
+            return False
+        # where data are all that determines the fields, these follow the noise the better the more cells there are
+        free = found.response.taken > FOLLOWED and found.unmet <= NOTHING * found.misfit
+        settled = bool((change.abs() <= (LITTLE if free else NOTHING) * self.deviations).all())
+        return settled and (free or close)
+
+    def then(self, found: Found, weight: float) -> Knowledge:
+        """After a level."""
+        deviations, shares = found.response and found.response.deviations, self.shares
+        if deviations is not None and (least := min(found.noises.values())):
+            shares = {name: least / noise for name, noise in found.noises.items()}
+        return Knowledge(weight, shares, deviations)
+
+
+def identified(
+    sampled: Sampled, start: Values, most: int, foreign: bool, tolerance: float | None, until: float,
+    known: Knowledge, left: float,
+) -> tuple[Found, Knowledge]:  # fmt: skip
+    """One level: fields and numbers, and then the same with less weight of the data, as long as that is of use.
+
+    Data have noise and equations have none, so that in the end these are to hold as if they had to, and noise cannot
+    enter them. At first they cannot hold, on few cells and with guessed numbers: then the data say where the solution
+    is (Ramsay, Hooker, Campbell, Cao 2007, J. R. Stat. Soc. B 69). What noise leaves of the equations falls as the
+    square of the weight, what the cells leave does not fall: so the weight falls until both leave as much as the
+    data in these units, which is the most likely weight, and not where the data are then missed by more, as by cells
+    that cannot hold the solution.
+
+    Args:
+        sampled: The cells and the points.
+        start: Values to begin with.
+        most: Newton's steps.
+        foreign: Whether those are of other cells.
+        tolerance: Of the singular values of a cell.
+        until: When no further step begins.
+        known: From the level before.
+        left: By the level before: where that is much, numbers of which the data told little there begin anew.
+
+    Returns:
+        What was found, and what the next level is to know. The learned numbers are those of `sampled`.
+    """
+    sampled.shares, weight, stride = known.shares, known.weight, sampled.residuals.stride
+    if left > UNSURE and known.deviations is not None and not bool((known.deviations < stride).all()):
+        sampled.residuals.guess()
+    found = first = newton(sampled, start, most, foreign, tolerance, until, weight)
+    found = _numbers(sampled, first, most, tolerance, until, weight)
+    while sampled.data and weight > LEAST * (1 + LESS) and time.perf_counter() < until:
+        numbers = sampled.numbers
+        less = newton(sampled, found.values, most, False, tolerance, until, LESS * weight)
+        enough = GROWS * LESS * found.misfit
+        if less.unmet <= less.misfit:
+            less = _numbers(sampled, less, most, tolerance, until, LESS * weight)
+        if not less.unmet <= less.misfit <= enough:
+            sampled.numbers = numbers
+            break
+        found, weight = less, LESS * weight
+    return replace(found, better=first.better or found is not first), known.then(found, weight)
+
+
+def _numbers(sampled: Sampled, found: Found, most: int, tolerance: float | None, until: float, weight: float) -> Found:
+    """Steps of the numbers until they gain nothing."""
+    rows = sum(r.stop - r.start for r in sampled.data.values())
+    for _ in range(STEPS):
+        response = found.response
+        if response is None or time.perf_counter() > until:
+            break
+        before = _judged(found, rows)
+        if response.gain <= ENOUGH * before / max(rows, 1) or not response.gain:
+            break
+        numbers, better = sampled.numbers, None
+        for k in range(HALVINGS):
+            change = 0.5**k * response.change
+            sampled.numbers = numbers + change
+            coefficients = list(found.coefficients)
+            for d, parts in zip(change, response.coefficients, strict=True):
+                coefficients = [c + (d * part).reshape(c.shape) for c, part in zip(coefficients, parts, strict=True)]
+            trial = newton(sampled, sampled.values(coefficients), most, False, tolerance, until, weight)
+            if _judged(trial, rows) < before:
+                better = trial
+                break
+        if better is None:
+            sampled.numbers = numbers
+            break
+        found = better
+        if _judged(found, rows) > (1 - LOWER / max(rows, 1)) * before:
+            break
+    return found
+
+
+def _judged(found: Found, rows: int) -> float:
+    """What the steps of the numbers lower: the sum of squares of the data's residuals; without data, of all."""
+    return found.misfit**2 * rows if rows else found.loss

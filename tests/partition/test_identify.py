@@ -1,0 +1,73 @@
+"""A level with data and learned numbers: when data count less, and when their noise hides what a level changes."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from partitions import local, partition
+
+from pinn import Problem
+from pinn.partition import Cells
+from pinn.partition.identify import LEAST, Knowledge, identified
+from pinn.partition.system import Sampled
+from pinn.references import observe
+from pinn.residuals import Residuals
+from pinn.sampling.cells import points_in_cells
+
+
+def level(width, noise=0.01, known=None, left=0.0, **given):
+    """Of a decay with a rate that is learned, on one cell with so many features."""
+    problem = Problem(
+        coordinates={"x": [0, 2]}, fields=["u"], parameters={"k": {"learn": 1.0, "truth": 3}}, enforce="soft",
+        **{"equations": {"decay": "u_x = -k*u"}, "conditions": {"start": "u(x=0) = 1"},
+           "observations": {"sensors": {"points": 60, "noise": noise}}, "exact": {"u": "exp(-k*x)"}, **given},
+    )  # fmt: skip
+    observe(problem)
+    cells = Cells.grid([0.0], [2.0], [1])
+    network = partition(cells, local(width, scale=3.0)).requires_grad_(False)
+    places = {e.place: None for e in problem.equations.values()}
+    drawn = {p: points_in_cells(problem.domain, p, cells.lower, cells.upper, 60, seed=0) for p in places}
+    points, owners = ({p: pair[k] for p, pair in drawn.items()} for k in (0, 1))
+    sampled = Sampled(Residuals(problem, network), network, points, owners)
+    start = sampled.values([torch.zeros(1, width + 1, dtype=torch.float64)])
+    found, known = identified(sampled, start, 10, False, None, math.inf, known or Knowledge(), left)
+    return sampled, found, known
+
+
+def test_noise_ends_with_little_weight_and_the_number_within_its_deviation():
+    sampled, found, known = level(20)
+    assert known.weight == pytest.approx(LEAST) and known.deviations is not None
+    deviation = float(known.deviations)
+    assert 0 < deviation < 0.2 and abs(float(sampled.numbers) - 3) < 3 * deviation
+    assert found.unmet < 1e-3 * found.misfit
+
+
+def test_data_keep_their_weight_on_cells_that_cannot_hold_the_solution():
+    _, _, known = level(2)
+    assert known.weight > 1e-2
+
+
+def test_observed_quantities_count_by_their_noises():
+    given = {"fine": {"points": 60, "noise": 0.001}, "coarse": {"points": 60, "noise": 0.1, "seed": 1}}
+    known = None
+    for _ in range(3):  # levels
+        _, _, known = level(20, known=known, observations=given)
+    assert known.shares["fine"] == 1 and known.shares["coarse"] == pytest.approx(0.01, rel=0.3)
+
+
+def test_a_number_of_which_the_data_told_nothing_begins_anew_where_much_is_left():
+    astray = Knowledge(deviations=torch.tensor([torch.inf], dtype=torch.float64))
+    sampled, _, _ = level(20, known=astray, left=1.0)
+    assert abs(float(sampled.numbers) - 3) < 0.3
+
+
+def test_noise_hides_a_small_change_and_no_large_one():
+    _, found, known = level(20)
+    assert known.deviations is not None
+    little, much = 0.01 * known.deviations, known.deviations
+    assert known.hide(found, little, {"u": 1e-8})
+    assert not known.hide(found, much, {"u": 1e-8})
+    assert not known.hide(found, little, {"u": 0.1})
+    assert not known.hide(found, little, None)
+    assert not replace(known, weight=1.0).hide(found, little, {"u": 1e-8})

@@ -1,0 +1,83 @@
+"""What learned numbers do to a sparse least-squares solution: against dense linear algebra."""
+
+import pytest
+import torch
+
+from pinn.partition.numbers import response
+from pinn.partition.sparse import Block, factorise
+
+FAR = torch.tensor([torch.inf, torch.inf], dtype=torch.float64)
+
+
+def system(seed=0, rows=120, data=40):
+    """Two overlapping blocks, columns of two numbers, and residuals; the last rows are those of data."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    blocks = [Block(torch.arange(0, 80), normal(80, 6)), Block(torch.arange(60, rows), normal(60, 5))]
+    whole = torch.zeros(rows, 11, dtype=torch.float64)
+    whole[:80, :6], whole[60:, 6:] = blocks[0].matrix, blocks[1].matrix
+    columns = normal(rows, 2)
+    residual = normal(rows)
+    residual -= whole @ torch.linalg.lstsq(whole, residual[:, None]).solution[:, 0]
+    return factorise(blocks, rows), whole, columns, residual, {"data": slice(rows - data, rows)}
+
+
+def test_a_step_is_that_of_dense_variable_projection():
+    solver, whole, columns, residual, data = system()
+    follow = -torch.linalg.lstsq(whole, columns).solution
+    turned = (columns + whole @ follow)[data["data"]]
+    step = -torch.linalg.lstsq(turned, residual[data["data"], None]).solution[:, 0]
+    found = response(solver, columns, residual, data, FAR)
+    torch.testing.assert_close(found.change, step)
+    torch.testing.assert_close(torch.stack([torch.cat(part) for part in found.coefficients], dim=1), follow)
+    before, after = (r.square().sum() for r in (residual[data["data"]], residual[data["data"]] + turned @ step))
+    assert found.gain == pytest.approx(float(before - after))
+
+
+def test_without_data_all_residuals_are_judged():
+    solver, whole, columns, residual, _ = system()
+    joint = torch.linalg.lstsq(torch.cat([whole, columns], dim=1), -residual[:, None]).solution[-2:, 0]
+    found = response(solver, columns, residual, {}, FAR)
+    torch.testing.assert_close(found.change, joint)
+    assert found.deviations is None
+
+
+def test_a_step_beyond_the_stride_is_damped():
+    solver, _, columns, residual, data = system()
+    whole = response(solver, columns, residual, data, FAR).change
+    stride = whole.abs() / 3
+    damped = response(solver, columns, residual, data, stride).change
+    assert (damped.abs() <= stride).all() and float(damped @ whole) > 0
+
+
+def test_deviations_are_those_of_the_noise():
+    """Data whose rows the fields do not touch: the covariance of linear regression."""
+    generator = torch.Generator().manual_seed(1)
+    equations = torch.randn(30, 4, generator=generator, dtype=torch.float64)
+    design = torch.randn(400, 2, generator=generator, dtype=torch.float64)
+    noise = 0.3 * torch.randn(400, generator=generator, dtype=torch.float64)
+    solver = factorise([Block(torch.arange(30), equations)], 430)
+    columns = torch.cat([torch.zeros(30, 2, dtype=torch.float64), design])
+    residual = torch.cat([torch.zeros(30, dtype=torch.float64), noise])
+    found = response(solver, columns, residual, {"data": slice(30, 430)}, FAR)
+    expected = 0.3 * torch.linalg.inv(design.T @ design).diagonal().sqrt()
+    assert found.deviations is not None
+    torch.testing.assert_close(found.deviations, expected, rtol=0.1, atol=0)
+    assert (found.deviations - expected / 2).abs().max() > 0.3 * float(expected.max())  # it is no accident
+
+
+def test_what_data_do_not_tell_has_an_infinite_deviation_and_stays():
+    solver, _, columns, residual, data = system()
+    both = torch.stack([columns[:, 0], 2 * columns[:, 0], columns[:, 1], torch.zeros_like(columns[:, 0])], dim=1)
+    found = response(solver, both, residual, data, torch.full((4,), torch.inf, dtype=torch.float64))
+    assert found.deviations is not None
+    assert found.deviations.isinf().tolist() == [True, True, False, True]
+    assert found.change.isfinite().all() and found.change[3] == 0
+
+
+def test_nothing_is_told_where_the_fit_takes_the_data():
+    solver, _, columns, residual, _ = system()
+    assert response(solver, columns, residual, {"few": slice(117, 120)}, FAR).deviations is None
