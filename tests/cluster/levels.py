@@ -16,10 +16,9 @@ PROBLEMS = {
         coordinates={"x": [0, 1], "y": [0, 1]}, fields=["u"], parameters={"k": 40}, name="waves",
         equations={"helmholtz": "lap(u) + k**2*u = 0"}, conditions={"edge": "u(boundary) = sin(k*x) + cos(k*y)"},
     ),
-    "nonlinear": Problem(  # a layer that balances itself: Burgers, steady
-        coordinates={"x": [-1, 1]}, fields=["u"], parameters={"nu": 0.02}, name="layer",
-        equations={"burgers": "u*u_x = nu*u_xx"},
-        conditions={"left": "u(x=-1) = tanh(1/(2*nu))", "right": "u(x=1) = -tanh(1/(2*nu))"},
+    "nonlinear": Problem(
+        coordinates={"x": [-1, 1]}, fields=["u"], parameters={"nu": 1e-4}, name="layers",
+        equations={"reaction": "nu*u_xx = u + u**3 - cos(3*x)"}, conditions={"ends": "u(boundary) = 0"},
     ),
     "strips": Problem(
         coordinates={"t": [0, 12]}, fields=["u"], equations={"swing": "u_tt = -sin(u)"}, name="pendulum",
