@@ -61,18 +61,19 @@ class Refinement:
         residuals: Of it.
         local: Makes the network of a cell.
         seed: Of networks and points.
-        patience: Seconds, after which no level begins that would take longer than what is left.
+        budget: Seconds that are to be used; None: as many as levels are worth, `PATIENCE` at most.
         memory: Bytes that a level may take, in each process; None: most of what there is.
         processes: Among which the cells are divided. All get the same solution.
     """
 
     def __init__(
-        self, problem: Problem, residuals: Residuals, local: MakesLocal, seed: int, patience: float = PATIENCE,
+        self, problem: Problem, residuals: Residuals, local: MakesLocal, seed: int, budget: float | None = None,
         memory: float | None = None, processes: Processes = ALONE,
     ):  # fmt: skip
         self.problem, self.residuals, self.local, self.seed = problem, residuals, local, seed
         self.processes, self.device = processes, next(residuals.parameters()).device
-        self.ends = time.perf_counter() + patience  # the first process's counts
+        self.ends = time.perf_counter() + (PATIENCE if budget is None else budget)  # the first process's counts
+        self.priced = budget is None
         self.memory = memory or there_is(self.device, processes.size)
         self.done: list[Strip] = []
         self.levels: list[Level] = []
@@ -193,7 +194,7 @@ class Refinement:
             estimate = max(level.estimate.values())
             if estimate <= GOOD and not (price <= CHEAP and falling):
                 return f"the error is estimated to be below {GOOD:.0e}"
-            if price > _worth(estimate):
+            if price > self._worth(estimate):
                 return f"the error is estimated to be {estimate:.0e}, and the next level would take long"
         if self._too_large(growth * level.memory):
             return "the next level would take more memory than there is"
@@ -203,6 +204,10 @@ class Refinement:
 
     def _too_large(self, memory: float) -> bool:
         return bool(agreed(self.processes, [memory > self.memory], self.device)[0])
+
+    def _worth(self, estimate: float) -> float:
+        """Seconds that a level may take which begins with such an error."""
+        return max(CHEAP, PAID * (estimate / 1e-7) ** 0.25) if self.priced else math.inf
 
     def _expected(self, level: Level) -> float:
         """Seconds that the next level of the strip takes, by what this one took.
@@ -242,7 +247,7 @@ class Refinement:
         """Whether the next level would take more than it is worth, or than what the strip may have."""
         level = self.strip.levels[-1]
         growth = max(self.strip.price / level.price, 1.0)
-        if level.estimate and self.strip.price > HANDED_ON * _worth(max(level.estimate.values())):
+        if level.estimate and self.strip.price > HANDED_ON * self._worth(max(level.estimate.values())):
             return True
         late = self._elapsed + self._expected(level) > self._share
         return level.residual <= FAILED and (late or self._too_large(growth * level.memory))
@@ -355,8 +360,3 @@ class Refinement:
         networks: list[nn.Module] = [network for part in parts for network in part.networks]
         lower, upper, below, above = (torch.cat(corners[name]) for name in CORNERS)
         return Partition(networks, lower, upper, below, above, parts[0].smoothness, self.local)
-
-
-def _worth(estimate: float) -> float:
-    """Seconds that a level may take which begins with such an error."""
-    return max(CHEAP, PAID * (estimate / 1e-7) ** 0.25)

@@ -39,15 +39,14 @@ class Levels:
         """Begun when it is first asked for."""
         if self.found is None:
             module = self.module
-            left = {"patience": module.budget.left} if module.budget else {}
             self.found = Refinement(
                 module.problem,
                 module.residuals,
                 self.local,
                 module.config.seed,
+                module.budget.left if module.budget else None,
                 memory=module.config.memory_budget,
                 processes=module.ranks,
-                **left,
             )
             if self.kept:
                 self.found.load(self.kept, self.network)

@@ -89,7 +89,7 @@ def _solved(k: int) -> dict[str, Any]:
     like = MLP(Scaled(problem.domain.lower, problem.domain.upper), 1, width=2).double()
     usual = yaml.safe_load((CONFIGS / "network" / "mlp.yaml").read_text())
     local = Local(Chosen(**usual), problem)
-    refinement = Refinement(problem, Residuals(problem, like), local, seed=0, patience=math.inf, processes=ranks)
+    refinement = Refinement(problem, Residuals(problem, like), local, seed=0, budget=math.inf, processes=ranks)
     x, true = held_out(problem, POINTS), truth(problem)
     assert true is not None
     target, began = true(x), time.process_time()

@@ -29,9 +29,9 @@ class Local:
         return MLP(Scaled(lower, upper), self.fields, width=self.features, scale=scale)
 
 
-def refinement(problem: Problem, features: int, patience: float = 60.0, seed: int = 0) -> Refinement:
+def refinement(problem: Problem, features: int, budget: float | None = None, seed: int = 0) -> Refinement:
     like = MLP(Scaled(problem.domain.lower, problem.domain.upper), len(problem.fields), width=2).double()
-    return Refinement(problem, Residuals(problem, like), Local(problem, features), seed, patience)
+    return Refinement(problem, Residuals(problem, like), Local(problem, features), seed, budget)
 
 
 def refined(problem: Problem, features: int, levels: int = 30, seed: int = 0) -> Refinement:
@@ -160,7 +160,7 @@ def test_a_state_goes_on_as_if_nothing_had_been(problem):
 
 
 def test_it_ends_when_the_time_for_it_is_over():
-    found = refinement(waves(60.0), 60, patience=0.0)
+    found = refinement(waves(60.0), 60, budget=0.0)
     found.advance()
     assert found.ended == "the next level would take too long"
 
