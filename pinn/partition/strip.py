@@ -42,7 +42,7 @@ FALLS = 0.03  # of the residual of the level before: a smooth solution, of which
 EVERYWHERE = 0.5  # of the volume: so much is to be halved
 UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not finite
 HOPELESS = 1e3  # what is left, over the size of the fields: no error is told of such a solution
-RESOLVED = 1e-2  # what is left where waves and layers are seen
+RESOLVED = 1e-3  # what is left where waves and layers are seen
 WIDER = 1.5  # times as many features
 FINE = 1e-8  # what is left where a level that leaves as much as the one before has come to rounding
 REGULAR = 1e-2  # of the square of what is left: smaller singular values of a cell fit the points, and not the solution
@@ -248,8 +248,9 @@ class Strip:
             self.local = self.local.of(wider)
         else:
             assert self.partition is not None and self.found is not None
+            unseen = everywhere and self.smooth and self.levels[-1].residual >= RESOLVED
             look = self._looking(self.partition, self.found, self.residuals.places)
-            self.tiling, parents = refined(self.tiling, self.left, self.rough, look, everywhere and self.smooth)
+            self.tiling, parents = refined(self.tiling, self.left, self.rough, look, unseen)
             self.crowding = self.crowding[parents]
 
     def _more_features_gain(self, everywhere: bool) -> bool:

@@ -129,6 +129,7 @@ def summary(problem: Problem, solver: str, seed: int, watched: Watched, folder: 
         "status": status,
         "error": f"{max(found.values()):.3e}" if found else "",
         "errors": " ".join(f"{name}:{value:.2e}" for name, value in found.items()),
+        "estimate": estimate_of(result),
         "seconds": f"{watched.seconds:.1f}",
         "steps": str(result.get("steps", int(history[-1]["step"]) if history else "")),
         "unknowns": str(result.get("unknowns", "")),
@@ -144,6 +145,12 @@ def summary(problem: Problem, solver: str, seed: int, watched: Watched, folder: 
         if (values := of_history(problem, line))
     ]
     return row, thinned(points)
+
+
+def estimate_of(result: Numbers) -> str:
+    """Of the error of the worst field, as the run has told it; empty where it has told none."""
+    told = result.get("estimate") or {}
+    return f"{max(math.inf if value is None else value for value in told.values()):.1e}" if told else ""
 
 
 def errors_of(result: Numbers) -> dict[str, float]:

@@ -115,11 +115,12 @@ def verdict(runs: list[Row], bar: Bar) -> str:
 
 def table(rows: list[Row]) -> str:
     """Markdown: every problem against its bars, with the runs that did not finish; the peers below."""
-    lines = ["| problem | at most | within | error, median (range) | seconds, median (range) | runs | bar |"]
-    lines += ["| --- | --- | --- | --- | --- | --- | --- |"]
+    lines = ["| problem | at most | within | error, median (range) | told | seconds, median (range) | runs | bar |"]
+    lines += ["| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for (problem, _), runs in groups(row for row in rows if row["solver"] == OURS).items():
         for bar in BARS[problem]:
-            cells = [problem, f"{bar.error:.0e}", f"{bar.seconds:g} s", *spread(runs), endings(runs)]
+            error, seconds = spread(runs)
+            cells = [problem, f"{bar.error:.0e}", f"{bar.seconds:g} s", error, told(runs), seconds, endings(runs)]
             lines.append("| " + " | ".join([*cells, verdict(runs, bar)]) + " |")
     peers = groups(row for row in rows if row["solver"] != OURS)
     if peers:
@@ -133,13 +134,19 @@ def table(rows: list[Row]) -> str:
 def spread(runs: list[Row]) -> tuple[str, str]:
     """Median and range of the error, over whatever was measured, and of the seconds."""
 
-    def told(values: list[float], form: Callable[[float], str]) -> str:
+    def of(values: list[float], form: Callable[[float], str]) -> str:
         if not values:
             return "none"
         return f"{form(statistics.median(values))} ({form(min(values))} to {form(max(values))})"
 
     errors = [float(row["error"]) for row in runs if row["error"]]
-    return told(errors, "{:.1e}".format), told([float(row["seconds"]) for row in runs], "{:.0f}".format)
+    return of(errors, "{:.1e}".format), of([float(row["seconds"]) for row in runs], "{:.0f}".format)
+
+
+def told(runs: list[Row]) -> str:
+    """The median of the estimates that the runs have told of their error; empty where none has."""
+    estimates = [float(row["estimate"]) for row in runs if row.get("estimate")]
+    return f"{statistics.median(estimates):.1e}" if estimates else ""
 
 
 def endings(runs: list[Row]) -> str:

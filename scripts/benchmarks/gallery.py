@@ -18,7 +18,10 @@ from pinn.problem import Problem, configs
 from pinn.references import truth
 
 LIMIT = 30.0  # seconds of processor time of a run
-KEPT = ("problem", "status", "error", "errors", "seconds", "steps", "unknowns", "seed", "limit", "code", "machine")
+KEPT = (
+    "problem", "status", "error", "errors", "estimate", "seconds", "steps", "unknowns", "seed", "limit", "code",
+    "machine",
+)  # fmt: skip
 __all__ = ["add_options", "picture", "run"]
 
 
@@ -65,9 +68,10 @@ def table(rows: list[Row]) -> str:
     """Markdown: what ended by itself, by its error; below it what did not."""
     done, others = ([row for row in rows if (row["status"] == "finished") is wanted] for wanted in (True, False))
     lines = [f"{len(done)} of {len(rows)} runs ended by themselves.", ""]
-    lines += ["| problem | error | of | seconds | steps |", "| --- | --- | --- | --- | --- |"]
+    lines += ["| problem | error | of | told | seconds | steps |", "| --- | --- | --- | --- | --- | --- |"]
     for row in sorted(done, key=size):
-        lines.append(f"| {row['problem']} | {row['error']} | {worst(row)} | {row['seconds']} | {row['steps']} |")
+        cells = (row["problem"], row["error"], worst(row), row.get("estimate", ""), row["seconds"], row["steps"])
+        lines.append(f"| {' | '.join(cells)} |")
     lines += ["", f"{len(others)} did not.", ""] if others else []
     lines += ["| problem | how it ended | error by then | seconds |", "| --- | --- | --- | --- |"] if others else []
     for row in sorted(others, key=size):
