@@ -164,10 +164,10 @@ def test_one_run_in_two_that_fails_misses_the_bar(bench):
 def test_the_page_holds_the_table_of_the_last_run(bench, tmp_path):
     page = tmp_path / "out" / "README.md"
     page.parent.mkdir()
-    page.write_text(f"# Question\n\n{BEGIN}\nold\n{END}\n\nwords\n")
+    page.write_text(f"# Question\n\n{BEGIN}\nstale\n{END}\n\nwords\n")
     rows = bench("finished")
     text = page.read_text()
-    assert table(rows) in text and "old" not in text
+    assert table(rows) in text and "stale" not in text
     assert text.startswith("# Question\n") and text.endswith("\n\nwords\n")
     bench("finished")
     assert page.read_text().count(BEGIN) == 1

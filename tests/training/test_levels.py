@@ -230,7 +230,7 @@ def test_steps_that_have_not_come_to_an_end_are_not_to_be_trusted(capsys, tmp_pa
         equations={"curvature": "u_xx*u_yy - u_xy**2 = (1 + x**2 + y**2)*exp(x**2 + y**2)"},
         conditions={"edge": f"u(boundary) = {bowl}"}, exact={"u": bowl},
     )  # fmt: skip
-    solve(convex, *SMALL, "trainer.max_steps=2", run_dir=tmp_path)
+    solve(convex, *SMALL, "trainer.max_steps=1", run_dir=tmp_path)
     assert "have not come to an end. Do not trust the solution" in " ".join(capsys.readouterr().out.split())
     assert json.loads((tmp_path / "result.json").read_text())["converged"] is False
 
