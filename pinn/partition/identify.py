@@ -36,11 +36,13 @@ class Knowledge:
         weight: Of data, beside equations.
         shares: Of each observed quantity in that: as their noises are.
         deviations: One standard deviation of each number, as it is trained, (Z,); None where it cannot be told.
+        unknown: What these deviations make of each field, relative to it.
     """
 
     weight: float = 1.0
     shares: dict[str, float] = field(default_factory=dict)
     deviations: Tensor | None = None
+    unknown: dict[str, float] = field(default_factory=dict)
 
     def hide(self, found: Found, change: Tensor, estimate: dict[str, float] | None) -> bool:
         """Whether a level has changed less than what the noise of the data leaves unknown.

@@ -283,12 +283,13 @@ class Refinement:
 
     @property
     def estimate(self) -> dict[str, float] | None:
-        """Of the relative error of each field: that of the last level; of strips, their sum.
+        """Of the relative error of each field: that of the last level, with what noise leaves; of strips, their sum.
 
         A strip of one level has nothing to compare: it gets what others have, in proportion to what is left of it.
         """
         if not self.marching:
-            return self.levels[-1].estimate if self.levels else None
+            told, unknown = self.levels[-1].estimate if self.levels else None, self.strip.known.unknown
+            return told and {name: math.hypot(value, unknown.get(name, 0.0)) for name, value in told.items()}
         if self.ended == UNFINISHED:
             return dict.fromkeys(self.problem.fields, math.inf)
         strips = [*self.done, self.strip] if self.strip.levels else self.done

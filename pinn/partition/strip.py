@@ -180,6 +180,7 @@ class Strip:
         stalled = bool(self.levels) and residual > STALLED * self.levels[-1].residual
         self.smooth = found.suppressed > SUPPRESSED or self.smooth and not stalled
         self.tolerance = None if self.smooth else min(REGULAR * residual**2, ROUGH)
+        self.known = replace(self.known, unknown=self._unknown(partition, found, compared))
         estimate = self._estimate(compared, residual, spread)
         unknowns = sum(c.numel() for c in found.coefficients)
         seconds = self._since(began)
@@ -189,6 +190,19 @@ class Strip:
         )  # fmt: skip
         self.levels.append(level)
         return level
+
+    def _unknown(self, partition: Partition, found: Found, fields: Tensor) -> dict[str, float]:
+        """What the deviations of the numbers make of each field, relative to it, as if they were independent."""
+        if found.response is None or self.known.deviations is None:
+            return {}
+        squares, at = torch.zeros_like(fields[0]), self._compared_at(partition)
+        for deviation, parts in zip(self.known.deviations, found.response.coefficients, strict=True):
+            if deviation.isfinite():
+                _write(partition, [part.reshape(c.shape) for part, c in zip(parts, found.coefficients, strict=True)])
+                squares += (deviation * partition(at).detach()).square().sum(dim=0)
+        _write(partition, found.coefficients)
+        told = squares.sqrt() / fields.norm(dim=0)
+        return dict(zip(self.problem.fields, told.nan_to_num(nan=0.0).tolist(), strict=True))
 
     def _as_before(self, found: Found, seconds: float) -> Level:
         """A level whose cells do no better than those before: those stay."""

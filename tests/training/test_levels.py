@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from scipy.optimize import least_squares
@@ -136,6 +137,10 @@ def test_a_number_is_what_the_data_say_of_it(tmp_path, _no_pictures):
     assert found["standard_deviation"]["k"] == pytest.approx(deviation, rel=0.05)
     assert abs(found["parameters"]["k"] - 3) < 3 * deviation  # and not because that is large
     assert deviation < 0.1
+    k, even = best.x[0], np.linspace(0, 2, 2001)  # what the deviation makes of the field is its error
+    unknown = deviation * np.linalg.norm(even / (1 + k * even) ** 2) / np.linalg.norm(1 / (1 + k * even))
+    assert found["estimate"]["u"] == pytest.approx(unknown, rel=0.1)
+    assert unknown / 10 < found["error"]["u"]["relative_l2"] < 3 * unknown
 
 
 def test_exact_data_give_an_exact_number(_no_pictures):
