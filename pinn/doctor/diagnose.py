@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 UNSOLVED = 0.05  # of an equation's terms: the solution is one of another equation
 WRONG = 0.05  # an estimated relative error
+RIGHT = 1e-6  # one of a solution of which no equation can be unsolved
 HOPELESS = 1.0  # one of which the figure says nothing
 OPPOSED = -0.5  # a cosine of two gradients that work against each other
 
@@ -63,8 +64,7 @@ def _size(solution: Solution, config: Config) -> int:
 
 def doubt(case: Case) -> str | None:
     """Why the solution is not to be trusted; None where nothing speaks against it."""
-    # terms that are rounding, as where a field is zero, say nothing: then the misfit is small
-    left = {name: part for name, part in case.measured.left.items() if case.measured.misfit[name] >= SMALL}
+    left = _left(case)
     name = max(left, key=left.__getitem__, default="")
     if name and left[name] > UNSOLVED:
         return f"{name} is not solved: {100 * left[name]:.0f} % of its terms are left."
@@ -77,10 +77,19 @@ def doubt(case: Case) -> str | None:
     return None
 
 
+def _left(case: Case) -> dict[str, float]:
+    """Of each equation the part of its terms; not where all of them are rounding, as where a field is zero."""
+    # the misfit alone does not say it, see `Case.met`: the estimate has to be small as well
+    told = case.result.get("estimate") or {}
+    right = bool(told) and max(told.values()) < RIGHT
+    left, misfit = case.measured.left, case.measured.misfit
+    return {name: part for name, part in left.items() if not (right and part > UNSOLVED and misfit[name] < SMALL)}
+
+
 def _summary(case: Case, advice: Sequence[Advice]) -> str:
     if not case.measured.gradients:
         return "The run has no solution to look at."
-    misfit, left = case.measured.misfit, case.measured.left
+    misfit, left = case.measured.misfit, _left(case)
     wrong = max(left, key=lambda name: left[name], default="")
     if why := doubt(case):
         text = f"{why} Do not trust the solution."

@@ -161,6 +161,8 @@ def test_misfits_have_no_unit(solution):
         ({"estimate": {"u": 1e-9}, "converged": False}, 0.0, 1e-3, "Newton's steps .* have not come to an end."),
         ({"estimate": {"u": 1e-9}}, 0.3, 1e-3, "bend is not solved: 30 % of its terms are left."),
         ({"estimate": {"u": 1e-9}}, 0.9, 1e-14, None),  # its terms are rounding
+        ({"estimate": {"u": 1e-3}}, 0.9, 1e-14, "bend is not solved: 90 % of its terms are left."),
+        ({}, 0.9, 1e-14, "bend is not solved: 90 % of its terms are left."),
     ],
 )
 def test_doubt_has_its_reasons(solution, result, left, misfit, said):
