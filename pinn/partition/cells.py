@@ -72,6 +72,18 @@ class Cells:
         order = torch.argsort(parents, stable=True)
         return Cells(lower[order], upper[order]), parents[order]
 
+    def over(self, axis: int, begin: float, end: float) -> Cells:
+        """The cells at the upper end of a coordinate, each as so many over another interval of it as would fit here."""
+        top, bottom = self.upper[:, axis].max(), self.lower[:, axis].min()
+        last = self[self.upper[:, axis] >= top - NEAR * self.widths[:, axis]]
+        counts = ((top - bottom) / last.widths[:, axis]).round().long()
+        column = torch.repeat_interleave(torch.arange(len(last)), counts)
+        number = (torch.arange(len(column)) - (counts.cumsum(0) - counts)[column]).to(last.lower)
+        lower, upper = last.lower[column], last.upper[column]
+        lower[:, axis] = begin + (end - begin) * (number / counts[column])
+        upper[:, axis] = begin + (end - begin) * ((number + 1) / counts[column])
+        return Cells(lower, upper).balanced()[0]
+
     def balanced(self) -> tuple[Cells, Tensor]:
         """Halved so that no cell is more than twice as long as one beyond its face, along the normal of that face.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import sympy
@@ -49,6 +49,8 @@ class Found:
         misfit: That of data alone.
         noise: What the data are missed by, over their size and the root of their number: the least of all quantities.
         noises: What each observed quantity is missed by, in the units of the fields' features.
+        inherited: What the errors of the shifts make of the solution, as coefficients; empty where nobody asks for it.
+        changed: The solution that the steps began with less the one that they found, likewise.
     """
 
     coefficients: list[Tensor]
@@ -65,6 +67,8 @@ class Found:
     misfit: float = 0.0
     noise: float = 0.0
     noises: dict[str, float] = field(default_factory=dict)
+    inherited: list[Tensor] = field(default_factory=list)
+    changed: list[Tensor] = field(default_factory=list)
 
 
 def newton(
@@ -136,7 +140,29 @@ def newton(
         found.loss = _loss(sampled.residual(found.values), rows)
         found.better = found.loss < allowed * _loss(sampled.residual(start), rows)
     _tell(sampled, found, solver, rows, rows * linearised.target)
+    if sampled.doubts is not None:
+        found.inherited, found.changed = _doubted(sampled, sampled.doubts, start, found, solver, rows)
     return found
+
+
+def _doubted(
+    sampled: Sampled, doubts: Mapping[tuple[Place, str], Tensor], start: Values, found: Found,
+    solver: BlockLeastSquares, rows: Tensor,
+) -> tuple[list[Tensor], list[Tensor]]:  # fmt: skip
+    """What the errors of the shifts make of the solution, and what the steps have changed, as the cells see it.
+
+    Both are least-squares solutions of the equations that are linear in a small change of the fields.
+    """
+    after, before = sampled.residual(found.values), sampled.residual(start)
+    shifted = {
+        place: {name: doubts.get((place, name), torch.zeros_like(r)) for name, r in of_place.items()}
+        for place, of_place in after.items()
+    }
+
+    def follows(target: Tensor) -> list[Tensor]:
+        return [c.reshape(sampled.fields, -1) for c in solver.solve((rows * target).nan_to_num(0.0, 0.0, 0.0))]
+
+    return follows(_joined(shifted)), follows(_joined(before) - _joined(after))
 
 
 def _tell(sampled: Sampled, found: Found, solver: BlockLeastSquares, rows: Tensor, target: Tensor) -> None:

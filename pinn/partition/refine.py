@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pinn.geometry import Place, Points
+from pinn.language.scope import TIME
 from pinn.operators import plan
 from pinn.operators.planner import Plan
 from pinn.partition.cells import Cells
@@ -22,6 +23,7 @@ from pinn.problem import Problem
 
 ORDER = 4  # of the derivative that says along which coordinate a field changes most
 ALONG = 0.1  # of the largest such derivative: coordinates along which a cell is halved
+ALONG_TIME = 0.5  # the same where time is one of them, which is not like the others
 MARKED = 0.1  # of the largest that is left of a cell: cells that are halved
 PEAK = 4.0  # times the mean square of the parts beside it, and as much as in the worst cell: one that is halved again
 DEPTH = 5  # times at most
@@ -78,7 +80,12 @@ def marked(found: Tensor) -> Tensor:
 
 
 def refined(
-    tiling: Cells, found: Tensor, along: Tensor, look: Callable[[Cells, Tensor], Tensor], everywhere: bool = False
+    tiling: Cells,
+    found: Tensor,
+    along: Tensor,
+    look: Callable[[Cells, Tensor], Tensor],
+    everywhere: bool = False,
+    depth: int = DEPTH,
 ) -> tuple[Cells, Tensor]:
     """Halve the cells that have the most left, and again the parts in which far more is left than in those beside.
 
@@ -91,6 +98,7 @@ def refined(
         along: The directions along which each may be halved, (K, D).
         look: From parts and the cell of each to what is left there, (P,).
         everywhere: Halve all of them, to begin with: cells that lag behind would spoil what the others gain.
+        depth: How often parts are halved again, at most.
 
     Returns:
         The tiling, and for each cell the one that it was, or was a part of.
@@ -98,7 +106,7 @@ def refined(
     smallest = SMALLEST * (tiling.upper.amax(0) - tiling.lower.amin(0))
     chosen = marked(found).cpu() | everywhere
     parents = torch.arange(len(tiling))
-    for _ in range(1 + DEPTH):
+    for _ in range(1 + depth):
         cut = along[parents] & chosen[:, None] & (tiling.widths > smallest)
         if not bool(cut.any()):
             break
@@ -142,8 +150,8 @@ def directions(
             mean[:, fixed] = 0
         rough += mean / mean.sum().clamp(min=1e-300)
     processes.agree([rough])
-    largest = rough.max(dim=1, keepdim=True).values
+    largest, part = rough.max(dim=1, keepdim=True).values, ALONG_TIME if TIME in problem.coordinate_names else ALONG
     open_to_all = torch.ones(dimensions, dtype=torch.bool, device=rough.device)
     if fixed is not None:
         open_to_all[fixed] = False
-    return torch.where(largest > 0, (rough >= ALONG**2 * largest) & (rough > 0), open_to_all)
+    return torch.where(largest > 0, (rough >= part**2 * largest) & (rough > 0), open_to_all)

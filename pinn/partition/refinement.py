@@ -33,6 +33,7 @@ CHEAP = 5.0  # seconds: a level that is worth it whatever the estimate
 PAID = 8.0  # seconds that a level is worth where the error is estimated to be 1e-7; and with its fourth root elsewhere
 HANDED_ON = 4.0  # times as much a level of a strip is worth, whose error those after it begin with
 TOLD = 1.0  # seconds: a level that lasts so long tells how long the next one will
+USUAL = 5  # steps of Newton's from a level that has found the solution
 SLOW = 3.0  # times its price: what a level may take on a slow core
 DEARER = 1.2  # the power of a level's price with which its time grows
 STALLED = 0.5  # of the residual of the level before: above it nothing is gained
@@ -44,13 +45,13 @@ UNFINISHED = "the time for it is over before the end is reached: what is beyond 
 SHORTEST = 2.0**-14  # of the time: a strip that fails then is the end
 SOLVED = 2e-9  # the estimate of a strip that is done
 LESS = 0.1  # of the largest estimate of the strips before: a strip that is so good is done
+SHARE = 2.0  # times what is left of the time, by its length: a strip's, as most take less
 WORTH = 0.25  # of the seconds of a strip: levels that gain little are worth so much
 LITTLE = 1e-11  # what is left of one that is, whatever there is to compare
 MOST = 10  # levels of a strip
 JUDGED = 3  # levels, after which a strip that leaves more than FAILED is too long
 FAILED = 1e-2
 COARSE = 1e-5  # what is left of a strip that is too long where a level gains nothing
-EASY = 2  # levels, after which the next strip is twice as long
 
 
 class Refinement:
@@ -114,7 +115,7 @@ class Refinement:
         axis = domain.names.index(TIME)
         lower, upper = list(domain.lower), list(domain.upper)
         lower[axis], upper[axis] = begin, end
-        tiling = Cells.grid(lower, upper, self._counts())
+        tiling = before.cells_over(begin, end) if before else Cells.grid(lower, upper, self._counts())
         strip = Strip(
             self.problem, self.residuals, self.local, self.seed, tiling, (begin, end), before, start(self.problem),
             self.ends, self.processes,
@@ -179,12 +180,20 @@ class Refinement:
         if failed:
             self.length = self.strip.length / 2
         elif done:
+            self._hand_on()
             self.done.append(self.strip)
-            if len(self.strip.levels) <= EASY:
+            if len(self.strip.levels) == 1 and self.strip.levels[-1].residual <= LESS * self._worst:
                 self.length = 2 * self.strip.length
         if done or failed:
             self.strip = self._next()
         return None
+
+    def _hand_on(self) -> None:
+        """Make the error of a strip of one level, which is known in size alone, as large as that."""
+        level = self.strip.levels[-1]
+        if not level.estimate and level.inherited and self._ratios:
+            factors = [1 + self._ratios[f] * level.residual / own for f, own in level.inherited.items() if own]
+            self.strip.doubt = [max(factors, default=1.0) * c for c in self.strip.doubt]
 
     def _too_long(self, level: Level) -> str | None:
         """Whether the next level is, or is not worth it."""
@@ -212,11 +221,12 @@ class Refinement:
     def _expected(self, level: Level) -> float:
         """Seconds that the next level of the strip takes, by what this one took.
 
-        What a level of a moment took tells little: then it is its price, on a slow core.
+        What a level of a moment took tells little: then it is its price, on a slow core. Newton's steps from a level
+        that has found the solution are few, however long the way to it was.
         """
-        growth = max(self.strip.price / level.price, 1.0)
-        most = growth**DEARER * level.seconds
-        return most if level.price > TOLD else min(most, SLOW * level.steps * self.strip.price)
+        growth, steps = max(self.strip.price / level.price, 1.0), min(level.steps, USUAL)
+        most = growth**DEARER * level.seconds * steps / level.steps
+        return most if level.price > TOLD else min(most, SLOW * steps * self.strip.price)
 
     def _strip_is_done(self) -> bool:
         levels = self.strip.levels
@@ -224,11 +234,16 @@ class Refinement:
         stalled = len(levels) > 2 and left > STALLED * levels[-2].residual > STALLED**2 * levels[-3].residual
         stalled = stalled and left <= FAILED and self._elapsed > WORTH * self._share
         estimate = max(levels[-1].estimate.values()) if levels[-1].estimate else None
-        told = estimate is not None or any(strip.levels[-1].estimate for strip in self.done)
-        inherited = [max(strip.levels[-1].estimate.values()) for strip in self.done if strip.levels[-1].estimate]
-        enough = max(SOLVED, LESS * max(inherited, default=0.0))
+        told = bool(self._ratios)
+        enough = max(SOLVED, LESS * max((levels[-1].inherited or {}).values(), default=0.0))
         solved = left <= LITTLE and told or estimate is not None and estimate <= enough
+        solved = solved or told and len(levels) == 1 and bool(self.done) and left <= self._worst
         return solved or stalled or not levels[-1].gained or self._strip_failed() or len(levels) >= MOST
+
+    @property
+    def _worst(self) -> float:
+        """The most that a strip has left."""
+        return max((strip.levels[-1].residual for strip in self.done), default=0.0)
 
     @property
     def _elapsed(self) -> float:
@@ -247,9 +262,10 @@ class Refinement:
         """Whether the next level would take more than it is worth, or than what the strip may have."""
         level = self.strip.levels[-1]
         growth = max(self.strip.price / level.price, 1.0)
-        if level.estimate and self.strip.price > HANDED_ON * self._worth(max(level.estimate.values())):
+        handed_on = HANDED_ON if self.strip.interval[1] < self.span[1] else 1.0
+        if level.estimate and self.strip.price > handed_on * self._worth(max(level.estimate.values())):
             return True
-        late = self._elapsed + self._expected(level) > self._share
+        late = self._elapsed + self._expected(level) > SHARE * self._share
         return level.residual <= FAILED and (late or self._too_large(growth * level.memory))
 
     def _strip_failed(self) -> bool:
@@ -283,28 +299,41 @@ class Refinement:
 
     @property
     def estimate(self) -> dict[str, float] | None:
-        """Of the relative error of each field: that of the last level, with what noise leaves; of strips, their sum.
+        """Of the relative error of each field: that of the last level, with what noise leaves.
 
-        A strip of one level has nothing to compare: it gets what others have, in proportion to what is left of it.
+        Of strips the root mean square over time of what each has added and what it has made of the error before. A
+        strip of one level has nothing to compare: it has added what others have, in proportion to what is left of it.
         """
         if not self.marching:
             told, unknown = self.levels[-1].estimate if self.levels else None, self.strip.known.unknown
             return told and {name: math.hypot(value, unknown.get(name, 0.0)) for name, value in told.items()}
         if self.ended == UNFINISHED:
             return dict.fromkeys(self.problem.fields, math.inf)
-        strips = [*self.done, self.strip] if self.strip.levels else self.done
-        last = [strip.levels[-1] for strip in strips]
-        known = [level for level in last if level.estimate]
-        if not known:
-            return None
-        ratio = {f: max(one.estimate[f] / one.residual for one in known if one.estimate) for f in self.problem.fields}
-        return {f: sum(one.estimate[f] if one.estimate else ratio[f] * one.residual for one in last) for f in ratio}
+        ratios, squares, whole = self._ratios, dict.fromkeys(self.problem.fields, 0.0), 0.0
+        for strip in self._solved:
+            level, whole = strip.levels[-1], whole + strip.length
+            for f in ratios:
+                added = level.estimate[f] if level.estimate else ratios[f] * level.residual
+                squares[f] += strip.length * (added + (level.inherited or {}).get(f, 0.0)) ** 2
+        return {f: math.sqrt(squares[f] / whole) for f in ratios} or None
+
+    @property
+    def _solved(self) -> list[Strip]:
+        return [*self.done, self.strip] if self.strip.levels else self.done
+
+    @property
+    def _ratios(self) -> dict[str, float]:
+        """Of estimates to what is left, the largest of all strips that have both; empty where none has."""
+        known = [strip.levels[-1] for strip in self._solved if strip.levels[-1].estimate]
+        return {
+            f: max(one.estimate[f] / one.residual for one in known if one.estimate)
+            for f in (self.problem.fields if known else ())
+        }
 
     @property
     def converged(self) -> bool:
         """Whether Newton's steps have come to an end wherever more than rounding is left."""
-        strips = [*self.done, self.strip] if self.strip.levels else self.done
-        return all(level.converged or level.residual <= FINE for level in (strip.levels[-1] for strip in strips))
+        return all(level.converged or level.residual <= FINE for level in (strip.levels[-1] for strip in self._solved))
 
     @property
     def estimated_error(self) -> EstimatedError | None:
@@ -334,7 +363,7 @@ class Refinement:
             )  # fmt: skip
             strip.levels = [Level(**one) for one in kept["levels"]]
             strip.tolerance, strip.size, strip.smooth = kept["tolerance"], kept["size"], kept["smooth"]
-            strip.known = Knowledge(**kept["known"])
+            strip.known, strip.doubt = Knowledge(**kept["known"]), kept["doubt"]
             strip.local, strip.crowding = self.local.of(kept["features"]), kept["crowding"]
             if kept["count"]:
                 strip.take(network.some(start_of, start_of + kept["count"]))

@@ -24,7 +24,8 @@ from pinn.partition.local import MakesLocal, highest_derivative, partition_of
 from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
-from pinn.partition.refine import directions, left, marked, refined
+from pinn.partition.refine import DEPTH, directions, left, marked, refined
+from pinn.partition.starts import bowls, standing, zero
 from pinn.partition.system import Sampled, Values
 from pinn.problem import Problem
 from pinn.residuals import Residuals
@@ -53,7 +54,7 @@ START_LEVELS = 12
 DEAR = 3.0  # seconds: cells that hold the start well enough, as the levels to come are to see to the rest
 FEATURE = 1.2e-6  # seconds for an unknown and each feature of its cell: their jets at the points
 COLUMN = 1.25e-9  # seconds for an unknown and the square of those of its cell: their orthonormal columns
-STEPS = 10  # of Newton's, a level
+STEPS = 30  # of Newton's, a level
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Level:
         strip: The interval of time, in strips.
         gained: Whether it was better than the level before.
         noisy: Whether it changed less than what the noise of the data leaves unknown.
+        inherited: What the error of the strip before makes of each field, relative to it.
     """
 
     cells: int
@@ -89,6 +91,7 @@ class Level:
     strip: tuple[float, float] | None = None
     gained: bool = True
     noisy: bool = False
+    inherited: dict[str, float] | None = None
 
 
 class Strip:
@@ -129,6 +132,7 @@ class Strip:
         self.usual = local.features
         self.smooth = False  # whether the cells see what there is, with all of their features
         self.known = Knowledge()  # of data and learned numbers
+        self.doubt: list[Tensor] = []  # the estimated error, as coefficients
         self._compared: Tensor | None = None
 
     @property
@@ -141,6 +145,12 @@ class Strip:
     def length(self) -> float:
         """Of the interval."""
         return self.interval[1] - self.interval[0]
+
+    def cells_over(self, begin: float, end: float) -> Cells:
+        """Those of an interval that follows: as many, as small as they are where this one ends."""
+        assert self.partition is not None
+        solved = Cells(self.partition.lower.cpu(), self.partition.upper.cpu())
+        return solved.over(self.problem.coordinate_names.index(TIME), begin, end)
 
     def _since(self, began: float) -> float:
         """Seconds, the same in all processes."""
@@ -157,6 +167,8 @@ class Strip:
         before = self.levels[-1].residual if self.levels else 0.0
         foreign = self.partition is not None
         found, self.known = identified(sampled, start, most, foreign, self.tolerance, self.until, known, before)
+        if not foreign:
+            found = self._from_elsewhere(sampled, found, most)
         if not found.better and self.levels:
             sampled.numbers, self.known = numbers, known
             return self._as_before(found, self._since(began))
@@ -182,11 +194,13 @@ class Strip:
         self.tolerance = None if self.smooth else min(REGULAR * residual**2, ROUGH)
         self.known = replace(self.known, unknown=self._unknown(partition, found, compared))
         estimate = self._estimate(compared, residual, spread)
+        inherited = self._inherited(partition, found, compared)
         unknowns = sum(c.numel() for c in found.coefficients)
         seconds = self._since(began)
         level = Level(
             len(partition), unknowns, residual, spread, estimate, found.steps, found.converged, seconds, found.memory,
             self.price, self.times, noisy=self.known.hide(found, sampled.numbers - numbers, estimate),
+            inherited=inherited,
         )  # fmt: skip
         self.levels.append(level)
         return level
@@ -195,13 +209,36 @@ class Strip:
         """What the deviations of the numbers make of each field, relative to it, as if they were independent."""
         if found.response is None or self.known.deviations is None:
             return {}
-        squares, at = torch.zeros_like(fields[0]), self._compared_at(partition)
+        squares = torch.zeros_like(fields[0])
         for deviation, parts in zip(self.known.deviations, found.response.coefficients, strict=True):
             if deviation.isfinite():
-                _write(partition, [part.reshape(c.shape) for part, c in zip(parts, found.coefficients, strict=True)])
-                squares += (deviation * partition(at).detach()).square().sum(dim=0)
+                changed = [part.reshape(c.shape) for part, c in zip(parts, found.coefficients, strict=True)]
+                squares += (deviation * self._compared_with(partition, changed)).square().sum(dim=0)
         _write(partition, found.coefficients)
-        told = squares.sqrt() / fields.norm(dim=0)
+        return self._relative(squares.sqrt(), fields)
+
+    def _inherited(self, partition: Partition, found: Found, fields: Tensor) -> dict[str, float] | None:
+        """What the error of the strip before makes of each field, relative to it; and `doubt`, with what is added here.
+
+        An error at the end of a strip is an error of the start of the next, and grows or decays there as small changes
+        of the solution do.
+        """
+        if not found.inherited:
+            return None
+        self.doubt = found.inherited
+        if self.levels:
+            self.doubt = [a + self.fall * b for a, b in zip(found.inherited, found.changed, strict=True)]
+        size = self._compared_with(partition, found.inherited).norm(dim=0)
+        _write(partition, found.coefficients)
+        return self._relative(size, fields)
+
+    def _compared_with(self, partition: Partition, coefficients: list[Tensor]) -> Tensor:
+        """The fields of these coefficients where levels are compared; they stay in the partition."""
+        _write(partition, coefficients)
+        return partition(self._compared_at(partition)).detach()
+
+    def _relative(self, sizes: Tensor, fields: Tensor) -> dict[str, float]:
+        told = sizes / fields.norm(dim=0)
         return dict(zip(self.problem.fields, told.nan_to_num(nan=0.0).tolist(), strict=True))
 
     def _as_before(self, found: Found, seconds: float) -> Level:
@@ -221,6 +258,7 @@ class Strip:
             self._leave_out_empty()
             partition = self._partition()
             sampled = self._fitted(partition, [self.initial])
+            sampled.doubts = None
             found = newton(sampled, self._start(sampled), 1)
             _write(partition, found.coefficients)
             held_out = self._held_out(partition, [self.initial], CHECKED_START)
@@ -264,7 +302,9 @@ class Strip:
             assert self.partition is not None and self.found is not None
             unseen = everywhere and self.smooth and self.levels[-1].residual >= RESOLVED
             look = self._looking(self.partition, self.found, self.residuals.places)
-            self.tiling, parents = refined(self.tiling, self.left, self.rough, look, unseen)
+            # a peak is a corner or a front, but not in what waves leave before they are resolved
+            depth = 0 if self.smooth or self.times and self.levels[-1].residual >= RESOLVED else DEPTH
+            self.tiling, parents = refined(self.tiling, self.left, self.rough, look, unseen, depth)
             self.crowding = self.crowding[parents]
 
     def _more_features_gain(self, everywhere: bool) -> bool:
@@ -323,12 +363,20 @@ class Strip:
     def _sampled(self, partition: Partition, drawn: Drawn, keep: bool) -> Sampled:
         at, cells = drawn
         shifts: dict[tuple[Place, str], Tensor] = {}
+        doubts: dict[tuple[Place, str], Tensor] = {}
         if self.before is not None and self.initial is not None and self.initial in at:
             start = {self.initial: at[self.initial]}
             bare = Sampled(self.residuals, partition, start, {}, keep=False, processes=self.processes)
-            found = bare.residual(self.before.values(start))[self.initial]
-            shifts = {(self.initial, name): r for name, r in found.items()}
-        return Sampled(self.residuals, partition, at, cells, keep, shifts, self.processes)
+            ends = self.before.values(start)
+            shifts = {(self.initial, name): r for name, r in bare.residual(ends)[self.initial].items()}
+            if keep and self.before.doubt:
+                error = self.before.values(start, self.before.doubt)[self.initial]
+                doubted = {self.initial: {name: value + error[name] for name, value in ends[self.initial].items()}}
+                after = bare.residual(doubted)[self.initial]
+                doubts = {(self.initial, name): r - shifts[self.initial, name] for name, r in after.items()}
+        sampled = Sampled(self.residuals, partition, at, cells, keep, shifts, self.processes)
+        sampled.doubts = doubts if keep and self.times else None
+        return sampled
 
     def state(self) -> dict[str, Any]:
         """What goes on from here needs, beside the networks."""
@@ -340,6 +388,7 @@ class Strip:
             "size": self.size,
             "smooth": self.smooth,
             "known": asdict(self.known),
+            "doubt": self.doubt,
             "features": self.local.features,
             "levels": [asdict(one) for one in self.levels],
             "count": len(self.partition) if self.partition else 0,
@@ -355,36 +404,29 @@ class Strip:
         self.coefficients = [torch.cat([o.weight, o.bias[:, None]], dim=1).detach() for o in partition.layers]
         self._compared = partition(self._compared_at(partition)).detach()
 
-    def values(self, at: Mapping[Place, Points]) -> Values:
-        """The operators of the present solution at points."""
+    def values(self, at: Mapping[Place, Points], coefficients: list[Tensor] | None = None) -> Values:
+        """The operators of the present solution at points, or those of other coefficients."""
         assert self.partition is not None
         sampled = Sampled(self.residuals, self.partition, at, {}, False, processes=self.processes)
-        return sampled.values(self.coefficients)
+        return sampled.values(self.coefficients if coefficients is None else coefficients)
 
     def _start(self, sampled: Sampled) -> Values:
         """Where Newton's steps begin: the level before, or what stands still."""
         if self.partition is not None:
             return self.values(sampled.points)
         if self.before is not None and self.problem.domain.interior in sampled.points:
-            return self._standing(sampled)
-        zero = sampled.partition.lower.new_zeros(sampled.fields, self.local.features + 1)
-        return sampled.values([zero] * len(sampled.partition))
+            return standing(sampled, self.before, self.interval[0], self.problem.coordinate_names.index(TIME))
+        return zero(sampled, self.local.features)
 
-    def _standing(self, sampled: Sampled) -> Values:
-        """The end of the interval before, as if time stood still: without the derivatives by it."""
-        assert self.before is not None and self.times is not None
-        axis, held = self.problem.coordinate_names.index(TIME), {}
-        for place, at in sampled.points.items():
-            x = at.x.clone()
-            x[:, axis] = self.times[0]
-            held[place] = replace(at, x=x)
-        values = self.before.values(held)
-        for place, of_place in values.items():
-            operators = self.residuals.plans[place].operators
-            for name in of_place:
-                if any(by_time(symbol, axis) for symbol in operators[name].symbols().values()):
-                    of_place[name] = torch.zeros_like(of_place[name])
-        return values
+    def _from_elsewhere(self, sampled: Sampled, found: Found, most: int) -> Found:
+        """What steps from other starts find, where those from zero have not come to an end and one of these does."""
+        if found.converged or self.times is not None or len(sampled.numbers) or sampled.data:
+            return found
+        for start in bowls(sampled):
+            other = newton(sampled, start, most, False, self.tolerance, self.until)
+            if (other.converged, -other.loss) > (found.converged, -found.loss):
+                found = other
+        return found
 
     def _judge(self, partition: Partition, found: Found) -> tuple[Tensor, Tensor]:
         held_out = self._held_out(partition, self.residuals.places, CHECKED)
@@ -425,11 +467,6 @@ class Strip:
             field: self.fall * max(float(c), then.get(field, 0.0))
             for field, c in zip(self.problem.fields, change, strict=True)
         }
-
-
-def by_time(symbol: Mapping[tuple[int, ...], object], axis: int) -> bool:
-    """Whether an operator has a derivative along a coordinate."""
-    return any(exponents[axis] for exponents in symbol)
 
 
 def _write(partition: Partition, coefficients: list[Tensor]) -> None:

@@ -97,6 +97,7 @@ class Sampled:
         self.residuals, self.partition, self.cells = residuals, partition, cells
         self.points = {place: points[place] for place in sorted(points, key=lambda place: place.integral)}
         self.shifts, self.processes = shifts or {}, processes
+        self.doubts: Mapping[tuple[Place, str], Tensor] | None = None  # errors of the shifts; None: not asked for
         self.shares: Mapping[str, float] = {}  # of each observed quantity in the weight of data, 1 where none is given
         self.fields = partition.outputs
         self.reads = {place: _Reads.of(residuals.plans[place]) for place in points}

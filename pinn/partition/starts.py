@@ -1,0 +1,95 @@
+"""Where Newton's steps begin on the first cells.
+
+Shape letters: D coordinates, N points, F fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from pinn.networks.paired import Paired
+from pinn.operators.autograd import operator_values
+from pinn.partition.system import Sampled, Values
+
+if TYPE_CHECKING:
+    from pinn.partition.strip import Strip
+
+HEIGHTS = [4.0**k for k in range(-12, 13)]  # of bowls, in the units of the fields
+LOWER = 0.9  # of the residual of zero: a bowl that leaves more of it is no better than zero
+
+
+def zero(sampled: Sampled, features: int) -> Values:
+    """Of so many features a cell."""
+    none = sampled.partition.lower.new_zeros(sampled.fields, features + 1)
+    return sampled.values([none] * len(sampled.partition))
+
+
+def standing(sampled: Sampled, before: Strip, begin: float, axis: int) -> Values:
+    """The end of the interval before, as if time stood still: without the derivatives by it."""
+    held = {}
+    for place, at in sampled.points.items():
+        x = at.x.clone()
+        x[:, axis] = begin
+        held[place] = replace(at, x=x)
+    values = before.values(held)
+    for place, of_place in values.items():
+        operators = sampled.residuals.plans[place].operators
+        for name in of_place:
+            if any(exponents[axis] for symbol in operators[name].symbols().values() for exponents in symbol):
+                of_place[name] = torch.zeros_like(of_place[name])
+    return values
+
+
+def bowls(sampled: Sampled) -> Iterator[Values]:
+    """A paraboloid in each field that opens upward, and one that opens downward, where they leave less than zero does.
+
+    Zero is where many equations do not depend on the fields at all to first order (`u_xx*u_yy = f`, `u_x**2 = f`), and
+    from there steps may lead to where the linearised equation is of another type. A convex or concave function has the
+    type that such equations ask for (for Monge and Ampere's: Dean, Glowinski 2006, Comput. Methods Appl. Mech. Eng.
+    195, section 4, begin with Poisson's). The height is the one that leaves the least of the equations in the interior.
+    """
+    lower, upper = sampled.partition.lower.amin(0), sampled.partition.upper.amax(0)
+    unit = _values(sampled, _Bowl(lower, upper, sampled.fields))
+    before = sampled.residual(_times(0.0, unit))
+    inside = [place for place in sampled.points if place.name == "interior"]
+    sizes = {(place, name): r.square().mean() for place in inside for name, r in before[place].items() if bool(r.any())}
+
+    def leaves(height: float) -> float:
+        after = sampled.residual(_times(height, unit))
+        ratios = [after[place][name].square().mean() / size for (place, name), size in sizes.items()]
+        return float(torch.stack(ratios).nan_to_num(nan=torch.inf).mean()) if ratios else 1.0
+
+    for sign in (1.0, -1.0):
+        height = min((sign * h for h in HEIGHTS), key=leaves)
+        if leaves(height) < LOWER:
+            yield _times(height, unit)
+
+
+class _Bowl(nn.Module):
+    """x to half of the square of the distance from the middle, in units of the sides."""
+
+    def __init__(self, lower: Tensor, upper: Tensor, fields: int):
+        super().__init__()
+        self.middle, self.sides, self.fields = (lower + upper) / 2, upper - lower, fields
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (((x - self.middle) / self.sides) ** 2 / 2).sum(1, keepdim=True).expand(-1, self.fields)
+
+
+def _values(sampled: Sampled, function: nn.Module) -> Values:
+    found: Values = {}
+    for place, at in sampled.points.items():
+        plan = sampled.residuals.plans[place]
+        there = Paired(function, sampled.residuals.shift(place)) if place.partner else function
+        of_place = operator_values(there, at.x, plan.evaluated, plan.fields)
+        found[place] = {name: value.detach().expand(len(at.x)) for name, value in of_place.items()}
+    return found
+
+
+def _times(factor: float, values: Values) -> Values:
+    return {place: {name: factor * v for name, v in of_place.items()} for place, of_place in values.items()}
