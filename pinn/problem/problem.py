@@ -145,7 +145,7 @@ class Problem:
         self.coordinate_names = self.domain.names
         bare = Scope(
             self.coordinate_names, self.fields, read.known, tuple(self.learned), tuple(read.ranges), vectors,
-            system=coordinate_system,
+            system=coordinate_system, bounds=dict(zip(box.names, zip(box.lower, box.upper, strict=True), strict=True)),
         )  # fmt: skip
         given = read_functions(functions or {}, bare)
         self.values = given.values
