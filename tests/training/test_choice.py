@@ -116,7 +116,12 @@ def test_a_nonlinear_problem_takes_newtons_steps_and_then_all_layers():
 
 @pytest.mark.parametrize(
     ("equation", "linear"),
-    [("u_xx + x*u = f", True), ("x**2*u_xx = f", True), ("u_xx + u*u_x = f", False), ("u_xx + sin(u) = f", False)],
+    [
+        *(("u_xx + x*u = f", True), ("x**2*u_xx = f", True), ("u_xx + u*u_x = f", False), ("u_xx + sin(u) = f", False)),
+        ("u_xx + where(x > 0.5, u, 2*u) = f", True),
+        ("u_xx + where(u > 0, 10, 1)*u = f", False),  # homogeneous, and not linear
+        *(("u_xx + 50*max(u, 0) = f", False), ("u_xx + abs(u_x) = f", False), ("sqrt(u_x**2 + u**2) = f", False)),
+    ],
 )
 def test_linear_is_what_is_linear(equation, linear):
     assert Trials(waves(1, equation), choose(waves(1), config("network.width=9"))).linear == linear
