@@ -6,6 +6,7 @@ alike; a run that goes on has what its directory says, and chooses nothing anew.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,11 @@ def _network(choice: Choice, problem: Problem) -> Trials | None:
         return trials
     width, scale, residual = _search(choice, problem, trials)
     tried = f"{trials.count} trial" + "s" * (trials.count > 1)
+    if residual == math.inf:
+        why = f"as usual: of {tried} none found a solution, as where terms are infinite, so this may not either"
+        for key in ("network.width", "network.scale"):
+            choice.take(key, USUAL[key], why)
+        return trials
     why = f"of {tried}, that leaves the least where nothing was fitted, {residual:.0e} of what zero would"
     choice.take("network.scale", scale, why)
     choice.take(*("network.width", width, why) if trials.linear else ("network.width", max(width, 400), "as usual"))
@@ -197,7 +203,10 @@ def _network(choice: Choice, problem: Problem) -> Trials | None:
 
 
 def _search(choice: Choice, problem: Problem, trials: Trials) -> tuple[int, float, float]:
-    """Climb from scale to scale, then from width to width, while the held-out residual falls: the best, and it."""
+    """Climb from scale to scale, then from width to width, while the held-out residual falls: the best, and it.
+
+    The residual is infinite where no trial found a solution.
+    """
     network = choice.config.network
     assert isinstance(network, MLP)
     start = trials.frequency if network.scale == AUTO else 1.0
