@@ -98,7 +98,12 @@ def parse(text: str, scope: Scope) -> sympy.Expr:
         LanguageError: The text is no expression of the language.
     """
     parser = _Parser(text, scope)
-    return parser.scalar(parser.tree(0, len(parser.text)))
+    value = parser.scalar(parser.tree(0, len(parser.text)))
+    if parser.place is not None:
+        raise LanguageError(
+            "a place stands in a condition alone: an expression has its value at every point", parser.text
+        )
+    return value
 
 
 def parse_quantity(text: str, scope: Scope) -> tuple[dict[str, sympy.Expr], At | None]:

@@ -45,6 +45,7 @@ from pinn.problem.conditions import (
     integrand,
     need_unit_normals,
     needs_field,
+    no_walls,
     paired,
 )
 from pinn.problem.declarations import check_name, check_sections, read_fields, read_intervals
@@ -286,6 +287,12 @@ class Problem:
             raise LanguageError("a condition says where it holds: u(x=0) = ..., u(boundary) = ...", text)
         need_unit_normals([statement.residual], self.scope, self.domain, text)
         place = self.domain.interior if statement.place is None else self._place(statement.place, text)
+        if place.boundary and not integral and (ends := no_walls(self.scope.calculus.system, self.domain)):
+            raise LanguageError(
+                f"the boundary has {', '.join(ends)}, where coordinates end and no wall is: write the faces at which "
+                "it holds, such as (r=1); a whole turn takes u(phi=0) = u(phi=2*pi), an axis no condition",
+                text,
+            )
         if statement.partner is not None:
             place = paired(place, self._place(statement.partner, text), text)
             return Equation(key, text, statement.left - at_partner(statement.right, self.scope, text), place)

@@ -102,3 +102,35 @@ def test_a_wrong_problem_gets_one_message_that_quotes_it(changes, said):
 def test_an_unknown_problem_is_named_with_the_known_ones():
     with pytest.raises(LanguageError, match="did you mean 'biharmonic'?"):
         Problem.load("biharmnic")
+
+
+@pytest.mark.parametrize(
+    ("system", "coordinates", "named"),
+    [
+        ("polar", {"r": [0, 1], "phi": [0, "2*pi"]}, "r=0, phi=0, phi=6.283"),
+        ("polar", {"r": [1, 2], "phi": [0, "2*pi"]}, "phi=0, phi=6.283"),
+        ("spherical", {"r": [0, 1], "theta": [0, "pi"]}, "r=0, theta=0, theta=3.142"),
+        ("cylindrical", {"r": [0, 1], "z": [0, 1]}, "r=0"),
+        ("polar", {"r": [1, 2], "phi": [0, "pi"]}, None),
+        ("cartesian", {"r": [0, 1], "phi": [0, "2*pi"]}, None),
+    ],
+)
+def test_where_coordinates_end_and_no_wall_is_there_is_no_boundary(system, coordinates, named):
+    given = {
+        "coordinates": coordinates, "coordinate_system": system, "fields": ["u"], "equations": {"e": "lap(u) = 1"},
+        "conditions": {"rim": "u(boundary) = 0"},
+    }  # fmt: skip
+    if named is None:
+        assert Problem(**given).conditions["rim"].place.boundary
+        return
+    with pytest.raises(LanguageError, match="no wall is") as refused:
+        Problem(**given)
+    assert f"the boundary has {named}, where" in str(refused.value)
+
+
+def test_a_function_holds_at_every_point():
+    with pytest.raises(LanguageError, match=r"functions\.end: a place stands in a condition alone"):
+        Problem(
+            coordinates={"x": [0, 1]}, fields=["u"], functions={"end": "u(x=1)"}, equations={"e": "u_x = end/2"},
+            conditions={"b": "u(x=0) = 1"},
+        )  # fmt: skip
