@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pinn.balancing import SCHEMES, Causal, Scheme
 from pinn.files import CHECKPOINT, CONFIG, RESULT, read_result
 from pinn.geometry import Place
-from pinn.linter import CHECKS
+from pinn.linter import CHECKS, undefined
 from pinn.messages import did_you_mean
 from pinn.operators import Estimator
 from pinn.phases import Phase
@@ -46,12 +46,7 @@ def build(problem: Problem, config: Config) -> Residuals:
     for name in config.silence:
         if name not in CHECKS:
             raise ConfigError(f"silence={name}: no remark has this name. {did_you_mean(name, CHECKS)}")
-    try:
-        if problem.reference is not None:
-            chosen(problem)
-        observe(problem)
-    except ValueError as error:
-        raise ConfigError(f"pde={problem.name}: {error}") from None
+    ready(problem)
     lessons(problem, config)
     torch.manual_seed(config.seed)
     fields = network(problem, config).to(getattr(torch, config.precision.dtype))
@@ -64,6 +59,22 @@ def build(problem: Problem, config: Config) -> Residuals:
     if config.init is not None:
         _begin_with(residuals, Path(config.init))
     return residuals
+
+
+def ready(problem: Problem) -> None:
+    """Fill in what is observed of the truth.
+
+    Raises:
+        ConfigError: There is no truth, or no such reference; or something that is known has no finite value.
+    """
+    try:
+        if problem.reference is not None:
+            chosen(problem)
+        observe(problem)
+    except ValueError as error:
+        raise ConfigError(f"pde={problem.name}: {error}") from None
+    if why := undefined(problem):
+        raise ConfigError(f"pde={problem.name}: {why}")
 
 
 def solved(problem: Problem, config: Config) -> Problem:

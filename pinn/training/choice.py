@@ -16,7 +16,7 @@ from pinn.phases import PHASES, Phase, Phases
 from pinn.problem import Problem
 from pinn.schema import AUTO, CHOSEN, MLP, Auto, AutoNetwork, Config, Partition, Precision
 from pinn.training.budget import A_SOLVE
-from pinn.training.build import kept
+from pinn.training.build import kept, ready
 from pinn.training.files import first_checkpoint
 from pinn.training.network import network
 from pinn.training.trials import FITTED, GOOD, Trials, step
@@ -66,9 +66,10 @@ def choose(problem: Problem, config: Config, directory: Path | None = None) -> C
         directory: Where the run's files will lie; what an earlier part of the run chose there stays.
 
     Raises:
-        ConfigError: The run to go on from, or to begin with, is not there.
+        ConfigError: The run to go on from, or to begin with, is not there; or there is no truth to observe.
     """
     choice = Choice(config)
+    ready(problem)
     if any(choice.open(key) for key in CHOSEN):
         begin = first_checkpoint(config, directory)
         if begin:

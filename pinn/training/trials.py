@@ -154,6 +154,8 @@ class Trials:
             if solver.converged:
                 break
         loss = self._loss(residuals, balance, held_out)
+        if not math.isfinite(zero):  # as of 1/u; each equation is divided by its size
+            zero = 1.0
         return math.sqrt(loss / zero) if zero > 0 and math.isfinite(loss) else math.inf
 
     def _loss(self, residuals: Residuals, balance: Balance, at: dict[Place, Points]) -> float:
