@@ -102,6 +102,43 @@ def test_lines_of_a_notebook_are_checked_as_well():
         compose("pde=poisson", "+hydra.callbacks.x._target_=sympy.sympify")
 
 
+WRONG = {
+    "a recipe without its line": ("experiment/own", "seed: 1\n", "its first line is # @package _global_"),
+    "a recipe of one number": ("experiment/own", "3\n", "experiment/own.yaml: Invalid loaded object type"),
+    "defaults of one number": ("experiment/own", "# @package _global_\ndefaults: 3\n", "defaults: 3 is no list"),
+    "defaults of numbers": ("experiment/own", "# @package _global_\ndefaults: [3]\n", "defaults: [3] is no list"),
+    "a line of too many words": ("experiment/own", "# @package _global_ x\nseed: 1\n", "Too many components"),
+    "a problem in a list": ("pde/own", "[1, 2]\n", "[1, 2] where keys with values should be"),
+    "a problem of one number": ("pde/own", "3\n", "pde/own.yaml: Invalid loaded object type"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_file_of_the_wrong_kind_gets_one_message(name, command, capsys):
+    file, text, said = WRONG[name]
+    write(**{"pde__own": PROBLEM, file.replace("/", "__"): text})
+    assert command("--config-dir=mine", "pde=own", "dry_run=true", *SMALL) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and said in error and len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("line", ["network=3", "trainer=null", "sampling=[sobol]", "experiment=null", "experiment=[1]"])
+def test_a_choice_of_the_wrong_kind_gets_one_message(line, command, capsys):
+    assert command("pde=poisson", "dry_run=true", *SMALL, line) == 2
+    assert f"error: {line}: a choice is one name" in capsys.readouterr().err
+
+
+def test_a_misspelt_recipe_is_not_left_out(command, capsys):
+    write(pde__own=PROBLEM, experiment__quick="# @package _global_\nseed: 4\n")
+    assert command("--config-dir=mine", "pde=own", "experiment=qiuck") == 2
+    assert "experiment=qiuck: no such experiment. Did you mean 'quick'?" in capsys.readouterr().err
+    assert command("--config-dir=mine", "pde=own", "experiment=smoke,qiuck", "-m") == 2
+    for name in ("quick", "none", "smoke"):
+        assert command("--config-dir=mine", "pde=own", f"experiment={name}", "--cfg", "job") == 0
+    with pytest.raises(ConfigError, match="no such experiment"):
+        compose("pde=poisson", "experiment=somke")
+
+
 def test_what_calls_nothing_is_taken(command, capsys):
     write(
         pde__base=PROBLEM,

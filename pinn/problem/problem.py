@@ -275,7 +275,7 @@ class Problem:
         return result
 
     def _interior(self, key: str, statement: Statement, text: str) -> Equation:
-        if statement.place is not None:
+        if statement.place not in (None, "interior") or statement.partner is not None:
             raise LanguageError("an equation holds inside the domain; put this one under conditions", text)
         if statement.residual.has(Integral):
             raise LanguageError("an equation with an integral holds as a whole; put this one under conditions", text)
@@ -285,6 +285,8 @@ class Problem:
         integral = statement.residual.has(Integral)
         if statement.place is None and not integral:
             raise LanguageError("a condition says where it holds: u(x=0) = ..., u(boundary) = ...", text)
+        if statement.place == "interior":
+            raise LanguageError("what holds inside the domain is an equation: put it under equations", text)
         need_unit_normals([statement.residual], self.scope, self.domain, text)
         place = self.domain.interior if statement.place is None else self._place(statement.place, text)
         if place.boundary and not integral and (ends := no_walls(self.scope.calculus.system, self.domain)):
@@ -334,6 +336,8 @@ class Problem:
         return result
 
     def _place(self, place: str | tuple[tuple[str, float], ...], text: str) -> Place:
+        if place == "interior":
+            return self.domain.interior
         try:
             return self.domain.face(dict(place)) if isinstance(place, tuple) else self.domain.part(place)
         except ValueError as error:

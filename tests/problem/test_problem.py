@@ -134,3 +134,13 @@ def test_a_function_holds_at_every_point():
             coordinates={"x": [0, 1]}, fields=["u"], functions={"end": "u(x=1)"}, equations={"e": "u_x = end/2"},
             conditions={"b": "u(x=0) = 1"},
         )  # fmt: skip
+
+
+def test_inside_is_where_equations_hold():
+    given = {"coordinates": {"x": [0, 1]}, "fields": ["u"], "conditions": {"b": "u(boundary) = 0"}}
+    problem = Problem(**given, equations={"e": "lap(u)(interior) = 1"})
+    assert problem.stated["e"].place == problem.domain.interior == problem.quantity("u_x(interior)").place
+    with pytest.raises(LanguageError, match="put it under equations"):
+        Problem(**{**given, "conditions": {"b": "u(interior) = 0"}}, equations={"e": "lap(u) = 1"})
+    with pytest.raises(LanguageError, match="put this one under conditions"):
+        Problem(**given, equations={"e": "lap(u)(x=0) = 1"})
