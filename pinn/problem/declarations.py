@@ -28,6 +28,8 @@ def check_sections(**sections: Any) -> None:
             if not isinstance(key, str):
                 hint = "; YAML reads on, off, yes and no as true or false" if isinstance(key, bool) else ""
                 raise LanguageError(f"{name}: {key!r} is no name: write a letter, then letters and digits{hint}")
+            if not key.isprintable():
+                raise LanguageError(f"{name}: {key!r} has a character that cannot be seen")
 
 
 def check_name(place: str, name: str) -> None:
