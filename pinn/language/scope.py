@@ -73,7 +73,7 @@ class Scope:
         for name in (*self.coordinates, *self.fields, *self.constants, *self.symbols, *self.vectors, *self.opaque):
             if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
                 raise LanguageError(f"{name!r} is no name: write a letter, then letters and digits")
-            if name in RESERVED or name.startswith(f"{NORMAL}_") or "__" in name:
+            if name in RESERVED:
                 raise LanguageError(f"the name {name!r} is reserved by the language; choose another")
             if name in seen:
                 raise LanguageError(f"the name {name!r} is declared twice")

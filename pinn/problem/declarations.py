@@ -40,6 +40,8 @@ def check_name(place: str, name: str) -> None:
     """
     with about(place):
         Scope((name,), ())
+        if name.startswith("normal_") or "__" in name:  # of normals, of partners, of data
+            raise LanguageError(f"the name {name!r} is reserved by the language; choose another")
 
 
 def read_fields(given: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:

@@ -130,8 +130,9 @@ class Problem:
             "equations": equations, "conditions": conditions, "parameters": parameters, "functions": functions,
             "observations": observations, "enforce": enforce, "exact": exact, "reference": reference, "name": name,
         }  # fmt: skip
-        for key in parameters or {}:  # before they are used
-            check_name(f"parameters.{key}", key)
+        for section, given_names in (("parameters", parameters), ("functions", functions)):  # before they are used
+            for key in given_names or {}:
+                check_name(f"{section}.{key}", key)
         read = read_parameters(parameters or {})
         self.learned, self.coefficients = read.learned, read.coefficients
         self.parameters = {key: float(value) for key, value in read.known.items()}
@@ -144,6 +145,8 @@ class Problem:
             box = Box(intervals | read.ranges, tuple(read.ranges))
         self.domain = read_domain(domain, box, read.known)
         self.coordinate_names = self.domain.names
+        for key in self.coordinate_names:
+            check_name("coordinates", key)
         bare = Scope(
             self.coordinate_names, self.fields, read.known, tuple(self.learned), tuple(read.ranges), vectors,
             system=coordinate_system, bounds=dict(zip(box.names, zip(box.lower, box.upper, strict=True), strict=True)),

@@ -174,12 +174,6 @@ def test_random_text_raises_nothing_but_the_projects_own_error(text):
         parse_equation(text, SCOPE)
 
 
-@pytest.mark.parametrize("name", ["normal_x", "u__partner", "sensors__u"])
-def test_internal_names_cannot_be_typed(name):
-    with pytest.raises(LanguageError, match="reserved"):
-        Scope(("x",), ("u",), symbols=(name,))
-
-
 def test_what_is_called_as_a_placeholder_would_be_stays_itself():
     """`operator_0`, a learned number, was the value of the first operator."""
     planned = plan({"r": "u_xx + operator_0*u"}, coordinates=["x"], fields=["u"], inputs=["operator_0"])

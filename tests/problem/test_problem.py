@@ -144,3 +144,12 @@ def test_inside_is_where_equations_hold():
         Problem(**{**given, "conditions": {"b": "u(interior) = 0"}}, equations={"e": "lap(u) = 1"})
     with pytest.raises(LanguageError, match="put this one under conditions"):
         Problem(**given, equations={"e": "lap(u)(x=0) = 1"})
+
+
+@pytest.mark.parametrize("name", ["normal_x", "u__partner", "sensors__u"])
+def test_internal_names_cannot_be_typed(name):
+    given = {"coordinates": {"x": [0, 1]}, "fields": ["u"], "equations": {"e": "u_xx = 1"}}
+    for more in ({"parameters": {name: 1}}, {"functions": {name: "x"}}, {"fields": ["u", name]},
+                 {"coordinates": {"x": [0, 1], name: [0, 1]}}, {"parameters": {name: {"learn": 1}}}):  # fmt: skip
+        with pytest.raises(LanguageError, match=f"{name}' is reserved"):
+            Problem(**{**given, **more})
