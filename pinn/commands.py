@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pinn.messages import explain
@@ -143,5 +144,7 @@ def _table(rows: list[Measured]) -> Table:
         table.add_column(title, justify="right" if title in ("error", "relative") else "left")
     for row in rows:
         relative = "" if row.relative is None else f"{row.relative:.2e}"
-        table.add_row(row.quantity, *(row.part,) * parted, row.norm, f"{row.error:.2e}", *(relative,) * related)
+        table.add_row(
+            escape(row.quantity), *(escape(row.part),) * parted, row.norm, f"{row.error:.2e}", *(relative,) * related
+        )
     return table

@@ -10,7 +10,7 @@ import sympy
 from sympy.core.function import AppliedUndef
 
 from pinn.geometry import Place
-from pinn.language import LanguageError, coordinate
+from pinn.language import Called, LanguageError, coordinate
 from pinn.language.linear import is_atom
 from pinn.language.scope import TIME
 from pinn.problem import Equation, Problem
@@ -89,6 +89,8 @@ def _nonlinear(term: sympy.Expr) -> bool:
     plain = term.xreplace({derivative: sympy.Dummy("atom") for derivative in term.atoms(sympy.Derivative)})
     plain = plain.xreplace({field: sympy.Dummy("atom") for field in plain.atoms(AppliedUndef)})
     values = plain.atoms(sympy.Dummy)
+    if any(call.has(*values) for call in plain.atoms(Called)):
+        return True
     return any(plain.diff(value).has(*values) for value in values)
 
 

@@ -26,13 +26,31 @@ def read_history(path: Path) -> list[dict[str, float]]:
     """The rows of metrics.csv; none if there is no such file. What was not measured in a row is not in it.
 
     A last line without an end is left out: whoever wrote it was killed.
+
+    Raises:
+        ValueError: It has something else than names and numbers.
     """
     if not path.exists():
         return []
     whole = path.read_text().rpartition("\n")[0]
-    return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(whole.splitlines())]
+    try:
+        return [{k: float(value) for k, value in row.items() if value} for row in csv.DictReader(whole.splitlines())]
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is no history of a run: {error}") from None
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """What result.json holds; nothing while the run goes on."""
-    return json.loads(path.read_text()) if path.exists() else {}
+    """What result.json holds; nothing while the run goes on.
+
+    Raises:
+        ValueError: It is none of a run.
+    """
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} is no result of a run")
+    return found

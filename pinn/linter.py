@@ -14,18 +14,21 @@ from dataclasses import dataclass
 import sympy
 import torch
 from sympy.core.function import AppliedUndef
+from torch import Tensor
 from torch.quasirandom import SobolEngine
 
 from pinn.evolution import long_time, uncut
 from pinn.geometry import Points, Region
-from pinn.language import coordinate, normal, torch_function
+from pinn.language import Opaque, coordinate, normal, torch_function
 from pinn.problem import Equation, Problem, highest_order
 from pinn.problem.functions import solved_by, with_truths
+from pinn.problem.tables import Multilinear
 
 TIME = "t"
 CORNER = 1e-6  # of two values that should be one, relative to their size
 UNEVEN = 1e6  # ratio of the sizes of two terms, above which the smaller is lost to a sum of squares
 LOOKED_AT = 8  # points
+KNOWN_AT = 256  # of what is known beforehand
 MOST_COORDINATES = 20  # of a solution that is put into the equations
 
 
@@ -160,8 +163,13 @@ def _meetings(one: Equation, two: Equation, problem: Problem) -> Iterator[tuple[
 
 def _points(equation: Equation, problem: Problem) -> Points:
     """Some of its place."""
-    unit = SobolEngine(max(1, problem.domain.dimension(equation.place)), scramble=True, seed=0).draw(LOOKED_AT)
-    return problem.domain.sample(equation.place, unit[:, : problem.domain.dimension(equation.place)].double())
+    return problem.domain.sample(equation.place, _unit(problem, equation, LOOKED_AT))
+
+
+def _unit(problem: Problem, equation: Equation, count: int) -> Tensor:
+    """Points of the unit cube, as many numbers each as a point of the place takes."""
+    dimension = problem.domain.dimension(equation.place)
+    return SobolEngine(max(1, dimension), scramble=True, seed=0).draw(count)[:, :dimension].double()
 
 
 def _reaches(equation: Equation, point: Sequence[float], problem: Problem) -> bool:
@@ -234,6 +242,85 @@ def _exact(problem: Problem) -> Iterator[str]:
             yield f"{key}: what stands under exact does not satisfy it, by {float(apart[worst]):.2g} at {where}"
 
 
+def _learn(problem: Problem) -> Iterator[str]:
+    """Numbers to be found of which nothing tells: no data, and no more conditions than the solution needs."""
+    if problem.observations or not problem.learned:
+        return
+    spare = sum(e.place.integral for e in problem.conditions.values())
+    for field, name in itertools.product(problem.fields, problem.coordinate_names):
+        order = highest_order(problem.stated.values(), field, name)
+        found = sum(_faces(e, problem, name) for e in problem.conditions.values() if _has(e.residual, field))
+        spare += max(0, found - order)
+    if spare < len(problem.learned):
+        names = ", ".join(problem.learned)
+        yield (
+            f"nothing tells {names}, to be found: the equations have a solution for any value, and what is printed "
+            "will be the guess; give observations, or one more condition"
+        )
+
+
+def _tables(problem: Problem) -> Iterator[str]:
+    """Tables that end within the domain."""
+    domain = problem.domain
+    for name, values in problem.values.items():
+        if not isinstance(values, Multilinear):
+            continue
+        for axis, k in zip(values.axes, values.at, strict=True):
+            first, last, low, high = float(axis[0]), float(axis[-1]), domain.lower[k], domain.upper[k]
+            if max(first - low, high - last) > CORNER * (high - low):
+                yield (
+                    f"the table of {name} has {domain.names[k]} from {first:g} to {last:g}, the domain from {low:g} to "
+                    f"{high:g}: beyond its ends {name} stays as it is there"
+                )
+
+
+def _late(problem: Problem) -> Iterator[str]:
+    """Waves with something given at the end of time: small changes of the data change them without bound."""
+    if TIME not in problem.coordinate_names:
+        return
+    k = problem.coordinate_names.index(TIME)
+    t, end = problem.scope.variables[k], problem.domain.upper[k]
+    late = [key for key, e in problem.conditions.items() if dict(e.place.fixed).get(k) == end and not e.place.partner]
+    for field, key in itertools.product(problem.fields, late):
+        u = problem.scope.unknown(field)
+        if not _has(problem.conditions[key].residual, field):
+            continue
+        for residual in (sympy.expand(e.residual) for e in problem.stated.values()):
+            own = residual.coeff(u.diff(t, 2))
+            if own != 0 and any((own * residual.coeff(u.diff(x, 2))).is_negative for x in problem.scope.space):
+                yield (
+                    f"{key} is about the end of time, and waves of {field} that are given at both ends of it have no "
+                    f"stable solution: begin with {field}(t=0) and {field}_t(t=0)"
+                )
+                break
+
+
+def undefined(problem: Problem) -> str | None:
+    """What is known beforehand and has no finite value in the domain, such as `log(x - 2)` for x below 2."""
+    for key, equation in problem.stated.items():
+        at = problem.domain.sample(equation.place, _unit(problem, equation, KNOWN_AT)).x
+        if found := _undefined(equation.residual, problem, at):
+            part, where = found
+            text = ", ".join(f"{n}={v:.3g}" for n, v in zip(problem.domain.names, where.tolist(), strict=True))
+            return f"{key}: {part} has no finite value at {text}: write it so that it has one in all of the domain"
+    return None
+
+
+def _undefined(expression: sympy.Expr, problem: Problem, x: Tensor) -> tuple[sympy.Expr, Tensor] | None:
+    """The smallest part that depends on the coordinates alone and is infinite or no number at one of the points."""
+    known = not expression.has(AppliedUndef, Opaque) and expression.free_symbols <= set(problem.scope.variables)
+    if known and expression.free_symbols:
+        (value,) = torch_function(problem.scope.variables, [expression])(*x.unbind(1))
+        finite = torch.as_tensor(value).expand(len(x)).isfinite()
+        if finite.all():
+            return None
+        within = next((f for part in expression.args if (f := _undefined(part, problem, x))), None)
+        return within or (expression, x[~finite][0])
+    if isinstance(expression, sympy.Piecewise | sympy.Derivative | AppliedUndef):  # a branch may be for elsewhere
+        return None
+    return next((found for part in expression.args if (found := _undefined(part, problem, x))), None)
+
+
 CHECKS: dict[str, Callable[[Problem], Iterator[str]]] = {
     "conditions": _count,
     "gauge": _gauge,
@@ -241,5 +328,8 @@ CHECKS: dict[str, Callable[[Problem], Iterator[str]]] = {
     "corners": _corners,
     "scales": _scales,
     "long_time": _long,
+    "learn": _learn,
+    "tables": _tables,
+    "end_of_time": _late,
     "exact": _exact,
 }

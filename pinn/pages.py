@@ -13,8 +13,8 @@ from pinn.report.index import write_index
 from pinn.report.page import write_report
 from pinn.report.watch import Live
 from pinn.report.watch import watch as serve
-from pinn.schema import ConfigError, check
-from pinn.training.build import load, restore
+from pinn.schema import ConfigError
+from pinn.training.build import kept, load, restore
 
 REPORT = """\
 Write report.html of a run, or index.html of a folder of runs: a table to sort and to filter, and their curves.
@@ -44,14 +44,17 @@ def report(arguments: Sequence[str]) -> int:
         print(REPORT, end="")
         return 0
     folder = _folder(arguments, "report")
-    if (folder / CHECKPOINT).exists():
-        solution = load(folder)
-        print(write_report(folder, solution, check(yaml.safe_load((folder / CONFIG).read_text()))))
-        return 0
     try:
-        print(write_index(folder))
-    except ValueError as error:
+        if (folder / CHECKPOINT).exists():
+            print(write_report(folder, load(folder), kept(folder)))
+        else:
+            print(write_index(folder))
+    except ConfigError:
+        raise
+    except (ValueError, yaml.YAMLError) as error:
         raise ConfigError(str(error)) from None
+    except (TypeError, KeyError, AttributeError) as error:  # of a result.json that somebody else wrote
+        raise ConfigError(f"{folder}: its files are none of a run: {type(error).__name__}: {error}") from None
     return 0
 
 

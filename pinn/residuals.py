@@ -9,6 +9,7 @@ import copy
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -322,15 +323,32 @@ class Residuals(nn.Module):
                 yield name, _weighted(results[name].detach(), place, at), _weighted(jacobian, place, at)
 
     def disagreement(self, points: Mapping[Place, Points]) -> float:
-        """How far the two engines are apart at the points, relative: the larger of residuals and their gradients."""
+        """How far the two engines are apart at the points, relative: the larger of residuals and their gradients.
+
+        Where a residual is infinite or no number, as log(u) below zero, that of the operators that it is made of.
+        """
+        apart = self._apart(points, lambda place, at: list(self({place: at}).values()))
+        return apart if math.isfinite(apart) else self._apart(points, self._operators)
+
+    def _apart(self, points: Mapping[Place, Points], values: Callable[[Place, Points], list[Tensor]]) -> float:
+        """How far the engines are apart in some values and their gradients, relative."""
         found = []
         for engine in ENGINES:
             self.engine, kept = engine, self.engine
-            r = self.vector(points, {})
+            r = torch.cat([value.flatten() for place, at in points.items() for value in values(place, at)])
             gradients = torch.autograd.grad(r.sum(), list(self.parameters()), allow_unused=True, materialize_grads=True)
             found.append((r.detach(), torch.cat([g.flatten() for g in gradients])))
             self.engine = kept
         return max(float((a - b).norm() / b.norm().clamp_min(1e-30)) for a, b in zip(*found, strict=True))
+
+    def _operators(self, place: Place, at: Points) -> list[Tensor]:
+        """The values of the operators on the fields at points of a place, (N,) each."""
+        plan, directions = self.plans[place], self._directions.get(place)
+        bare = replace(
+            plan, names=tuple(plan.operators), inputs=(), combine=lambda *given: list(given[: len(plan.operators)])
+        )
+        options = {"engine": self.engine, "directions": directions}
+        return list(derivatives(self.network_at(place), at.x, bare, **options).values())
 
     def shift(self, place: Place) -> list[float]:
         """From the points of a place to their partners, a number a coordinate."""

@@ -221,3 +221,16 @@ def test_a_run_can_be_loaded_again(network, command):
 def test_a_word_that_is_no_command(command, capsys):
     assert command("trian", "pde=poisson") == 2
     assert capsys.readouterr().err == "error: trian: no such command. Did you mean 'train'?\n"
+
+
+def test_names_are_text_in_the_terminal_and_in_pictures(command, capsys):
+    """`[/]` ends a style of rich's, `$` begins matplotlib's mathematics."""
+    name = r"$\frac{[/bold]$"
+    text = OWN.replace("{first:", f"{{'{name}':").replace("u_ends", "'[/] $x^$'")
+    Path("mine/pde/own.yaml").write_text(text)
+    assert command("--config-dir=mine", "pde=own", "run_dir=out", *SHORT) == 0
+    assert name in capsys.readouterr().out
+    assert {"history.png", "residual.png"} <= {file.name for file in Path("out").iterdir()}
+    Path("mine/pde/own.yaml").write_text(OWN.replace("{first:", '{"\\e[2J":'))
+    assert command("--config-dir=mine", "pde=own", "run_dir=other", *SHORT) == 2
+    assert r"'\x1b[2J' has a character that cannot be seen" in capsys.readouterr().err

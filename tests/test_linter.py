@@ -5,7 +5,8 @@ import yaml
 
 from pinn import Problem
 from pinn.app import solve
-from pinn.linter import CHECKS, findings
+from pinn.language import LanguageError
+from pinn.linter import CHECKS, findings, undefined
 from pinn.problem import configs
 from pinn.schema import ConfigError
 
@@ -35,6 +36,11 @@ WRONG = {
     "long_time": ({**RIGHT, "coordinates": {"t": [0, 3], "x": [0, 1]}, "equations": {"r": "u_t = u_xx + 5*u*(1 - u)"}},
                   ["the time 3 is long", "rate of 5", "network=partition",
                    "'balancing.causal={chunks: 16, tolerance: 1.0}'"]),
+    "learn": ({**RIGHT, "parameters": {"k": {"learn": 1}}, "equations": {"heat": "u_t = k*u_xx"}},
+              ["nothing tells k", "give observations"]),
+    "end_of_time": ({**RIGHT, "equations": {"wave": "u_tt = u_xx"},
+                     "conditions": {**RIGHT["conditions"], "late": "u(t=1) = 0"}},
+                    ["late is about the end of time", "u_t(t=0)"]),
     "exact": ({**RIGHT, "exact": {"u": "exp(-pi**2*t)*sin(pi*x)"}}, ["heat: what stands under exact does", "at t="]),
 }  # fmt: skip
 
@@ -88,7 +94,7 @@ def test_a_long_time_that_is_whole_takes_no_strips():
 
 
 def test_every_check_has_an_example():
-    assert WRONG.keys() == CHECKS.keys()
+    assert WRONG.keys() | {"tables"} == CHECKS.keys()  # which has a file, below
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -115,3 +121,42 @@ def test_a_run_prints_remarks_unless_they_are_silenced(capsys):
     assert "satisfies" not in capsys.readouterr().out
     with pytest.raises(ConfigError, match="silence=trival: no remark has this name. Did you mean 'trivial'?"):
         solve(problem, *short, "silence=[trival]")
+
+
+def test_a_table_that_ends_within_the_domain_is_told_of_and_one_elsewhere_refused(tmp_path):
+    file = tmp_path / "f.csv"
+    given = {**RIGHT, "equations": {"heat": "u_t = 0.1*u_xx + f"}, "functions": {"f": {"table": str(file)}}}
+    file.write_text("x,f\n0,1\n1,2\n")
+    assert names(given) == []
+    file.write_text("x,f\n0,1\n0.5,2\n")
+    (found,) = findings(Problem.from_mapping(given))
+    assert found.name == "tables" and "x from 0 to 0.5, the domain from 0 to 1" in found.text
+    file.write_text("x,f\n50,1\n150,2\n")
+    with pytest.raises(
+        LanguageError, match=r"its x goes from 50 to 150, that of the domain from 0 to 1: in which units"
+    ):
+        Problem.from_mapping(given)
+
+
+def test_an_eigenvalue_and_an_ellipse_in_time_get_no_remark():
+    size = {**RIGHT["conditions"], "size": "integral(u**2) = 1"}
+    assert (
+        names({**RIGHT, "parameters": {"k": {"learn": 1}}, "equations": {"e": "u_t = k*u_xx"}, "conditions": size})
+        == []
+    )
+    late = {**RIGHT["conditions"], "late": "u(t=1) = 0"}
+    assert "end_of_time" not in names({**RIGHT, "equations": {"e": "u_tt + u_xx = 0"}, "conditions": late})
+
+
+@pytest.mark.parametrize(
+    ("equation", "said"),
+    [
+        ("u_t = log(x - 2)*u_xx", "heat: log(x - 2) has no finite value at t="),
+        ("u_t = u_xx + u*sqrt(-x)", "heat: sqrt(-x) has no finite value at t="),
+        ("u_t = u_xx + where(x > 2, log(x - 2), 0)", None),
+        ("u_t = u_xx + log(x)*log(u)", None),
+    ],
+)
+def test_what_is_known_beforehand_has_a_value_everywhere(equation, said):
+    found = undefined(Problem.from_mapping({**RIGHT, "equations": {"heat": equation}}))
+    assert found is None if said is None else found is not None and found.startswith(said)

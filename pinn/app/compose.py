@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
+from pinn.app.guard import check_lines, guard
 from pinn.problem import configs
 from pinn.schema import PDE, Config, ConfigError, check
 from pinn.verification import twin
@@ -20,6 +21,8 @@ CONFIGS = configs()
 
 def compose(*lines: str) -> DictConfig:
     """The configuration of some lines `key=value`."""
+    check_lines(lines)
+    guard()
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
         return hydra.compose("train", list(lines))
 

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from pinn.app.compose import CONFIGS
 from pinn.app.errors import USER_ERRORS, check_dashes, complain
+from pinn.app.guard import check_arguments, guard
 from pinn.app.run import process_start, run
 
 
@@ -44,6 +45,8 @@ def train(arguments: list[str]) -> int:
         return status
 
     check_dashes(arguments)
+    check_arguments(arguments)
+    guard()
     try:
         hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")(job)()  # reads sys.argv
     except USER_ERRORS as error:

@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from pinn.app.compose import checked, directory, stated
 from pinn.app.errors import USER_ERRORS, explain
+from pinn.app.guard import check_lines
 from pinn.schema import Config, ConfigError, Optuna
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def search(config: Config) -> int:
 
     def evaluate(lines: list[str], place: Path, watch: Watch) -> float | None:
         try:
+            check_lines(lines)  # their keys may stand in a file
             composed = hydra.compose("train", [*typed, *lines, f"run_dir={place}"])
             problem, run = stated(choice, composed, checked(composed))
             run = choose(problem, run, place)

@@ -5,7 +5,9 @@ Shape letters: N points, D coordinates, E equations, P parameters, L lines.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,8 @@ BINS = 16  # along each coordinate
 LINES, ALONG = 24, 64  # through the domain, and points of each, for the spectrum
 MOST = 6  # coordinates that are looked at one by one
 DRAWS = 3  # of random functions
+CANCELLED = 1e4  # times what is given: so large terms do nothing but cancel
+REMAINS = 0.2  # of what zero leaves
 
 
 @dataclass(frozen=True)
@@ -78,20 +82,51 @@ def measure(solution: Solution, weights: Mapping[str, float]) -> Measured:
 
 
 def _left(solution: Solution) -> dict[str, float]:
-    """Residuals over the sums of the sizes of their terms, at points that training never saw."""
+    """Residuals over the sums of the sizes of their terms, at points that training never saw.
+
+    Where terms are so large that they only cancel, and nearly as much is left as of zero: over what is left of zero.
+    """
     problem, interior = solution.problem, solution.problem.domain.interior
     if len(problem.coordinate_names) > MOST:  # a term for each
         return {}
     x = _points(problem.domain, solution.residuals, {interior: SOME})[interior]
     found = {}
+    layers = _output_layers(solution)
     for name, equation in problem.equations.items():
         terms = sympy.Add.make_args(sympy.expand_mul(equation.residual, deep=False))  # a weight may stand before
         if equation.place == interior and len(terms) > 1:
             asked = Quantity(equation.text, {str(k): term for k, term in enumerate(terms)}, interior)
             values = torch.stack(list(solution.values([asked], x).values()))
-            sizes = values.abs().sum(dim=0).norm()
-            found[name] = float(values.sum(dim=0).norm() / sizes) if sizes > 0 else 0.0
+            left, sizes = float(values.sum(dim=0).norm()), float(values.abs().sum(dim=0).norm())
+            found[name] = left / sizes if sizes > 0 else 0.0
+            with _zeroed(layers):
+                given = torch.stack(list(solution.values([asked], x).values()))
+            least, known = float(given.sum(dim=0).norm()), float(given.abs().sum(dim=0).norm())
+            if math.isfinite(least) and 0 < CANCELLED * known < sizes and left > REMAINS * least:
+                found[name] = max(found[name], min(left / least, 1.0))
     return found
+
+
+def _output_layers(solution: Solution) -> list[Tensor]:
+    """Their weights and biases."""
+    network = solution.residuals.network
+    layers = [part.output for part in (network.networks if isinstance(network, Partition) else [network])]
+    return [p for layer in layers if isinstance(layer, nn.Linear) for p in (layer.weight, layer.bias) if p is not None]
+
+
+@contextmanager
+def _zeroed(parameters: Sequence[Tensor]) -> Iterator[None]:
+    """With zero in their places."""
+    kept = [p.detach().clone() for p in parameters]
+    with torch.no_grad():
+        for p in parameters:
+            p.zero_()
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for p, value in zip(parameters, kept, strict=True):
+                p.copy_(value)
 
 
 def _points(domain: Domain, residuals: Residuals, counts: Mapping[Place, int]) -> dict[Place, Points]:
@@ -111,7 +146,7 @@ def _cosine(a: Tensor, b: Tensor) -> float:
 def _misfits(solution: Solution, drawn: Mapping[Place, Points]) -> dict[str, float]:
     """Residuals over those of random functions of the same size: the network with random signs in its output layer.
 
-    Each cell has its own.
+    Each cell has its own. Where no such function has a finite residual, as of the root of what changes sign: residuals.
     """
     interior = solution.problem.domain.interior
     x = _points(solution.problem.domain, solution.residuals, {interior: SOME})[interior].x
@@ -120,7 +155,7 @@ def _misfits(solution: Solution, drawn: Mapping[Place, Points]) -> dict[str, flo
     layers = [part.output for part in (network.networks if isinstance(network, Partition) else [network])]
     weights = [layer.weight for layer in layers if isinstance(layer, nn.Linear)]
     generator, kept = torch.Generator().manual_seed(0), [weight.detach().clone() for weight in weights]
-    units: dict[str, float] = {}
+    units: dict[str, list[float]] = {name: [] for name in residual}
     with torch.no_grad():
         for _ in range(DRAWS):
             for weight, own in zip(weights, kept, strict=True):
@@ -129,10 +164,11 @@ def _misfits(solution: Solution, drawn: Mapping[Place, Points]) -> dict[str, flo
             for weight in weights:
                 weight.mul_(size / found if found > 0 else 1.0)
             for name, loss in solution.residuals.losses(drawn).items():
-                units[name] = units.get(name, 0.0) + float(loss) / DRAWS
+                units[name] += [float(loss)] if math.isfinite(loss) else []
         for weight, own in zip(weights, kept, strict=True):
             weight.copy_(own)
-    return {name: r / max(units.get(name, 0.0) ** 0.5, 1e-300) for name, r in residual.items()}
+    means = {name: sum(found) / len(found) if found else 1.0 for name, found in units.items()}
+    return {name: r / max(means[name] ** 0.5, 1e-300) for name, r in residual.items()}
 
 
 def _regions(domain: Domain, x: Tensor, r: Tensor) -> dict[str, list[float]]:

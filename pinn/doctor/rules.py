@@ -21,6 +21,12 @@ def diverged(case: Case) -> Iterator[Advice]:
         rates = [getattr(phase, "lr", None) for phase in case.config.phases]
         slower = [(f"optimizer.lr={rate / 10:g}",) for rate in rates if rate and len(rates) == 1]
         text = "The steps were too large: the loss is no longer a number."
+        first = case.rows[0] if case.rows else {}
+        if lost := [n for n in case.problem.equations if not math.isfinite(first.get(f"loss/{n}", 0.0))]:
+            text = (
+                f"{', '.join(lost)} had no finite value from the first step on, as of a root, a logarithm or a "
+                "quotient of what is not positive there: write what is finite for any field, such as sqrt(abs(u))."
+            )
         yield Advice(text, (second_order(case), *slower), 9.0)
 
 

@@ -6,7 +6,19 @@ from pinn.language.evaluation import torch_function
 from pinn.language.linear import Decomposition, LinearOperator, decompose, has_field
 from pinn.language.parser import Statement, constant, parse, parse_equation, parse_quantity
 from pinn.language.printer import equation_latex, to_latex, to_text
-from pinn.language.scope import RESERVED, TIME, Called, Integral, Scope, called, coordinate, normal, opaque, parameter
+from pinn.language.scope import (
+    RESERVED,
+    TIME,
+    Called,
+    Integral,
+    Opaque,
+    Scope,
+    called,
+    coordinate,
+    normal,
+    opaque,
+    parameter,
+)
 
 __all__ = [
     "CARTESIAN",
@@ -18,6 +30,7 @@ __all__ = [
     "Integral",
     "LanguageError",
     "LinearOperator",
+    "Opaque",
     "Scope",
     "Statement",
     "about",

@@ -47,6 +47,41 @@ TORCH = {
 FIRST = "a0"  # the first argument
 
 
+class _Held(sympy.Function):
+    """A value that is differentiated only where a condition holds."""
+
+    nargs = 2
+
+
+def _held(value: Any, condition: Any) -> Any:
+    if not isinstance(value, Tensor) or not value.requires_grad:
+        return value
+    return torch.where(torch.as_tensor(condition, device=value.device), value, value.detach())
+
+
+def _guarded(expression: Any) -> Any:
+    """With choices whose slopes are finite where a branch that is not taken has none, as the root below zero.
+
+    The slope of what is not taken is multiplied by zero, and zero times infinity is no number; what such a branch
+    depends on is therefore held where it is not taken.
+    """
+    if not expression.has(sympy.Piecewise):
+        return expression
+    return expression.replace(lambda e: isinstance(e, sympy.Piecewise), lambda e: _guard(e.args))
+
+
+def _guard(branches: Any) -> sympy.Expr:
+    before, found = [], []
+    for value, condition in branches:
+        here = sympy.And(condition, *map(sympy.Not, before))
+        held = {} if here == True or value.is_polynomial() else {  # noqa: E712 - sympy's own truth
+            symbol: _Held(symbol, here) for symbol in value.free_symbols
+        }  # fmt: skip
+        found.append((value.xreplace(held), condition))
+        before.append(condition)
+    return sympy.Piecewise(*found, evaluate=False)
+
+
 def _where(condition: Any, a: Any, b: Any, like: Any) -> Tensor:
     """Numbers among its arguments become tensors of the dtype and on the device of `like`."""
     first, second = (torch.as_tensor(value, dtype=like.dtype, device=like.device) for value in (a, b))
@@ -97,10 +132,14 @@ def torch_function(arguments: Sequence[sympy.Symbol], expressions: Sequence[symp
     and the Python functions that the expressions hold.
     """
     plain = [sympy.Symbol(f"a{i}", real=True) for i in range(len(arguments))]
-    renamed = [sympy.sympify(e).xreplace(dict(zip(arguments, plain, strict=True))) for e in expressions]
+    renamed = [_guarded(sympy.sympify(e).xreplace(dict(zip(arguments, plain, strict=True)))) for e in expressions]
     python = {c for e in renamed for c in e.atoms(Called)}
     named = {type(c).__name__: type(c).implementation for c in python}
     printer = _Printer({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})
     return sympy.lambdify(
-        plain, renamed, modules=[{**TORCH, **named, "where": _where, "atan2": _atan2}], printer=printer, cse=True
+        plain,
+        renamed,
+        modules=[{**TORCH, **named, "where": _where, "_Held": _held, "atan2": _atan2}],
+        printer=printer,
+        cse=True,
     )

@@ -188,7 +188,7 @@ class _Splitter:
             return sympy.Integer(0)
         operator = LinearOperator(kept)
         if operator not in self._known:
-            symbol = sympy.Symbol(f"operator_{len(self._known)}", real=True)
+            symbol = sympy.Symbol(f"operator {len(self._known)}", real=True)  # no name that could be typed
             self._known[operator] = symbol
             self.placeholders[symbol] = operator
         return self._known[operator]

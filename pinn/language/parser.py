@@ -10,7 +10,7 @@ are kept exact (`0.1` is one tenth), so that the algebra behind the derivative o
 import ast
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -19,6 +19,7 @@ import sympy
 
 from pinn.language.calculus import PRODUCTS, Array, Value, sym
 from pinn.language.errors import LanguageError, did_you_mean
+from pinn.language.jumps import Choice, lost, plain, watched
 from pinn.language.scope import (
     CHOICES,
     ELEMENTARY,
@@ -51,6 +52,11 @@ SPOKEN = {  # what others call them
     **{"laplacian": "lap", "laplace": "lap", "gradient": "grad", "divergence": "div"},
     **{"rot": "curl", "diff": "d", "ln": "log"},
 }
+JUMP = (
+    "what is differentiated here jumps where {edge} = 0, and the source that its derivative has there would be lost. "
+    "Give each side a field of its own and say what joins them, as pde=poisson_interface does; or write a steep slope "
+    "in place of the jump, such as a + (b - a)*(1 + tanh((x - 1/2)/0.01))/2"
+)
 ARGUMENTS = {"dot": 2, "cross": 2, "atan2": 2}  # of one by default
 At = str | tuple[tuple[str, float], ...]  # where: a name, or values of coordinates
 
@@ -92,7 +98,12 @@ def parse(text: str, scope: Scope) -> sympy.Expr:
         LanguageError: The text is no expression of the language.
     """
     parser = _Parser(text, scope)
-    return parser.scalar(parser.tree(0, len(parser.text)))
+    value = parser.scalar(parser.tree(0, len(parser.text)))
+    if parser.place is not None:
+        raise LanguageError(
+            "a place stands in a condition alone: an expression has its value at every point", parser.text
+        )
+    return value
 
 
 def parse_quantity(text: str, scope: Scope) -> tuple[dict[str, sympy.Expr], At | None]:
@@ -101,7 +112,7 @@ def parse_quantity(text: str, scope: Scope) -> tuple[dict[str, sympy.Expr], At |
     Raises:
         LanguageError: The text is no expression of the language.
     """
-    parser = _Parser(text, scope)
+    parser = _Parser(text, replace(scope, bounds={}))  # of values at points, beside jumps
     value = parser.side(parser.tree(0, len(parser.text)))
     names = [x.name for x in scope.space]
     return dict(zip(names, value, strict=True)) if isinstance(value, Array) else {"": value}, parser.place
@@ -208,6 +219,13 @@ class _Parser:
             raise self.error("a vector stands where a number is needed: take a component, dot or div", node)
         return value
 
+    def part(self, node: ast.expr) -> sympy.Expr:
+        """A number inside of an expression."""
+        value = self.visit(node)
+        if isinstance(value, Array):
+            raise self.error("a vector stands where a number is needed: take a component, dot or div", node)
+        return _of_reals(value)
+
     def side(self, node: ast.expr) -> Value:
         """A number or a vector."""
         try:
@@ -218,7 +236,17 @@ class _Parser:
             raise self.error("a tensor stands where a number or a vector is needed: take div or dot of it", node)
         if value.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I):
             raise self.error(f"the value is {value}: not a finite real expression", node)
-        return _of_reals(value)
+        value = _of_reals(value)
+        return value.applyfunc(self.between_jumps) if isinstance(value, Array) else self.between_jumps(value)
+
+    def between_jumps(self, value: sympy.Expr) -> sympy.Expr:
+        """Without the sources on jumps, where none of them counts."""
+        bounds = self.scope.bounds
+        if bounds and value.has(sympy.DiracDelta) and (self.place is None or isinstance(self.place, tuple)):
+            edge = lost(value, {**bounds, **{name: (at, at) for name, at in self.place or ()}})
+            if edge is not None:
+                raise LanguageError(JUMP.format(edge=edge), self.text)
+        return plain(value)
 
     def alike(self, left: Value, right: Value) -> tuple[Value, Value]:
         """Both numbers, or both vectors; 0 is a vector where the other side is one."""
@@ -315,7 +343,7 @@ class _Parser:
         if name in scope.fields:
             return scope.unknown(name)
         if name in scope.constants:
-            return scope.constants[name]
+            return watched(scope.constants[name])
         if name in scope.symbols:
             return parameter(name)
         if name in scope.vectors:
@@ -406,9 +434,9 @@ class _Parser:
         if len(node.args) != wanted:
             usage = {"where": "where(x < 0.5, a, b)"}.get(name, f"{name}(a, b)")
             raise self.error(f"{name} takes {wanted} arguments, as in {usage}; here are {len(node.args)}", node)
-        a, b = (self.scalar(argument) for argument in node.args[-2:])
+        a, b = (self.part(argument) for argument in node.args[-2:])
         conditions = {"where": lambda: self.condition(node.args[0]), "min": lambda: a <= b, "max": lambda: a >= b}
-        return sympy.Piecewise((a, conditions[name]()), (b, True))
+        return Choice((a, conditions[name]()), (b, True))
 
     def condition(self, node: ast.expr) -> Any:
         """Comparisons of numbers, joined by `and`, `or` and `not`."""
@@ -419,7 +447,7 @@ class _Parser:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return sympy.Not(self.condition(operand))
             case ast.Compare(left=first, ops=signs, comparators=others) if {*map(type, signs)} <= {*COMPARISONS}:
-                sides = [self.scalar(side) for side in (first, *others)]
+                sides = [self.part(side) for side in (first, *others)]
                 return sympy.And(
                     *[COMPARISONS[type(o)](a, b) for o, (a, b) in zip(signs, pairwise(sides), strict=True)]
                 )
@@ -496,12 +524,19 @@ def _bits(number: sympy.Rational) -> int:
 
 
 def _of_reals(value: Value) -> Value:
-    """All is real, which sympy does not know of fields: re(u) = u; beside its jump, sign(u) has the derivative zero."""
+    """All is real, which sympy does not know of fields: re(u) = u; sign(u) has a derivative on its jump alone."""
     if not value.has(sympy.re, sympy.im, sympy.sign):
         return value
     real = value.replace(sympy.re, lambda z: z).replace(sympy.im, lambda z: sympy.Integer(0))
     return real.replace(
-        lambda e: isinstance(e, sympy.Derivative) and isinstance(e.expr, sympy.sign), lambda e: sympy.Integer(0)
+        lambda e: isinstance(e, sympy.Derivative) and isinstance(e.expr, sympy.sign), _derivative_of_sign
+    )
+
+
+def _derivative_of_sign(e: sympy.Derivative) -> sympy.Expr:
+    (z,), (first, *others) = e.expr.args, e.variables
+    return (
+        (2 * sympy.DiracDelta(z) * z.diff(first)).diff(*others) if others else 2 * sympy.DiracDelta(z) * z.diff(first)
     )
 
 

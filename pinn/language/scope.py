@@ -52,6 +52,7 @@ class Scope:
         vectors: Names of vectors, and the fields that are their components.
         opaque: Names of functions of the coordinates of which only values are known.
         system: The coordinates of space are cartesian, polar, cylindrical or spherical ones.
+        bounds: Intervals of the coordinates, in which no derivative may lose the source on a jump.
 
     Raises:
         LanguageError: A name is taken twice, reserved, or no name at all; a vector has too many components or too few.
@@ -65,6 +66,7 @@ class Scope:
     vectors: Mapping[str, Sequence[str]] = field(default_factory=dict)
     opaque: Sequence[str] = ()
     system: str = CARTESIAN
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self):
         seen: set[str] = set()

@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from pinn.plots.draw import STYLE
-from pinn.plots.symbols import symbol
+from pinn.plots.symbols import plain, symbol
 
 LABELS = {"loss": "loss", "error": "relative $L^2$ error"}
 
@@ -51,4 +51,4 @@ def _curve(rows: Sequence[Mapping[str, float]], name: str) -> list[tuple[float, 
 
 def _label(group: str, name: str) -> str:
     """Fields are symbols, equations have names."""
-    return symbol(name) if group == "error" else name
+    return symbol(name) if group == "error" else plain(name)

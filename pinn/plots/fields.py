@@ -22,7 +22,7 @@ from pinn.geometry import Domain
 from pinn.plots.cells import edges
 from pinn.plots.draw import STYLE, drawn
 from pinn.plots.panels import SEQUENTIAL, Panel, evaluated, of_magnitudes, of_values, value_range
-from pinn.plots.symbols import symbol
+from pinn.plots.symbols import plain, symbol
 from pinn.plots.views import views
 
 FINE, SNAPSHOTS = 201, (0.0, 0.5, 1.0)  # points and times of portraits
@@ -66,7 +66,8 @@ def pictures(
         for name in WITH_CELLS & sheets.keys():
             sheets[name] = [[replace(panel, cells=edges(*cells, panel.view)) for panel in row] for row in sheets[name]]
     if residuals is not None:
-        sheets["residual"] = of_magnitudes(shown, evaluated(residuals, shown), "residual of ")
+        named = {plain(name): values for name, values in evaluated(residuals, shown).items()}
+        sheets["residual"] = of_magnitudes(shown, named, "residual of ")
     path.mkdir(parents=True, exist_ok=True)
     files = []
     for name, rows in sheets.items():

@@ -15,3 +15,8 @@ def symbol(name: str) -> str:
 def caption(text: str) -> str:
     """The same of every name in a caption such as `z = w = 1`."""
     return re.sub(r"(?<![\w.])[^\W\d]\w*", lambda name: symbol(name[0]), text)
+
+
+def plain(text: str) -> str:
+    """A text of the user's, which matplotlib sets as it is."""
+    return text.replace("$", r"\$")

@@ -3,6 +3,7 @@
 # sympy's own annotations are too narrow
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -124,3 +125,17 @@ def enforced(enforce: Any, bounds: Mapping[str, Equation], conditions: Mapping[s
 def written(key: str, conditions: Iterable[str]) -> str:
     """The name under which a condition was written, of which a vector's have one for all components."""
     return key if key in conditions else key.rpartition("_")[0]
+
+
+def no_walls(system: str, domain: Domain) -> list[str]:
+    """Faces of a box of polar and such coordinates that are no boundary in space: an axis, the ends of a whole turn."""
+    if system == CARTESIAN or not isinstance(domain, Box):
+        return []
+    ends = {name: (low, high) for name, low, high in zip(domain.names, domain.lower, domain.upper, strict=True)}
+    found = ["r=0"] if ends.get("r", (1, 1))[0] == 0 else []
+    if "phi" in ends and math.isclose(ends["phi"][1] - ends["phi"][0], 2 * math.pi, rel_tol=1e-6):
+        found += [f"phi={end:.4g}" for end in ends["phi"]]
+    if system == "spherical" and "theta" in ends:
+        found += [f"theta={end:.4g}" for end, pole in zip(ends["theta"], (0, math.pi), strict=True)
+                  if math.isclose(end, pole, abs_tol=1e-6)]  # fmt: skip
+    return found

@@ -28,6 +28,8 @@ def check_sections(**sections: Any) -> None:
             if not isinstance(key, str):
                 hint = "; YAML reads on, off, yes and no as true or false" if isinstance(key, bool) else ""
                 raise LanguageError(f"{name}: {key!r} is no name: write a letter, then letters and digits{hint}")
+            if not key.isprintable():
+                raise LanguageError(f"{name}: {key!r} has a character that cannot be seen")
 
 
 def check_name(place: str, name: str) -> None:
@@ -38,6 +40,8 @@ def check_name(place: str, name: str) -> None:
     """
     with about(place):
         Scope((name,), ())
+        if name.startswith("normal_") or "__" in name:  # of normals, of partners, of data
+            raise LanguageError(f"the name {name!r} is reserved by the language; choose another")
 
 
 def read_fields(given: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:

@@ -49,7 +49,7 @@ def read_functions(given: Mapping[str, Any], scope: Scope) -> Functions:
                 case "manufactured":
                     result.sources.append(name)
                 case {"table": file} if len(value) == 1:
-                    result.values[name] = table(file, name, scope.coordinates)
+                    result.values[name] = table(file, name, scope.coordinates, scope.bounds)
                 case Mapping():
                     raise LanguageError(f"{dict(value)!r} is no function; write an expression or {{table: data.csv}}")
                 case function if callable(function):

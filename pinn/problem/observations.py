@@ -63,6 +63,8 @@ class Observations:
         if not isinstance(self.seed, int) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**63:
             raise LanguageError(f"seed: {self.seed!r} is no seed; write a whole number such as 0")
         self.function: Callable[[Tensor], Any] | None = given.get("values")
+        if self.function is not None and not callable(self.function):
+            raise LanguageError(f"values: {self.function!r} is no Python function; a file has its values in columns")
         self._points: Points | None = None
         self.quantities = self._quantities(given.get("of", self.fields))
         if "file" in given:

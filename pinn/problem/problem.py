@@ -45,6 +45,7 @@ from pinn.problem.conditions import (
     integrand,
     need_unit_normals,
     needs_field,
+    no_walls,
     paired,
 )
 from pinn.problem.declarations import check_name, check_sections, read_fields, read_intervals
@@ -129,8 +130,9 @@ class Problem:
             "equations": equations, "conditions": conditions, "parameters": parameters, "functions": functions,
             "observations": observations, "enforce": enforce, "exact": exact, "reference": reference, "name": name,
         }  # fmt: skip
-        for key in parameters or {}:  # before they are used
-            check_name(f"parameters.{key}", key)
+        for section, given_names in (("parameters", parameters), ("functions", functions)):  # before they are used
+            for key in given_names or {}:
+                check_name(f"{section}.{key}", key)
         read = read_parameters(parameters or {})
         self.learned, self.coefficients = read.learned, read.coefficients
         self.parameters = {key: float(value) for key, value in read.known.items()}
@@ -143,9 +145,11 @@ class Problem:
             box = Box(intervals | read.ranges, tuple(read.ranges))
         self.domain = read_domain(domain, box, read.known)
         self.coordinate_names = self.domain.names
+        for key in self.coordinate_names:
+            check_name("coordinates", key)
         bare = Scope(
             self.coordinate_names, self.fields, read.known, tuple(self.learned), tuple(read.ranges), vectors,
-            system=coordinate_system,
+            system=coordinate_system, bounds=dict(zip(box.names, zip(box.lower, box.upper, strict=True), strict=True)),
         )  # fmt: skip
         given = read_functions(functions or {}, bare)
         self.values = given.values
@@ -274,7 +278,7 @@ class Problem:
         return result
 
     def _interior(self, key: str, statement: Statement, text: str) -> Equation:
-        if statement.place is not None:
+        if statement.place not in (None, "interior") or statement.partner is not None:
             raise LanguageError("an equation holds inside the domain; put this one under conditions", text)
         if statement.residual.has(Integral):
             raise LanguageError("an equation with an integral holds as a whole; put this one under conditions", text)
@@ -284,8 +288,16 @@ class Problem:
         integral = statement.residual.has(Integral)
         if statement.place is None and not integral:
             raise LanguageError("a condition says where it holds: u(x=0) = ..., u(boundary) = ...", text)
+        if statement.place == "interior":
+            raise LanguageError("what holds inside the domain is an equation: put it under equations", text)
         need_unit_normals([statement.residual], self.scope, self.domain, text)
         place = self.domain.interior if statement.place is None else self._place(statement.place, text)
+        if place.boundary and not integral and (ends := no_walls(self.scope.calculus.system, self.domain)):
+            raise LanguageError(
+                f"the boundary has {', '.join(ends)}, where coordinates end and no wall is: write the faces at which "
+                "it holds, such as (r=1); a whole turn takes u(phi=0) = u(phi=2*pi), an axis no condition",
+                text,
+            )
         if statement.partner is not None:
             place = paired(place, self._place(statement.partner, text), text)
             return Equation(key, text, statement.left - at_partner(statement.right, self.scope, text), place)
@@ -327,6 +339,8 @@ class Problem:
         return result
 
     def _place(self, place: str | tuple[tuple[str, float], ...], text: str) -> Place:
+        if place == "interior":
+            return self.domain.interior
         try:
             return self.domain.face(dict(place)) if isinstance(place, tuple) else self.domain.part(place)
         except ValueError as error:

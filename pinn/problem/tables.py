@@ -31,6 +31,8 @@ def columns(file: Any) -> dict[str, np.ndarray]:
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
+                if imaginary := [name for name in arrays.files if np.iscomplexobj(arrays[name])]:
+                    raise ValueError(f"{imaginary[0]} is complex; write its real and imaginary part as two")
                 return {name: np.asarray(arrays[name], dtype=float) for name in arrays.files}
         if not path.read_text(encoding="utf-8").strip():
             raise ValueError("it is empty")
@@ -38,6 +40,13 @@ def columns(file: Any) -> dict[str, np.ndarray]:
         names = table.dtype.names
         if names is None:
             raise ValueError("it has no line of names")
+        first = [
+            name.strip() for name in path.read_text(encoding="utf-8").lstrip("# \ufeff").partition("\n")[0].split(",")
+        ]
+        if doubled := [name for name in first if first.count(name) > 1]:
+            raise ValueError(f"it has two columns {doubled[0]!r}")
+        if not table.size:
+            raise ValueError("it has a line of names and no rows")
         return {name: np.atleast_1d(table[name]) for name in names}
     except (ValueError, OSError) as error:
         raise LanguageError(f"{str(file)!r} cannot be read: {str(error).partition(chr(10))[0]}") from None
@@ -65,7 +74,9 @@ def select(found: Mapping[str, np.ndarray], wanted: Sequence[str], file: Any) ->
     return [found[name] for name in wanted]
 
 
-def table(file: Any, name: str, coordinates: Sequence[str]) -> Callable[[Tensor], Tensor]:
+def table(
+    file: Any, name: str, coordinates: Sequence[str], bounds: Mapping[str, tuple[float, float]] | None = None
+) -> Callable[[Tensor], Tensor]:
     """The function of the coordinates that a file tabulates on a grid, linear between the nodes, constant beyond them.
 
     Args:
@@ -73,12 +84,13 @@ def table(file: Any, name: str, coordinates: Sequence[str]) -> Callable[[Tensor]
             an array over their product. Coordinates that it lacks the function does not depend on.
         name: Of the values' column or array.
         coordinates: Of the problem, in order.
+        bounds: Their intervals, of which the nodes reach some.
 
     Returns:
         Points (N, D) to values (N,), in the dtype and on the device of the points.
 
     Raises:
-        LanguageError: The file is none of these, or its nodes are no grid.
+        LanguageError: The file is none of these, its nodes are no grid, or none is in the domain's intervals.
     """
     found = columns(file)
     names = [c for c in coordinates if c in found]
@@ -89,6 +101,13 @@ def table(file: Any, name: str, coordinates: Sequence[str]) -> Callable[[Tensor]
         )
     axes = [np.unique(p) for p in positions]
     shape = tuple(map(len, axes))
+    for c, axis in zip(names, axes, strict=True):
+        low, high = (bounds or {}).get(c, (-np.inf, np.inf))
+        if len(axis) and (axis[-1] < low or axis[0] > high):
+            raise LanguageError(
+                f"{str(file)!r}: its {c} goes from {axis[0]:g} to {axis[-1]:g}, that of the domain from {low:g} to "
+                f"{high:g}: in which units?"
+            )
     if values.ndim == 1 and len(values) == len(positions[0]) and (len(axes) > 1 or values.shape == shape):
         order = np.lexsort(positions[::-1])
         nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))

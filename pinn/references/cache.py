@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pinn.language import Opaque, parameter
+
 if TYPE_CHECKING:
     from pinn.problem import Problem
 
@@ -28,6 +30,7 @@ def cached(
     """Return what `compute` gives, from the file of an earlier run where there is one.
 
     A file that cannot be read is computed anew; a folder that cannot be written to costs nothing but the time.
+    Nothing is kept of a problem whose text does not say all: one with Python functions, tables or surfaces.
 
     Args:
         problem: What is solved: its equations, conditions, fields and domain are part of the file's name.
@@ -36,6 +39,8 @@ def cached(
         options: What else the numbers depend on.
         compute: Gives the arrays.
     """
+    if not _said(problem):
+        return compute()
     path = folder() / f"{solver}-{fingerprint(problem, solver, version, options)}.npz"
     if path.exists():
         try:
@@ -57,14 +62,24 @@ def folder() -> Path:
 
 
 def fingerprint(problem: Problem, solver: str, version: int, options: Mapping[str, Any]) -> str:
-    """Return a hash of all that the numbers depend on: parameters and functions stand in the equations as values."""
+    """Return a hash of all that the numbers depend on: functions stand in the equations as values."""
     statements = {**problem.equations, **problem.conditions}
     text = [
         [solver, version, sorted(options.items())],
-        [repr(problem.domain), list(problem.fields)],
-        [[key, str(statement.residual), statement.place.name] for key, statement in statements.items()],
+        [repr(problem.domain), str(problem.definition["domain"]), sorted(problem.parameters.items())],
+        [list(problem.fields)],
+        [[key, str(s.residual), s.place.name, s.place.fixed, s.place.partner] for key, s in statements.items()],
     ]
     return hashlib.sha256(json.dumps(text, default=str).encode()).hexdigest()[:24]
+
+
+def _said(problem: Problem) -> bool:
+    """Whether the text of a problem is all of it: of a Python function and of files it has the names alone."""
+    by_values = [Opaque, *map(parameter, problem.values)]
+    statements = [*problem.equations.values(), *problem.conditions.values()]
+    return "surface" not in str(problem.definition["domain"]) and not any(
+        s.residual.has(*by_values) for s in statements
+    )
 
 
 def _read(path: Path) -> Arrays:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+import torch
 from torch import Tensor
 
+from pinn.language import called, parameter
 from pinn.references.cavity import cavity
 from pinn.references.cole_hopf import cole_hopf
 from pinn.references.family import family
@@ -64,7 +68,30 @@ def truth(problem: Problem) -> Callable[[Tensor], Tensor] | None:
 def _reference(problem: Problem) -> Callable[[Tensor], Tensor]:
     """That which the problem names, of a problem whose parameters are numbers, or an eigenvalue to be learned."""
     name, options = chosen(problem)
-    return REFERENCES[name](problem, **options)
+    return REFERENCES[name](_with_values(problem), **options)
+
+
+def _with_values(problem: Problem) -> Problem:
+    """The problem with functions of the coordinates in place of the names of what is known by values, as tables are."""
+    if not problem.values:
+        return problem
+    x = problem.scope.variables
+    known = {parameter(name): called(name, _of_columns(values))(*x) for name, values in problem.values.items()}
+    written = copy.copy(problem)
+    for part in ("equations", "stated", "conditions"):
+        texts = {key: replace(e, residual=e.residual.xreplace(known)) for key, e in getattr(problem, part).items()}
+        setattr(written, part, texts)
+    return written
+
+
+def _of_columns(values: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
+    """A function of points (N, D) as one of D arrays of any one shape."""
+
+    def of(*columns: Tensor) -> Tensor:
+        x = torch.stack(torch.broadcast_tensors(*map(torch.as_tensor, columns)), dim=-1)
+        return torch.as_tensor(values(x.reshape(-1, x.shape[-1]))).reshape(x.shape[:-1])
+
+    return of
 
 
 def chosen(problem: Problem) -> tuple[str, Mapping[str, Any]]:

@@ -99,7 +99,7 @@ def _head(solution: Solution, config: Config, result: Result, rows: Sequence[Map
     problem, last = solution.problem, dict(rows[-1]) if rows else {}
     steps = result.get("steps", int(last.get("step", 0)))
     status = STATUS.get(result.get("status", ""), "")
-    counted = f"{steps} step{'s' if steps != 1 else ''}"
+    counted = escape(f"{steps} step{'s' if steps != 1 else ''}")
     said = f"{status} after {counted}" if status else f'<span class="live"></span>training, {counted} so far'
     few = problem.coordinate_names if len(problem.coordinate_names) < 7 else (*problem.coordinate_names[:3], "…")
     lead = f"{', '.join(problem.fields)} of {', '.join(few)}; {said}; seed {config.seed}."
@@ -123,7 +123,7 @@ def _head(solution: Solution, config: Config, result: Result, rows: Sequence[Map
         ("parameters", f"{sum(p.numel() for p in solution.residuals.parameters()):,}".replace(",", "&#8239;"))
     )
     if result.get("peak_memory_megabytes"):
-        figures.append(("memory at most", f"{result['peak_memory_megabytes']} <small>MB</small>"))
+        figures.append(("memory at most", f"{float(result['peak_memory_megabytes']):g} <small>MB</small>"))
     cells = "".join(f"<div><dt>{title}</dt><dd>{value}</dd></div>" for title, value in figures)
     return (
         f'<p class="over">{escape(name)}</p><h1>{escape(problem.name)}</h1>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,13 +15,15 @@ from typing import Any
 import yaml
 
 from pinn.files import CHECKPOINT, CONFIG, HISTORY, RESULT, read_history, read_result
-from pinn.report.html import place_plotly, plotly_name
+from pinn.report.html import plotly_name, plotly_source
 from pinn.report.page import page
 from pinn.report.sampled import sampled
 from pinn.schema import check
 from pinn.solution import Solution
 
 LOOPBACK = "127.0.0.1"
+PATIENCE = 30.0  # seconds
+WAITING = 512  # connections
 
 
 @dataclass
@@ -86,13 +89,14 @@ def server(live: Live, port: int = 0) -> ThreadingHTTPServer:
 
     class Answer(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        timeout = PATIENCE  # of a connection that asks for nothing
 
         def do_GET(self) -> None:  # noqa: N802 - the library's name
             if self.headers.get("Host", "").partition(":")[0] not in (LOOPBACK, "localhost"):
                 return self.send_error(HTTPStatus.FORBIDDEN)  # another site's name for this address
             path = self.path.partition("?")[0]
             if path == f"/{plotly_name()}":
-                return self._send((live.directory / plotly_name()).read_bytes(), "text/javascript", "")
+                return self._send(plotly, "text/javascript", "")
             if path != "/":
                 return self.send_error(HTTPStatus.NOT_FOUND)
             text, tag = live.page()
@@ -108,14 +112,29 @@ def server(live: Live, port: int = 0) -> ThreadingHTTPServer:
             if tag:
                 self.send_header("ETag", tag)
             self.send_header("Cache-Control", "no-cache")
+            self.send_header("X-Content-Type-Options", "nosniff")
+            self.send_header("Content-Security-Policy", "frame-ancestors 'none'")  # beside what the page says itself
+            self.send_header("Cross-Origin-Resource-Policy", "same-origin")
             self.end_headers()
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
             """Say nothing."""
 
-    place_plotly(live.directory)
-    return ThreadingHTTPServer((LOOPBACK, port), Answer)
+    plotly = plotly_source().read_bytes()
+    return _Server((LOOPBACK, port), Answer)
+
+
+class _Server(ThreadingHTTPServer):
+    """A thread a connection, of which many may wait; one that breaks off is nobody's concern."""
+
+    request_queue_size = WAITING
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say what is a bug, and nothing of a reader who has gone."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
 
 def watch(live: Live, port: int, say: Callable[[str], Any]) -> None:

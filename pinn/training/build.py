@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pinn.balancing import SCHEMES, Causal, Scheme
 from pinn.files import CHECKPOINT, CONFIG, RESULT, read_result
 from pinn.geometry import Place
-from pinn.linter import CHECKS
+from pinn.linter import CHECKS, undefined
 from pinn.messages import did_you_mean
 from pinn.operators import Estimator
 from pinn.phases import Phase
@@ -26,6 +26,7 @@ from pinn.schema import Balancing, Config, ConfigError, Partition, check
 from pinn.solution import Solution
 from pinn.training.curriculum import lessons
 from pinn.training.network import network
+from pinn.training.stored import BROKEN, read_checkpoint
 
 CHECKED = 4  # points of each place on which the engines are compared
 JACOBIANS = 4  # so many matrices of its size are in memory while it is decomposed
@@ -46,12 +47,7 @@ def build(problem: Problem, config: Config) -> Residuals:
     for name in config.silence:
         if name not in CHECKS:
             raise ConfigError(f"silence={name}: no remark has this name. {did_you_mean(name, CHECKS)}")
-    try:
-        if problem.reference is not None:
-            chosen(problem)
-        observe(problem)
-    except ValueError as error:
-        raise ConfigError(f"pde={problem.name}: {error}") from None
+    ready(problem)
     lessons(problem, config)
     torch.manual_seed(config.seed)
     fields = network(problem, config).to(getattr(torch, config.precision.dtype))
@@ -64,6 +60,22 @@ def build(problem: Problem, config: Config) -> Residuals:
     if config.init is not None:
         _begin_with(residuals, Path(config.init))
     return residuals
+
+
+def ready(problem: Problem) -> None:
+    """Fill in what is observed of the truth.
+
+    Raises:
+        ConfigError: There is no truth, or no such reference; or something that is known has no finite value.
+    """
+    try:
+        if problem.reference is not None:
+            chosen(problem)
+        observe(problem)
+    except ValueError as error:
+        raise ConfigError(f"pde={problem.name}: {error}") from None
+    if why := undefined(problem):
+        raise ConfigError(f"pde={problem.name}: {why}")
 
 
 def solved(problem: Problem, config: Config) -> Problem:
@@ -197,12 +209,24 @@ def restore(folder: Path, problem: Problem | None = None) -> Solution:
     if problem is None:
         if config.pde is None:
             raise ConfigError(f"{folder}: its problem has Python functions; give it too: pinn.load(directory, problem)")
-        name = read_result(folder / RESULT).get("pde", folder.absolute().parent.name)
-        problem = Problem(name=name, **config.pde.model_dump(exclude_unset=True))
+        try:
+            name = str(read_result(folder / RESULT).get("pde", folder.absolute().parent.name))
+            problem = Problem(name=name, **config.pde.model_dump(exclude_unset=True))
+        except ValueError as error:
+            raise ConfigError(f"{folder}: {error}") from None
     residuals = build(problem, config)
     if (folder / CHECKPOINT).exists():
-        residuals.load_state_dict(_state(folder))
+        _take(residuals, _state(folder), folder / CHECKPOINT)
     return Solution(problem, residuals, folder)
+
+
+def _take(residuals: Residuals, state: dict[str, Tensor], path: Path) -> None:
+    """Fill in parameters that were read."""
+    try:
+        residuals.load_state_dict(state)
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        said = " ".join(f"{error}".split("\n")[:2]).strip()
+        raise ConfigError(f"{path}: these are not the parameters of {path.parent / CONFIG}: {said[:200]}") from None
 
 
 def _begin_with(residuals: Residuals, folder: Path) -> None:
@@ -217,7 +241,7 @@ def _begin_with(residuals: Residuals, folder: Path) -> None:
                 f"Take the fields, the coordinates and the network of {folder / CONFIG}."
             )
     taken = {key: value for key, value in saved.items() if key in own and not key.endswith(OF_THE_BOX)}
-    residuals.load_state_dict({**own, **taken})
+    _take(residuals, {**own, **taken}, folder / CHECKPOINT)
 
 
 def _check_there(folder: Path, names: tuple[str, ...], key: str = "") -> None:
@@ -229,10 +253,29 @@ def _check_there(folder: Path, names: tuple[str, ...], key: str = "") -> None:
 def kept(folder: Path, key: str = "") -> Config:
     """The configuration of the run in a directory, which a key such as `init=` may have named."""
     _check_there(folder, (CONFIG,), key)
-    return check(yaml.safe_load((folder / CONFIG).read_text()))
+    try:
+        found = yaml.safe_load((folder / CONFIG).read_text())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"{key}{folder / CONFIG} cannot be read: {_line(error)}") from None
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise ConfigError(f"{key}{folder / CONFIG} is no configuration of a run")
+    try:
+        return check(found)
+    except ConfigError as error:
+        raise ConfigError(f"{key}{folder / CONFIG}: {error}") from None
 
 
 def _state(folder: Path) -> dict[str, Tensor]:
-    """The residuals' part of a checkpoint."""
-    state = torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu")["state_dict"]
+    """The residuals' part of a checkpoint: names and tensors, and nothing else is read."""
+    path = folder / CHECKPOINT
+    try:
+        state = read_checkpoint(path)["state_dict"]
+        if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()):
+            raise TypeError("state_dict has something else than names and tensors")
+    except BROKEN as error:
+        raise ConfigError(f"{path} is no checkpoint of a run: {type(error).__name__}: {_line(error)}") from None
     return {key.removeprefix("residuals."): value for key, value in state.items() if key.startswith("residuals.")}
+
+
+def _line(error: Exception) -> str:
+    return f"{error}".strip().partition("\n")[0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 
 from pinn.problem import Problem
 from pinn.schema import Config, ConfigError
+from pinn.training.stored import BROKEN, read_checkpoint
 
 FORMAT = 1
 """Of what stands under `pinn` in a checkpoint; another number is another meaning."""
@@ -64,9 +64,12 @@ def check(path: Path, problem: Problem, config: Config) -> int:
         ConfigError: It is none, or one of another problem, configuration or version; the message names what differs.
     """
     try:
-        found = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
-        then, by = found["pinn"]["identity"], found["pinn"]["version"]
-    except (OSError, UnpicklingError, RuntimeError, KeyError, TypeError) as error:
+        found = read_checkpoint(path)
+        then, by, steps = found["pinn"]["identity"], found["pinn"]["version"], int(found["global_step"])
+        for part in (then, found["state_dict"], found["optimizer_states"]):
+            if not isinstance(part, dict | list):
+                raise TypeError(f"{type(part).__name__} where the state of a run should be")
+    except BROKEN as error:
         text = f"{error}".partition("\n")[0]
         raise ConfigError(f"resume: {path} is no checkpoint of a run: {type(error).__name__}: {text}") from None
     now = identity(problem, config)
@@ -80,7 +83,7 @@ def check(path: Path, problem: Problem, config: Config) -> int:
             f"resume: {path} is of another run. These differ: {'; '.join(changed)}. Only steps, trainer and logger may "
             "change. To begin anew, name another run_dir."
         )
-    return int(found["global_step"])
+    return steps
 
 
 def differences(then: Any, now: Any, key: str = "") -> list[str]:

@@ -6,6 +6,7 @@ alike; a run that goes on has what its directory says, and chooses nothing anew.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pinn.phases import PHASES, Phase, Phases
 from pinn.problem import Problem
 from pinn.schema import AUTO, CHOSEN, MLP, Auto, AutoNetwork, Config, Partition, Precision
 from pinn.training.budget import A_SOLVE
-from pinn.training.build import kept
+from pinn.training.build import kept, ready
 from pinn.training.files import first_checkpoint
 from pinn.training.network import network
 from pinn.training.trials import FITTED, GOOD, Trials, step
@@ -65,9 +66,10 @@ def choose(problem: Problem, config: Config, directory: Path | None = None) -> C
         directory: Where the run's files will lie; what an earlier part of the run chose there stays.
 
     Raises:
-        ConfigError: The run to go on from, or to begin with, is not there.
+        ConfigError: The run to go on from, or to begin with, is not there; or there is no truth to observe.
     """
     choice = Choice(config)
+    ready(problem)
     if any(choice.open(key) for key in CHOSEN):
         begin = first_checkpoint(config, directory)
         if begin:
@@ -190,6 +192,11 @@ def _network(choice: Choice, problem: Problem) -> Trials | None:
         return trials
     width, scale, residual = _search(choice, problem, trials)
     tried = f"{trials.count} trial" + "s" * (trials.count > 1)
+    if residual == math.inf:
+        why = f"as usual: of {tried} none found a solution, as where terms are infinite, so this may not either"
+        for key in ("network.width", "network.scale"):
+            choice.take(key, USUAL[key], why)
+        return trials
     why = f"of {tried}, that leaves the least where nothing was fitted, {residual:.0e} of what zero would"
     choice.take("network.scale", scale, why)
     choice.take(*("network.width", width, why) if trials.linear else ("network.width", max(width, 400), "as usual"))
@@ -197,7 +204,10 @@ def _network(choice: Choice, problem: Problem) -> Trials | None:
 
 
 def _search(choice: Choice, problem: Problem, trials: Trials) -> tuple[int, float, float]:
-    """Climb from scale to scale, then from width to width, while the held-out residual falls: the best, and it."""
+    """Climb from scale to scale, then from width to width, while the held-out residual falls: the best, and it.
+
+    The residual is infinite where no trial found a solution.
+    """
     network = choice.config.network
     assert isinstance(network, MLP)
     start = trials.frequency if network.scale == AUTO else 1.0

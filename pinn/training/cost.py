@@ -25,7 +25,7 @@ TRIED = 3  # steps of each phase, of which the last counts
 def print_plan(console: Console, problem: Problem, config: Config, residuals: Residuals) -> None:
     """Print operators, channels, memory and the expected time, from a few steps of each phase on a copy."""
     for place, said in channels(residuals).items():
-        console.print(f"  {place}: {said}")
+        console.print(f"  {place}: {said}", markup=False)
     if isinstance(config.network, Partition) and config.network.refined:
         most = config.budget or PATIENCE
         console.print(f"levels of cells that are halved, as many as are worth it: none begins after {duration(most)}")

@@ -301,7 +301,10 @@ class PINN(LightningModule):
 
     @torch.no_grad()
     def _loss_of_zero(self) -> float:
-        """The loss when the output layer is zero: the size of the sources and of the data."""
+        """The loss when the output layer is zero: the size of the sources and of the data.
+
+        Zero, which no loss is below, where that is infinite, as of 1/u.
+        """
         layer = output_layer(self.residuals)
         kept = [parameter.clone() for parameter in layer.parameters()]
         for parameter in layer.parameters():
@@ -310,7 +313,7 @@ class PINN(LightningModule):
         loss = sum(factors[name] * float(value) for name, value in self.losses().items())
         for parameter, value in zip(layer.parameters(), kept, strict=True):
             parameter.copy_(value)
-        return loss
+        return loss if math.isfinite(loss) else 0.0
 
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision.autocast)

@@ -55,12 +55,12 @@ def header(console: Console, problem: Problem, config: Config, residuals: Residu
     if refined:
         problem = softened(problem)  # cells meet conditions as they do equations
     for name, equation in problem.equations.items():
-        lines.add_row(f"  {name}", equation.text)
+        lines.add_row(f"  {escape(name)}", escape(equation.text))
     for name, text in problem.built_in.items():
-        lines.add_row(f"  {name}", text, "[dim]built into the network[/]")
+        lines.add_row(f"  {escape(name)}", escape(text), "[dim]built into the network[/]")
     size = sum(p.numel() for p in residuals.parameters())
     console.print(
-        f"[bold]{problem.name}[/]  {', '.join(problem.fields)}({', '.join(problem.coordinate_names)}),  {box}"
+        f"[bold]{escape(problem.name)}[/]  {', '.join(problem.fields)}({', '.join(problem.coordinate_names)}),  {box}"
     )
     console.print(lines)
     for line in words.softened(problem):
@@ -196,9 +196,9 @@ def _print_diagnosis(console: Console, result: dict[str, Any]) -> None:
     found = result.get("diagnosis")
     if not found:
         return
-    console.print(found["summary"], soft_wrap=True)
+    console.print(found["summary"], soft_wrap=True, markup=False)
     for advice in found["advice"][:ADVICE]:
-        console.print(f"  {advice['finding']}", soft_wrap=True)
+        console.print(f"  {advice['finding']}", soft_wrap=True, markup=False)
         console.print(f"    [bold]{escape(shlex.join(advice['try'][0]))}[/]", soft_wrap=True)
 
 
@@ -243,7 +243,7 @@ def _table(result: dict[str, Any]) -> Table:
         table.add_column("equation")
         table.add_column("held-out residual (rms)", justify="right")
         for name, value in result["residual"].items():
-            table.add_row(name, f"{value:.2e}")
+            table.add_row(escape(name), f"{value:.2e}")
     return table
 
 

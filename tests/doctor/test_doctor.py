@@ -173,3 +173,36 @@ def test_doubt_has_its_reasons(solution, result, left, misfit, said):
 
 def test_rules_are_told_apart():
     assert len({rule.__name__ for rule in RULES}) == len(RULES)
+
+
+def test_terms_that_only_cancel_are_no_solution(tmp_path):
+    """A wave that is given at both ends of time: 2e9 large, and nearly as much is left as of zero."""
+    wave = Problem(
+        coordinates={"t": [0, 1], "x": [0, 1]}, fields=["u"], equations={"wave": "u_tt = u_xx"},
+        conditions={"start": "u(t=0) = sin(pi*x)", "late": "u(t=1) = 0", "ends": "u(boundary) = 0"},
+    )  # fmt: skip
+    small = ("optimizer=least_squares", "network.width=200", "network.scale=2", "sampling.points=3000")
+    solve(wave, *small, run_dir=tmp_path)
+    summary = json.loads((tmp_path / "result.json").read_text())["diagnosis"]["summary"]
+    assert summary.startswith("wave is not solved") and "Do not trust" in summary
+
+
+def test_what_was_no_number_from_the_start_is_not_told_to_take_smaller_steps(tmp_path):
+    root = Problem(
+        coordinates={"x": [0, 1]}, fields=["u"], equations={"e": "u_xx = (u - 90)**0.5"},
+        conditions={"b": "u(boundary) = -1"}, enforce="soft",
+    )  # fmt: skip
+    solve(root, "optimizer=adam", "network.width=5", "sampling.points=30", "optimizer.steps=5", run_dir=tmp_path)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["status"] == "diverged"
+    assert "had no finite value from the first step on" in result["diagnosis"]["advice"][0]["finding"]
+
+
+def test_where_zero_leaves_infinitely_much_training_goes_on(tmp_path):
+    inverse = Problem(
+        coordinates={"x": [0, 1]}, fields=["u"], equations={"e": "u_x = 1/u"}, conditions={"b": "u(x=0) = 1"},
+        enforce="soft",
+    )  # fmt: skip
+    lines = ("optimizer=adam", "network.width=5", "sampling.points=30", "optimizer.steps=60")
+    solve(inverse, *lines, run_dir=tmp_path)
+    assert json.loads((tmp_path / "result.json").read_text())["steps"] == 60

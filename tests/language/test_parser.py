@@ -1,13 +1,16 @@
 """Texts against sympy, and what a wrong text gets."""
 
 import contextlib
+import math
 
 import pytest
 import sympy
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinn.language import LanguageError, Scope, constant, parse, parse_equation
+from pinn.language import LanguageError, Scope, constant, parse, parse_equation, torch_function
+from pinn.operators import derivatives, plan
 
 SCOPE = Scope(("t", "x", "y"), ("u", "v"), {"nu": sympy.Rational(1, 100)}, ("k",))
 t, x, y = SCOPE.variables
@@ -169,3 +172,30 @@ def test_random_trees_parse_to_what_sympy_builds(pair):
 def test_random_text_raises_nothing_but_the_projects_own_error(text):
     with contextlib.suppress(LanguageError):
         parse_equation(text, SCOPE)
+
+
+def test_what_is_called_as_a_placeholder_would_be_stays_itself():
+    """`operator_0`, a learned number, was the value of the first operator."""
+    planned = plan({"r": "u_xx + operator_0*u"}, coordinates=["x"], fields=["u"], inputs=["operator_0"])
+    made, x = torch.nn.Sequential(torch.nn.Linear(1, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)), torch.rand(5, 1)
+    found = derivatives(made, x, planned, inputs={"operator_0": torch.tensor(3.0)})["r"]
+    parts = derivatives(made, x, plan({"u": "u", "u_xx": "u_xx"}, coordinates=["x"], fields=["u"]))
+    torch.testing.assert_close(found, parts["u_xx"] + 3 * parts["u"])
+
+
+@pytest.mark.parametrize(
+    ("text", "slopes"),
+    [
+        ("where(u > 0, sqrt(u), 0)", [0.0, 0.0, 1.0]),
+        ("max(u, 0)**0.5", [0.0, math.inf, 1.0]),  # at zero it is infinite
+        ("where(u > 0, u*log(u), 3*u)", [3.0, 3.0, 1 + math.log(0.25)]),
+        ("where(u < 0, 1, where(u < 0.1, u, 1/(u - 0.05)))", [0.0, 1.0, -25.0]),
+    ],
+)
+def test_the_branch_that_is_not_taken_spoils_no_slope(text, slopes):
+    """Zero times an infinite slope is no number."""
+    value = sympy.Symbol("v", real=True)
+    function = torch_function([value], [parse(text, SCOPE).xreplace({SCOPE.unknown("u"): value})])
+    u = torch.tensor([-2.0, 0.0, 0.25], requires_grad=True)
+    (found,) = torch.autograd.grad(function(u)[0].sum(), u)
+    assert found.tolist() == pytest.approx(slopes)

@@ -154,3 +154,17 @@ def test_a_python_function_is_printed():
     expression = parse("2*law(u, u_x) + law", scope)
     assert parse(to_text(expression, scope), scope) == expression
     assert to_latex(expression, scope).count("law") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "said"),
+    [
+        ("f.npz", lambda path: np.savez(path, x=[0, 1], f=np.array([1j, 2])), "f is complex"),
+        ("f.csv", lambda path: path.write_text("x,f,f\n0,1,2\n1,1,2\n"), "two columns 'f'"),
+        ("f.csv", lambda path: path.write_text("x,f\n"), "no rows"),
+    ],
+)
+def test_a_file_that_would_be_read_as_another_is_refused(tmp_path, name, write, said):
+    write(tmp_path / name)
+    with pytest.raises(LanguageError, match=said):
+        table(tmp_path / name, "f", ["x"])

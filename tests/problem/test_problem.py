@@ -102,3 +102,54 @@ def test_a_wrong_problem_gets_one_message_that_quotes_it(changes, said):
 def test_an_unknown_problem_is_named_with_the_known_ones():
     with pytest.raises(LanguageError, match="did you mean 'biharmonic'?"):
         Problem.load("biharmnic")
+
+
+@pytest.mark.parametrize(
+    ("system", "coordinates", "named"),
+    [
+        ("polar", {"r": [0, 1], "phi": [0, "2*pi"]}, "r=0, phi=0, phi=6.283"),
+        ("polar", {"r": [1, 2], "phi": [0, "2*pi"]}, "phi=0, phi=6.283"),
+        ("spherical", {"r": [0, 1], "theta": [0, "pi"]}, "r=0, theta=0, theta=3.142"),
+        ("cylindrical", {"r": [0, 1], "z": [0, 1]}, "r=0"),
+        ("polar", {"r": [1, 2], "phi": [0, "pi"]}, None),
+        ("cartesian", {"r": [0, 1], "phi": [0, "2*pi"]}, None),
+    ],
+)
+def test_where_coordinates_end_and_no_wall_is_there_is_no_boundary(system, coordinates, named):
+    given = {
+        "coordinates": coordinates, "coordinate_system": system, "fields": ["u"], "equations": {"e": "lap(u) = 1"},
+        "conditions": {"rim": "u(boundary) = 0"},
+    }  # fmt: skip
+    if named is None:
+        assert Problem(**given).conditions["rim"].place.boundary
+        return
+    with pytest.raises(LanguageError, match="no wall is") as refused:
+        Problem(**given)
+    assert f"the boundary has {named}, where" in str(refused.value)
+
+
+def test_a_function_holds_at_every_point():
+    with pytest.raises(LanguageError, match=r"functions\.end: a place stands in a condition alone"):
+        Problem(
+            coordinates={"x": [0, 1]}, fields=["u"], functions={"end": "u(x=1)"}, equations={"e": "u_x = end/2"},
+            conditions={"b": "u(x=0) = 1"},
+        )  # fmt: skip
+
+
+def test_inside_is_where_equations_hold():
+    given = {"coordinates": {"x": [0, 1]}, "fields": ["u"], "conditions": {"b": "u(boundary) = 0"}}
+    problem = Problem(**given, equations={"e": "lap(u)(interior) = 1"})
+    assert problem.stated["e"].place == problem.domain.interior == problem.quantity("u_x(interior)").place
+    with pytest.raises(LanguageError, match="put it under equations"):
+        Problem(**{**given, "conditions": {"b": "u(interior) = 0"}}, equations={"e": "lap(u) = 1"})
+    with pytest.raises(LanguageError, match="put this one under conditions"):
+        Problem(**given, equations={"e": "lap(u)(x=0) = 1"})
+
+
+@pytest.mark.parametrize("name", ["normal_x", "u__partner", "sensors__u"])
+def test_internal_names_cannot_be_typed(name):
+    given = {"coordinates": {"x": [0, 1]}, "fields": ["u"], "equations": {"e": "u_xx = 1"}}
+    for more in ({"parameters": {name: 1}}, {"functions": {name: "x"}}, {"fields": ["u", name]},
+                 {"coordinates": {"x": [0, 1], name: [0, 1]}}, {"parameters": {name: {"learn": 1}}}):  # fmt: skip
+        with pytest.raises(LanguageError, match=f"{name}' is reserved"):
+            Problem(**{**given, **more})

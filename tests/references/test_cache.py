@@ -53,6 +53,36 @@ def test_whatever_matters_has_a_file_of_its_own(problem, solver, version, option
     assert run.runs == 2
 
 
+def region(radius, at="0.5"):
+    return Problem(
+        coordinates={"x": [0, 1], "y": [0, 1]}, fields=["u"], equations={"e": "lap(u) = 1"},
+        domain={"difference": ["box", {"disk": {"center": [0.5, at], "radius": radius}}]},
+        parameters={"a": 0.25}, conditions={"b": "u(boundary) = 0"},
+    )  # fmt: skip
+
+
+def test_a_hole_matters():
+    run = Solver()
+    for problem in (region("a"), region(0.3), region("a", "0.4"), region("a")):
+        cached(problem, "s", 1, {}, run)
+    assert run.runs == 3
+
+
+def test_what_a_key_cannot_say_is_never_kept(cache, tmp_path):
+    """The stale truth: of a Python function, and of a table, the residual has the name alone."""
+    run, table = Solver(), tmp_path / "k.csv"
+    for factor in (-1.0, -2.0):
+        table.write_text(f"x,k\n0,{factor}\n7,{factor}\n")
+        for functions in ({"k": lambda u, f=factor: f * u}, {"k": {"table": str(table)}}):
+            law = "k(u)" if callable(functions["k"]) else "k*u"
+            problem = Problem(
+                coordinates={"t": [0, 1], "x": [0, "2*pi"]}, fields=["u"], functions=functions,
+                equations={"e": f"u_t = u_xx + {law}"}, conditions={"start": "u(t=0) = sin(x)"},
+            )  # fmt: skip
+            cached(problem, "s", 1, {}, run)
+    assert run.runs == 4 and not cache.exists()
+
+
 @pytest.mark.parametrize(
     "damage",
     [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"no archive", lambda b: b[:60] + b"\0" * 9 + b[69:]],

@@ -163,3 +163,16 @@ def test_other_problems_are_refused_in_one_message(given, said):
     with pytest.raises(ValueError) as error:
         truth(problem(**given))
     assert said in str(error.value)
+
+
+def test_a_source_from_a_table(tmp_path):
+    """The bilinear 1 + x*y, which the table has exactly."""
+    file, x = tmp_path / "q.csv", torch.rand(50, 2, dtype=torch.float64)
+    file.write_text("x,y,q\n0,0,1\n0,1,1\n1,0,1\n1,1,2\n")
+    given = {
+        "coordinates": {"x": [0, 1], "y": [0, 1]}, "fields": ["u"], "equations": {"p": "-lap(u) = q"},
+        "conditions": {"e": "u(boundary) = 0"}, "reference": {"finite_elements": {"tolerance": 1e-5}},
+    }  # fmt: skip
+    found, expected = (truth(Problem(**given, functions={"q": q})) for q in ({"table": str(file)}, "1 + x*y"))
+    assert found is not None and expected is not None
+    assert torch.allclose(found(x), expected(x), atol=1e-7)

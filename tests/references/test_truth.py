@@ -16,6 +16,7 @@ def plate(**changes):
         "exact": None,
         "reference": "navier_series",
         "learned": {},
+        "values": {},
     }
     return SimpleNamespace(**(given | changes))
 

@@ -1,19 +1,24 @@
 """The pages in a browser: nothing complains, everything is there, what moves moves, at any width, light and dark."""
 
+import contextlib
 import re
 import shutil
+import socket
 import threading
+import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import chromium
 import pytest
+import yaml
 
 from pinn.app import main, solve
 from pinn.files import read_history
 from pinn.problem import Problem
 from pinn.report.curves import MOST, curves
-from pinn.report.html import number, plotly_name
+from pinn.report.html import number, place_plotly, plotly_name, plotly_source
 from pinn.report.index import write_index
 from pinn.report.watch import Live, server
 from pinn.schema import ConfigError
@@ -328,3 +333,93 @@ def test_curves_are_thinned_but_keep_their_ends():
 )
 def test_numbers_as_they_are_read(value, text):
     assert number(value) == text
+
+
+ATTACK = "<img src=q onerror=window.caught=1></script><script>window.caught=1</script>"
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory):
+    """Two runs whose equations have names that are HTML."""
+    folder = tmp_path_factory.mktemp("attacked")
+    attack = Problem(
+        coordinates={"x": [0, 1], "y": [0, 1]}, fields=["u", "v"],
+        equations={ATTACK: "lap(u) = v", "<b>second</b>": "lap(v) = 1"},
+        conditions={f"{ATTACK} edge": "u(boundary) = 0", "w": "v(boundary) = 0"}, enforce="soft", name=ATTACK,
+        exact={"u": "x", "v": "y"},
+    )  # fmt: skip
+    small = ("network.width=5", "sampling.points=30", "sampling.boundary_points=8", "trainer.max_steps=2")
+    for weight in (2, 3):
+        run = folder / "<img src=q onerror=window.caught=1>" / f"{weight}"
+        solve(attack, *small, "trainer.log_every_n_steps=1", "network.scale=2", optimizer="adam", run_dir=run)
+        config = yaml.safe_load((run / "config.yaml").read_text())
+        config["balancing"]["weights"] = {ATTACK: weight}
+        (run / "config.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+def nothing_caught(driver):
+    said = [line for line in chromium.errors(driver) if "GPU" not in line and "willReadFrequently" not in line]
+    assert script(driver, "window.caught ?? null") is None and said == []
+    assert script(driver, "document.querySelectorAll('img').length") == 0
+    assert "<img src=q onerror=window.caught=1>" in script(driver, "document.body.textContent")
+
+
+def test_text_is_text_on_every_page(driver, attacked):
+    run = next(attacked.glob("*/2"))
+    opened(driver, run / "report.html")
+    nothing_caught(driver)
+    assert f"residual of {ATTACK}" in script(driver, "document.querySelector('#residuals').textContent")
+    opened(driver, write_index(attacked))
+    nothing_caught(driver)
+    assert ATTACK in script(driver, "document.querySelector('#runs thead').textContent")
+    with server(Live(run, restore)) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        opened(driver, f"http://127.0.0.1:{serving.server_port}/")
+        (run / "metrics.csv").write_text((run / "metrics.csv").read_text())  # the page takes it anew
+        time.sleep(4)
+        nothing_caught(driver)
+        serving.shutdown()
+
+
+def test_the_policy_stops_what_would_get_through(driver, attacked):
+    run = next(attacked.glob("*/3"))
+    page = (run / "report.html").read_text().replace("<main>", f"<main>{ATTACK.replace('</script>', '', 1)}")
+    (run / "changed.html").write_text(page)
+    driver.get(f"file://{run}/changed.html")
+    time.sleep(0.5)
+    assert script(driver, "window.caught ?? null") is None
+    assert "Content Security Policy" in "".join(chromium.errors(driver))
+
+
+def test_no_other_script_bears_plotlys_name(runs, tmp_path):
+    (tmp_path / plotly_name()).write_text("window.caught = 1")
+    place_plotly(tmp_path)
+    assert (tmp_path / plotly_name()).read_bytes() == plotly_source().read_bytes()
+
+
+def test_the_server_survives_200_connections(live):
+    url, _, _ = live
+    address = urllib.parse.urlsplit(url)
+    with contextlib.ExitStack() as open_ones:
+        for k in range(200):
+            one = open_ones.enter_context(socket.create_connection((address.hostname, address.port), timeout=20))
+            one.sendall(b"GET / HTTP/1.1\r\n" if k % 2 else b"")  # half a question, or none
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            assert answer.status == 200 and b"<!DOCTYPE html>" in answer.read()
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        assert answer.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+
+
+def test_the_server_is_on_loopback_alone_and_asks_for_the_host(live):
+    url, _, _ = live
+    address = urllib.parse.urlsplit(url)
+    assert address.hostname == "127.0.0.1"
+    for question in (b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: rebound.example\r\n\r\n"):
+        with socket.create_connection((address.hostname, address.port), timeout=20) as one:
+            one.sendall(question)
+            assert b" 403 " in one.recv(100)
+    for path in ("/..%2fconfig.yaml", "/../config.yaml", "//config.yaml", "/last.ckpt"):
+        with socket.create_connection((address.hostname, address.port), timeout=20) as one:
+            one.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            assert b" 404 " in one.recv(100)

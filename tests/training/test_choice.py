@@ -12,9 +12,10 @@ from pinn.app.compose import checked, compose
 from pinn.geometry import Points
 from pinn.problem import Problem
 from pinn.residuals import Residuals
+from pinn.schema import MLP
 from pinn.solution import Solution
 from pinn.training import choice as choices
-from pinn.training.choice import choose
+from pinn.training.choice import USUAL, choose
 from pinn.training.frequency import frequencies
 from pinn.training.trials import Trials
 
@@ -116,7 +117,12 @@ def test_a_nonlinear_problem_takes_newtons_steps_and_then_all_layers():
 
 @pytest.mark.parametrize(
     ("equation", "linear"),
-    [("u_xx + x*u = f", True), ("x**2*u_xx = f", True), ("u_xx + u*u_x = f", False), ("u_xx + sin(u) = f", False)],
+    [
+        *(("u_xx + x*u = f", True), ("x**2*u_xx = f", True), ("u_xx + u*u_x = f", False), ("u_xx + sin(u) = f", False)),
+        ("u_xx + where(x > 0.5, u, 2*u) = f", True),
+        ("u_xx + where(u > 0, 10, 1)*u = f", False),  # homogeneous, and not linear
+        *(("u_xx + 50*max(u, 0) = f", False), ("u_xx + abs(u_x) = f", False), ("sqrt(u_x**2 + u**2) = f", False)),
+    ],
 )
 def test_linear_is_what_is_linear(equation, linear):
     assert Trials(waves(1, equation), choose(waves(1), config("network.width=9"))).linear == linear
@@ -197,3 +203,13 @@ def test_a_breather_breathes_on():
     given = Problem.load("sine_gordon").definition
     problem = Problem(**{**given, "name": "breather", "coordinates": {"t": [0, 8], "x": [-1, 1]}})
     assert solve(problem, *SMALL).error["u"]["relative_l2"] < 1e-8
+
+
+def test_trials_that_all_fail_are_told_of_and_no_scale_is_zero():
+    lost = Problem(
+        coordinates={"x": [0, 1]}, fields=["u"], equations={"e": "u_xx = log(u - 700)"},
+        conditions={"ends": "u(boundary) = 0"},
+    )  # fmt: skip
+    found = choose(lost, config("network.depth=1", "optimizer=gauss_newton", "sampling.points=100"))
+    assert isinstance(found.network, MLP) and found.network.scale == USUAL["network.scale"]
+    assert "none found a solution" in found.chosen["network.scale"]

@@ -13,6 +13,7 @@ import torch
 from omegaconf import OmegaConf
 
 from pinn.app import CONFIGS, solve
+from pinn.app.compose import checked, compose
 from pinn.operators import jets
 from pinn.problem import Problem
 from pinn.schema import ConfigError, check
@@ -92,6 +93,20 @@ def test_a_signal_leaves_a_checkpoint_and_says_so(name, status, tmp_path):
     assert process.wait(60) == status
     assert (tmp_path / "out" / "last.ckpt").exists()
     assert '"steps": ' in (tmp_path / "out" / "result.json").read_text()
+
+
+@pytest.mark.parametrize("rate", ["7e10*exp(-8750/u)", "log(u - 3)", "u**0.5"])
+def test_engines_agree_where_a_term_is_infinite_or_no_number(rate, monkeypatch):
+    line = Problem(
+        coordinates={"x": [0, 1]}, fields=["u"], equations={"e": f"u_xx = {rate}"}, conditions={"b": "u(x=0) = 0"}
+    )  # fmt: skip
+    config = checked(compose("~pde", "experiment=none", "network.width=5", "network.scale=1", "optimizer=adam"))
+    config = choose(line, config)
+    build(line, config)
+    right = jets.ELEMENTARY["sin"]
+    monkeypatch.setitem(jets.ELEMENTARY, "sin", lambda z, order: [s * (1 + 1e-5) for s in right(z, order)])
+    with pytest.raises(ConfigError, match="engines differ by"):
+        build(line, config)
 
 
 def test_training_is_refused_where_the_engines_disagree(monkeypatch):

@@ -21,10 +21,10 @@ const matches = (run) => seen.words.toLowerCase().split(/\s+/).every((word) => c
 
 function drawTable() {
   const shown = runs.filter(matches).sort(compare);
-  const sort = (key) => (key === seen.key ? ` aria-sort="${seen.down ? "descending" : "ascending"}"` : "");
-  const head = columns.map(([key, title]) => `<th class="sortable${numbers.includes(key) ? "" : " left"}" tabindex="0" data-key="${key}"${sort(key)}>${title}</th>`).join("");
+  const sort = (key) => (key === seen.key ? { "aria-sort": seen.down ? "descending" : "ascending" } : {});
+  const head = columns.map(([key, title]) => made("th", { class: `sortable${numbers.includes(key) ? "" : " left"}`, tabindex: 0, "data-key": key, ...sort(key) }, title));
   const table = $("runs");
-  table.innerHTML = `<thead><tr>${head}</tr></thead><tbody></tbody>`;
+  table.replaceChildren(made("thead", {}, made("tr", {}, ...head)), made("tbody"));
   for (const run of shown) {
     const row = table.tBodies[0].insertRow();
     for (const [key] of columns) {

@@ -50,17 +50,17 @@ const largest = (values) => values.reduce((most, value) => (Math.abs(value) > mo
 function drawSolution() {
   if (!DATA.views.length) return;
   const shown = (compared() ? [field()] : Object.keys(view().fields)).flatMap((name) =>
-    quantities(view().fields[name]).map((q) => ({ ...q, title: `<b>${name}</b> ${q.name}`, label: name })));
+    quantities(view().fields[name]).map((q) => ({ ...q, title: ["", name, ` ${q.name}`], label: plain(name) })));
   drawPanels($("solution"), shown);
   const residuals = Object.entries(view().residuals).map(([name, entry]) => ({ name, values: numbers(entry, "values"), range: entry.range, signed: true,
-    title: `residual of <b>${name}</b>`, label: "residual" }));
+    title: ["residual of ", name, ""], label: "residual" }));
   if ($("residuals")) drawPanels($("residuals"), residuals);
 }
 
 function drawPanels(box, panels) {
   const line = view().axes.length === 1 || seen.mode === "profile";
   if (line && panels.some((panel) => panel.name === "exact")) // in one picture
-    panels = [{ ...panels[0], title: panels[0].title.replace("predicted", "predicted and exact"), beside: panels[1] }, ...panels.slice(2)];
+    panels = [{ ...panels[0], title: panels[0].title.with(2, " predicted and exact"), beside: panels[1] }, ...panels.slice(2)];
   const wide = !line && view().to_scale && seen.mode === "map" && ratio() < 0.32;
   box.classList.toggle("wide", wide);
   const room = Math.max(...panels.map((panel) => 26 + 6.6 * Math.max(...labels(panel).ticktext.map((text) => text.length))), 74);
@@ -68,7 +68,8 @@ function drawPanels(box, panels) {
   while (box.children.length < panels.length) figure(box);
   panels.forEach((panel, i) => {
     const [caption, div] = box.children[i].children;
-    caption.firstChild.innerHTML = panel.title + (panel.signed || panel.log ? `, at most ${number(largest(panel.values), 2)}` : "");
+    const [before, name, after] = panel.title;
+    caption.firstChild.replaceChildren(before, made("b", {}, name), after + (panel.signed || panel.log ? `, at most ${number(largest(panel.values), 2)}` : ""));
     const kind = line ? "line" : seen.mode;
     if (div.dataset.kind && div.dataset.kind !== kind) Plotly.purge(div);
     div.dataset.kind = kind;
@@ -120,7 +121,7 @@ function drawMap(div, panel, room) {
   const height = view().to_scale ? Math.min(Math.max(inner * ratio(), 60), 520) : Math.min(0.72 * inner, 340);
   const trace = { type: "heatmap", x: grid(x), y: grid(y), z, zmin, zmax, customdata: rows(panel.values), zsmooth: view().outlines.length ? false : "best",
     colorscale: colours(panel), hoverongaps: false,
-    hovertemplate: `${view().axes[0]} = %{x:.4g}<br>${view().axes[1]} = %{y:.4g}<br>${panel.label} = %{customdata:.4g}<extra></extra>`,
+    hovertemplate: `${plain(view().axes[0])} = %{x:.4g}<br>${plain(view().axes[1])} = %{y:.4g}<br>${panel.label} = %{customdata:.4g}<extra></extra>`,
     colorbar: { thickness: 9, outlinewidth: 0, len: 1, y: 0.5, x: 1.02, xpad: 0, ypad: 0, ...labels(panel), tickfont: { size: 11, color: css("--soft") },
       ticks: "outside", ticklen: 3, tickcolor: css("--line") } };
   const equal = view().to_scale ? { scaleanchor: "x", constrain: "domain" } : {};
@@ -143,7 +144,7 @@ function drawSurface(div, panel) {
   const shape = view().to_scale ? { x: (x[1] - x[0]) / long, y: (y[1] - y[0]) / long, z: 0.55 } : { x: 1, y: 1, z: 0.55 };
   const { z, span: [cmin, cmax] } = scaled(panel);
   const trace = { type: "surface", x: grid(x), y: grid(y), z, customdata: rows(panel.values), cmin, cmax, showscale: false, colorscale: colours(panel),
-    lighting: { ambient: 0.75, diffuse: 0.45, specular: 0.05 }, hovertemplate: `${view().axes[0]} = %{x:.4g}<br>${view().axes[1]} = %{y:.4g}<br>${panel.label} = %{customdata:.4g}<extra></extra>` };
+    lighting: { ambient: 0.75, diffuse: 0.45, specular: 0.05 }, hovertemplate: `${plain(view().axes[0])} = %{x:.4g}<br>${plain(view().axes[1])} = %{y:.4g}<br>${panel.label} = %{customdata:.4g}<extra></extra>` };
   Plotly.react(div, [trace], layout({ width, height: Math.min(0.85 * width, 380), margin: { l: 0, r: 0, t: 0, b: 0 }, uirevision: "kept",
     scene: { aspectmode: "manual", aspectratio: shape, camera: { eye: { x: -0.95, y: -1.05, z: 0.8 }, center: { x: 0, y: 0, z: -0.12 } },
       xaxis: { ...grids, title: { text: view().axes[0] } }, yaxis: { ...grids, title: { text: view().axes[1] } }, zaxis: { ...grids, title: { text: "" }, range: [cmin, cmax], ...(panel.log ? labels(panel) : {}) } } }), OPTIONS);
@@ -172,10 +173,8 @@ function drawLine(div, panel) {
 // -- controls --------------------------------------------------------------------------------------------------------
 
 function slider(parent, id, name, count, value, text, move) {
-  const label = document.createElement("label");
-  label.className = "slider";
-  label.innerHTML = `<span>${name}</span><input type="range" id="${id}" min="0" max="${count - 1}" step="1" value="${value}"><output></output>`;
-  const [, input, output] = label.children;
+  const input = made("input", { type: "range", id, min: 0, max: count - 1, step: 1, value }), output = made("output");
+  const label = made("label", { class: "slider" }, made("span", {}, name), input, output);
   const show = () => { output.textContent = `${name} = ${number(text(Number(input.value)), 4)}`; };
   input.oninput = () => { show(); move(Number(input.value)); };
   show();
@@ -271,7 +270,9 @@ async function follow() {
     const data = next.getElementById("data").textContent, same = data === $("data").textContent;
     for (const part of document.querySelectorAll("[data-part]")) {
       const other = next.querySelector(`[data-part="${part.dataset.part}"]`);
-      if (other && other.innerHTML !== part.dataset.was) part.innerHTML = part.dataset.was = other.innerHTML;
+      if (!other || other.innerHTML === part.dataset.was) continue;
+      part.dataset.was = other.innerHTML;
+      part.replaceChildren(...document.importNode(other, true).childNodes);
     }
     document.body.dataset.tag = answer.headers.get("ETag") ?? "";
     if (!same) {

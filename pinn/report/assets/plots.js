@@ -12,6 +12,17 @@ const DIVERGING = { // zero is the colour of the paper
 const diverging = () => DIVERGING[dark() ? "dark" : "light"];
 const OPTIONS = { responsive: false, displayModeBar: false };
 
+/** A text of the user's in a picture, where plotly would read tags. */
+const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("%{", "%&#123;");
+
+/** A new element with text or other elements in it: text is never read as HTML. */
+function made(tag, attributes = {}, ...parts) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...parts);
+  return element;
+}
+
 const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 const superscript = (exponent) => [...String(exponent)].map((c) => SUPERSCRIPT[c]).join("");
 /** 3.2×10⁻⁹, 0.0312, 41.7. */
@@ -25,7 +36,7 @@ function number(value, digits = 3) {
 }
 
 function axis(title, more = {}) {
-  return { title: { text: title, font: { size: 12, color: css("--soft") }, standoff: 6 }, color: css("--soft"), gridcolor: css("--line"),
+  return { title: { text: plain(title), font: { size: 12, color: css("--soft") }, standoff: 6 }, color: css("--soft"), gridcolor: css("--line"),
     linecolor: css("--line"), zeroline: false, showline: true, ticks: "outside", ticklen: 4, tickcolor: css("--line"), tickfont: { size: 11 },
     exponentformat: "power", showexponent: "all", automargin: true, ...more };
 }
@@ -61,9 +72,9 @@ function ticks(low, high) {
 /** One chart: {name: {x, y, dash, colour}}; logarithmic unless something is not positive. */
 function chart(div, curves, { x = "step", y = "", log = true, zero = false, height = 260 } = {}) {
   const names = Object.keys(curves);
-  const traces = names.map((name, i) => ({ type: "scatter", name, x: curves[name].x, y: curves[name].y,
+  const traces = names.map((name, i) => ({ type: "scatter", name: plain(name), x: curves[name].x, y: curves[name].y,
     mode: curves[name].y.length < 2 ? "markers" : "lines", line: { width: 1.7, color: curves[name].colour ?? shade(i), dash: curves[name].dash ?? ["solid", "dash", "dot"][Math.floor(i / 8) % 3] },
-    hovertemplate: `%{y:.3g}<extra>${name}</extra>` }));
+    hovertemplate: `%{y:.3g}<extra>${plain(name)}</extra>` }));
   const shown = names.length > 1, width = div.clientWidth, longest = Math.max(...names.map((name) => name.length));
   const legend = shown ? 18 * Math.ceil(names.length / Math.max(1, Math.floor((width - 60) / (48 + 7 * longest)))) : 0;
   return Plotly.react(div, traces, layout({ height: height + legend, width,
@@ -73,13 +84,11 @@ function chart(div, curves, { x = "step", y = "", log = true, zero = false, heig
 
 /** A figure with a caption, a button that saves it as vectors, and a place for the picture. */
 function figure(box, identity = "") {
-  const made = document.createElement("figure");
-  made.id = identity;
-  made.innerHTML = '<figcaption><span></span><button class="save" title="save as SVG">svg</button></figcaption><div class="plot"></div>';
-  const [caption, plot] = made.children;
+  const caption = made("figcaption", {}, made("span"), made("button", { class: "save", title: "save as SVG" }, "svg"));
+  const plot = made("div", { class: "plot" }), whole = made("figure", { id: identity }, caption, plot);
   caption.lastChild.onclick = () => Plotly.downloadImage(plot, { format: "svg", width: plot.clientWidth, height: plot.clientHeight, filename: caption.firstChild.textContent.replace(/\W+/g, "_") });
-  box.append(made);
-  return made;
+  box.append(whole);
+  return whole;
 }
 
 /** Buttons of which one is pressed. */

@@ -1,0 +1,185 @@
+"""What files and the command line may say to Hydra: it calls whatever Python function it finds under some of its keys.
+
+Every file that is not ours is checked as Hydra reads it, and every line before Hydra sees it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigLoadError, ConfigResult
+from omegaconf import OmegaConf
+
+from pinn.messages import did_you_mean
+from pinn.problem import configs
+from pinn.schema import ConfigError
+
+HYDRA = "hydra"
+TARGET = "_target_"  # what Hydra calls stands there
+GLOBAL = "_global_"
+RECIPES = "experiment"  # the group whose files are about the whole configuration
+TYPED = ("run.dir", "sweep.dir", "sweep.subdir", "mode", "verbose", "searchpath", "launcher")  # below `hydra`
+LIGHTNINGS = ("job.name", "output_subdir")  # typed by it where it starts a process a device
+FLAGS = ("config_path", "config_name", "experimental_rerun", "shell_completion")  # Hydra's, and not ours
+ENVIRONMENT = re.compile(r"\$\{\s*(oc\b|[^}:]*\$\{)")  # what reads it, and names that are put together
+
+
+GROUPS = {
+    folder.name: [path.stem for path in folder.glob("*.yaml")] for folder in configs().iterdir() if folder.is_dir()
+}
+
+
+class _Source(FileConfigSource):
+    """Files, those that are not ours checked."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        path = Path(self.path, self._normalize_file_name(config_path))
+        try:
+            found = super().load_config(config_path)
+        except ConfigLoadError:  # there is none here
+            raise
+        except (OSError, ValueError) as error:  # a number, or a line that begins with # @ and says nothing
+            raise ConfigError(f"{path}: {error}") from None
+        if Path(self.path).resolve() != configs().resolve() and (
+            why := next(_refused(os.path.dirname(config_path), found), None)
+        ):
+            raise ConfigError(f"{path}: {why}")
+        return found
+
+
+def guard() -> None:
+    """Let Hydra read files through the check."""
+    Plugins.instance()  # has registered Hydra's own
+    SourcesRegistry.instance().types[FileConfigSource.scheme()] = _Source
+
+
+def check_lines(lines: Iterable[str], own: str | None = None) -> None:
+    """Refuse lines `key=value` that tell Hydra what to call or where to read, and choices that are none.
+
+    Args:
+        lines: As they are typed.
+        own: The folder of one's own problems and recipes.
+
+    Raises:
+        ConfigError: One does.
+    """
+    overrides = OverridesParser.create().parse_overrides(list(lines))
+    for override in overrides:
+        if why := _wrong(override):
+            raise ConfigError(f"{override.input_line}: {why}")
+    searched = any(override.key_or_group == f"{HYDRA}.searchpath" for override in overrides)
+    for override in overrides:
+        if override.key_or_group == RECIPES and not searched:
+            _check_recipes(override, [configs(), *([Path(own)] if own else [])])
+
+
+def _check_recipes(override: Override, folders: list[Path]) -> None:
+    """A recipe that is typed is there: Hydra, to which it is optional, would leave it out without a word."""
+    there = {
+        path.relative_to(folder / RECIPES).with_suffix("").as_posix()
+        for folder in folders
+        for path in (folder / RECIPES).rglob("*.yaml")
+    }
+    typed = list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
+    for name in typed:
+        if name not in there:
+            hint = did_you_mean(str(name), sorted(there))
+            listed = f"\nThere are: {', '.join(sorted(there))}." if "mean" in hint else ""
+            raise ConfigError(f"{RECIPES}={name}: no such {RECIPES}. {hint}{listed}")
+
+
+def check_arguments(arguments: list[str]) -> None:
+    """The same of a whole command line, with its flags."""
+    parsed, _ = get_args_parser().parse_known_args(arguments)
+    for flag in FLAGS:
+        if getattr(parsed, flag, None):
+            raise ConfigError(f"--{flag.replace('_', '-')}: there is no such flag; --config-dir is a folder of yours.")
+    check_lines(parsed.overrides, parsed.config_dir)
+
+
+def _wrong(override: Override) -> str:
+    key = override.key_or_group.replace("/", ".")
+    root, _, rest = key.partition(".")
+    if key in GROUPS and not override.is_sweep_override() and not override.is_delete():
+        value = override.value()
+        if not isinstance(value, str | dict):
+            return f"a choice is one name, such as {key}={next(iter(sorted(GROUPS[key])), 'NAME')}"
+    if override.package is not None:
+        return "a choice has no place of its own; leave out what follows the @"
+    if TARGET in (override.input_line or ""):
+        return f"nothing is ever called by its name; leave out {TARGET}"
+    if root != HYDRA:
+        return ""
+    if not any(rest == name or rest.startswith(f"{name}.") for name in (*TYPED, *LIGHTNINGS)):
+        return f"this key of Hydra's is not for you; there are {', '.join(f'{HYDRA}.{name}' for name in TYPED)}"
+    if override.is_sweep_override():
+        return "this key has one value for all runs"
+    if rest == "searchpath" and any(not _is_folder(path) for path in _listed(override.value())):
+        return "a folder is file:///where/it/is"
+    return ""
+
+
+def _is_folder(path: Any) -> bool:
+    scheme, separator, _ = str(path).partition("://")
+    return not separator or scheme == FileConfigSource.scheme()
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _refused(group: str, found: ConfigResult) -> Iterator[str]:
+    """What is wrong with a file."""
+    content = OmegaConf.to_container(found.config, resolve=False)
+    package, recipe = found.header["package"], group.split("/")[0] == RECIPES
+    if group.split("/")[0] == HYDRA:
+        yield "Hydra's own choices are no files of yours"
+    if package not in (None, "_group_", group.replace("/", "."), *((GLOBAL,) if recipe else ())):
+        where = f"of a problem or a choice stand under {group}" if group else "need no such line"
+        yield f"# @package {package}: the keys {where}; leave the line out, or make it a recipe in {RECIPES}/"
+    elif recipe and package != GLOBAL:
+        yield f"a recipe is about the whole configuration: its first line is # @package {GLOBAL}"
+    if not isinstance(content, dict):
+        yield f"{content!r} where keys with values should be"
+        return
+    for key in content:
+        if str(key).partition(".")[0] == HYDRA:
+            yield f"{key}: a file has no keys of Hydra's; those that are left are typed, such as hydra.sweep.dir=out"
+    if "launcher" in content and (recipe or not group):
+        yield "launcher: how it is started is typed, such as launcher=slurm launcher.partition=long"
+    defaults = content.get("defaults") or []
+    if not isinstance(defaults, list) or not all(isinstance(entry, str | dict) for entry in defaults):
+        yield f"defaults: {defaults!r} is no list of files, such as [base]"
+        return
+    for entry in defaults:
+        text = " ".join(map(str, [*entry, *entry.values()])) if isinstance(entry, dict) else str(entry)
+        if "@" in text or re.search(rf"(^|[\s/]){HYDRA}\b", text):
+            yield f"defaults: {text}: a file takes others of its own group, and nothing of Hydra's"
+    for text in _texts(content):
+        if text == TARGET:
+            yield f"{TARGET}: nothing is ever called by its name; leave it out"
+        if ENVIRONMENT.search(text):
+            yield f"{text}: a file does not read the environment; type it, such as run_dir=$HOME/out"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All keys and values in it that are texts."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts(key)
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+    elif isinstance(value, str):
+        yield value
