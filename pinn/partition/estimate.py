@@ -43,7 +43,7 @@ class Change:
     def __call__(self, x: Tensor) -> Tensor:
         """Points (N, D) to ``fall |u_after - u_before|``, (N, F); NaN where there is nothing to compare."""
         if self.before is None or not len(x):
-            return x.new_full((len(x), self.after.outputs), math.nan)
+            return x.new_full((len(x), self.after.outputs + len(self.after.beside)), math.nan)
         return self.fall * (self.after(x) - self.before(x)).abs()
 
 
@@ -69,7 +69,8 @@ class EstimatedError:
     def _part(self, x: Tensor) -> Tensor:
         if self.axis is None:
             return self.changes[0](x)
-        found = x.new_full((len(x), self.changes[0].after.outputs), math.nan)
+        after = self.changes[0].after
+        found = x.new_full((len(x), after.outputs + len(after.beside)), math.nan)
         ends = x.new_tensor([change.end for change in self.changes])
         strip = torch.bucketize(x[:, self.axis].contiguous(), ends)
         for k, change in enumerate(self.changes):
@@ -95,4 +96,5 @@ def _here(partition: Partition | None) -> Partition | None:
         return None
     networks = [one if next(one.parameters()).is_cpu else copy.deepcopy(one).cpu() for one in partition.networks]
     lower, upper, below, above = (getattr(partition, name).cpu() for name in CORNERS)
-    return Partition(networks, lower, upper, below, above, partition.smoothness, partition.local)
+    beside = [copy.deepcopy(one).cpu() for one in partition.beside]
+    return Partition(networks, lower, upper, below, above, partition.smoothness, partition.local, beside)

@@ -38,18 +38,19 @@ class MakesLocal(Protocol):
         ...
 
 
-def partition_of(tiling: Cells, local: MakesLocal, order: int) -> Partition:
+def partition_of(tiling: Cells, local: MakesLocal, order: int, beside: Sequence[nn.Module] = ()) -> Partition:
     """The partition with a network over what each cell of a tiling reaches.
 
     Args:
         tiling: The cells.
         local: Makes a cell's network.
         order: Of the highest derivative in the equations: windows are smoother than that.
+        beside: Networks of the coefficient fields.
     """
     below, above = tiling.reaches()
     low, high = tiling.lower - below.clamp(min=0), tiling.upper + above.clamp(min=0)
     networks = [local(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
-    return Partition(networks, tiling.lower, tiling.upper, below, above, order + SMOOTHER, local)
+    return Partition(networks, tiling.lower, tiling.upper, below, above, order + SMOOTHER, local, beside)
 
 
 def highest_derivative(problem: Problem) -> int:

@@ -5,6 +5,7 @@ Shape letters: K cells, N points, D coordinates, F fields, W features (1 include
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +13,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pinn.geometry import Box, Domain, Place, Points, Region
 from pinn.language.scope import TIME
 from pinn.networks.partition import Partition
+from pinn.networks.waves import Waves
 from pinn.operators import Plan, derivatives
 from pinn.partition.cells import Cells
 from pinn.partition.identify import Knowledge, identified
@@ -174,6 +176,7 @@ class Strip:
         if self.levels and FINE > self.levels[-1].residual <= residual:  # rounding, which more cells make larger
             sampled.numbers, self.known = numbers, known
             return self._as_before(found, self._since(began))
+        partition.beside = copy.deepcopy(partition.beside)  # as they are now
         self.earlier, self.partition = self.partition, partition
         self.coefficients, self.found = found.coefficients, found
         self.left, self.rough = rest, rough
@@ -181,28 +184,43 @@ class Strip:
         self.smooth = found.suppressed > SUPPRESSED or self.smooth and not stalled
         self.tolerance = None if self.smooth else min(REGULAR * residual**2, ROUGH)
         self.known = replace(self.known, unknown=self._unknown(partition, found, compared))
+        moved = self._moved(compared)
         estimate = self._estimate(compared, residual, spread)
         unknowns = sum(c.numel() for c in found.coefficients)
         seconds = self._since(began)
         level = Level(
             len(partition), unknowns, residual, spread, estimate, found.steps, found.converged, seconds, found.memory,
-            self.price, self.times, noisy=self.known.hide(found, sampled.numbers - numbers, estimate),
+            self.price, self.times, noisy=self.known.hide(found, sampled.numbers - numbers, estimate, moved),
         )  # fmt: skip
         self.levels.append(level)
         return level
 
     def _unknown(self, partition: Partition, found: Found, fields: Tensor) -> dict[str, float]:
-        """What the deviations of the numbers make of each field, relative to it, as if they were independent."""
-        if found.response is None or self.known.deviations is None:
+        """What the deviations of the numbers make of each field, relative to it, as if they were independent.
+
+        With coefficient fields these are drawn from what the data leave of them.
+        """
+        response = found.response
+        if response is None or self.known.deviations is None:
             return {}
-        squares, at = torch.zeros_like(fields[0]), self._compared_at(partition)
-        for deviation, parts in zip(self.known.deviations, found.response.coefficients, strict=True):
-            if deviation.isfinite():
-                _write(partition, [part.reshape(c.shape) for part, c in zip(parts, found.coefficients, strict=True)])
-                squares += (deviation * partition(at).detach()).square().sum(dim=0)
+        squares, at = torch.zeros_like(fields), self._compared_at(partition)
+        for changes in response.drawn(self.known.deviations):
+            _write(partition, [part.reshape(c.shape) for part, c in zip(changes, found.coefficients, strict=True)])
+            squares += partition(at).detach().square()
         _write(partition, found.coefficients)
-        told = squares.sqrt() / fields.norm(dim=0)
+        for k, one in enumerate(partition.beside):
+            assert isinstance(one, Waves)
+            squares[:, partition.outputs + k] = one.deviation(at).square()
+        told = squares.sum(dim=0).sqrt() / fields.norm(dim=0)
         return dict(zip(self.problem.fields, told.nan_to_num(nan=0.0).tolist(), strict=True))
+
+    def _moved(self, compared: Tensor) -> float:
+        """What the level has changed of a field, over what the data leave unknown of it: the most of all fields."""
+        unknown = compared.new_tensor([self.known.unknown.get(name, 0.0) for name in self.problem.fields])
+        if self._compared is None or not self.known.unknown:
+            return math.inf
+        change = (compared - self._compared).norm(dim=0) / compared.norm(dim=0)
+        return float((change / unknown).nan_to_num(nan=0.0).max())
 
     def _as_before(self, found: Found, seconds: float) -> Level:
         """A level whose cells do no better than those before: those stay."""
@@ -288,8 +306,14 @@ class Strip:
 
     def _partition(self) -> Partition:
         torch.manual_seed(self.seed)
-        partition = partition_of(self.tiling, self.local, highest_derivative(self.problem))
+        partition = partition_of(self.tiling, self.local, highest_derivative(self.problem), self._beside)
         return partition.to(next(self.residuals.parameters())).requires_grad_(False)
+
+    @property
+    def _beside(self) -> list[nn.Module]:
+        """The coefficient fields, as they are now."""
+        network = self.residuals.network
+        return list(network.beside) if isinstance(network, Partition) else []
 
     def _crowd(self, sampled: Sampled, found: Found, rest: Tensor) -> None:
         """Take more points where those that were fitted hide what is left between them."""
