@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinn.partition.evidence import Posterior, averaged, posterior
 from pinn.partition.numbers import Response, taken_by_fields, turn
-from pinn.partition.prior import Linear, Posterior, posterior
+from pinn.partition.prior import Linear
 from pinn.partition.sparse import BlockLeastSquares
 from pinn.partition.system import Sampled
 
@@ -26,6 +27,7 @@ class Fields(Response):
     """A response with coefficient fields.
 
     Attributes:
+        known: What the data are, linear in numbers and coefficients.
         posterior: Of numbers and coefficients.
         slopes: What a step of them changes of what is left of the data, (n, Z).
         left: Of the data, (n,).
@@ -33,6 +35,7 @@ class Fields(Response):
         own: What noise makes of the fields of the cells with the others held, by cell, (P, S).
     """
 
+    known: Linear
     posterior: Posterior
     slopes: Tensor
     left: Tensor
@@ -47,7 +50,8 @@ class Fields(Response):
         return [list(of) for of in zip(*(part.unbind(1) for part in found), strict=True)]
 
     def tell(self, sampled: Sampled) -> None:
-        """Give the fields their deviations."""
+        """Give the fields their deviations, with what is open of the processes."""
+        self.posterior = averaged(self.known, self.posterior)
         factor = self.posterior.factor[len(sampled.residuals.unbounded) :]
         for one, part in zip(sampled.beside, factor.split([len(w.frequencies) for w in sampled.beside]), strict=True):
             one.spread = torch.linalg.qr(part.mT, mode="r").R.mT.to(one.spread)
@@ -89,7 +93,7 @@ def fields_response(solver: BlockLeastSquares, sampled: Sampled, columns: Tensor
     drawn = residual.new_zeros(len(residual), DRAWN)
     drawn[rows] = noise[:, None] * _random(noise, len(noise), 1)
     own, _ = solver.solve_all(drawn)
-    return Fields(found.mean - here, 0.0, follow, deviations, part, found, slopes, left, noise, own)
+    return Fields(found.mean - here, 0.0, follow, deviations, part, known, found, slopes, left, noise, own)
 
 
 def _random(like: Tensor, count: int, seed: int = 0) -> Tensor:

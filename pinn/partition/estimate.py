@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pinn.language.scope import TIME
 from pinn.networks.partition import CORNERS, Partition
+from pinn.networks.waves import Waves
 from pinn.problem import Problem
 
 if TYPE_CHECKING:
@@ -41,10 +42,17 @@ class Change:
     fall: float
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Points (N, D) to ``fall |u_after - u_before|``, (N, F); NaN where there is nothing to compare."""
+        """Points (N, D) to ``fall |u_after - u_before|``, (N, F); NaN where there is nothing to compare.
+
+        Of a coefficient field with what the data leave open of it.
+        """
         if self.before is None or not len(x):
             return x.new_full((len(x), self.after.outputs + len(self.after.beside)), math.nan)
-        return self.fall * (self.after(x) - self.before(x)).abs()
+        found = self.fall * (self.after(x) - self.before(x)).abs()
+        for k, one in enumerate(self.after.beside, self.after.outputs):
+            if isinstance(one, Waves):
+                found[:, k] = torch.hypot(found[:, k], one.deviation(x).nan_to_num(nan=0.0))
+        return found
 
 
 class EstimatedError:

@@ -373,8 +373,9 @@ class Strip:
         """Go on from a level that was solved before, of which the network is there."""
         below, above = Cells(partition.lower.cpu(), partition.upper.cpu()).reaches()  # without walls between strips
         below, above = below.to(partition.lower), above.to(partition.lower)
-        networks, lower, upper = list(partition.networks), partition.lower, partition.upper
-        partition = Partition(networks, lower, upper, below, above, partition.smoothness, partition.local)
+        networks, lower, upper, local = list(partition.networks), partition.lower, partition.upper, partition.local
+        beside = copy.deepcopy(list(partition.beside))
+        partition = Partition(networks, lower, upper, below, above, partition.smoothness, local, beside)
         self.partition = partition
         self.coefficients = [torch.cat([o.weight, o.bias[:, None]], dim=1).detach() for o in partition.layers]
         self._compared = partition(self._compared_at(partition)).detach()

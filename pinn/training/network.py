@@ -30,6 +30,9 @@ def network(problem: Problem, config: Config) -> nn.Module:
     """
     if isinstance(config.network, Partition):
         return _partition(problem, config.network)
+    if problem.depends:
+        name = next(iter(problem.depends))
+        raise ConfigError(f"parameters.{name}: a field of some coordinates needs cells: take network=partition.")
     fields = _network(problem, config, problem.inputs, len(problem.fields) - len(problem.coefficients))
     return SideBySide(fields, _coefficients(problem, config)) if problem.coefficients else fields
 
@@ -86,7 +89,10 @@ def _partition(problem: Problem, chosen: Partition) -> networks.Partition:
             raise ConfigError(f"network.cells.{name}: no coordinate has this name. {did_you_mean(name, names)}")
     tiling = Cells.grid(problem.domain.lower, problem.domain.upper, [counts.get(name, 1) for name in names])
     box = problem.domain.lower, problem.domain.upper
-    waves = [networks.Waves(*box, guess, WAVES.get(len(names), MANY)) for guess in problem.coefficients.values()]
+    waves: list[nn.Module] = []
+    for name, guess in problem.coefficients.items():
+        along = problem.depends.get(name, range(len(names)))
+        waves.append(networks.Waves(*box, guess, WAVES.get(len(along), MANY), along))
     return partition_of(tiling, Local(chosen.local, problem), highest_derivative(problem), waves)
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from pinn.networks import Waves
-from pinn.partition.prior import HELD, Linear, Process, posterior
+from pinn.partition.evidence import averaged, posterior
+from pinn.partition.prior import HELD, Linear, Process
 
 EMPTY = torch.zeros(0, dtype=torch.float64)
 
@@ -79,6 +80,23 @@ def test_the_truth_is_within_the_deviation(noise):
         apart.append((rows @ found.mean - smooth(x)) / (rows @ found.factor).norm(dim=1))
     assert 0.3 < float(torch.cat(apart).square().mean().sqrt()) < 1.7
     assert float((torch.cat(apart).abs() < 3).double().mean()) > 0.97
+
+
+@pytest.mark.parametrize("truth", [smooth, lambda x: 1 + 2 * torch.exp(-30 * (x - 0.2) ** 2), lambda x: 3 + 0 * x])
+def test_the_deviation_is_right_on_the_average_where_processes_are_unknown_too(truth):
+    x, square, share = torch.linspace(-1, 1, 101, dtype=torch.float64), [], []
+    rows, _ = waves(x)
+    for seed in range(12):
+        given = data(truth, 0.3, seed=seed)
+        most_likely = posterior(given)
+        found = averaged(given, most_likely)
+        apart = (rows @ found.mean - truth(x)) / (rows @ found.factor).norm(dim=1)
+        square.append(apart.square().mean())
+        share.append((apart.abs() < 3).double().mean())
+        wider = (rows @ found.factor).norm() / (rows @ most_likely.factor).norm()
+        assert 1 - 1e-6 < float(wider) < 2
+    assert 0.6 < float(torch.stack(square).mean().sqrt()) < 1.2
+    assert float(torch.stack(share).mean()) > 0.99
 
 
 def test_conditions_hold_and_those_that_no_waves_can_hold_are_not_trusted():
