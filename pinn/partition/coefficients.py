@@ -9,6 +9,7 @@ Shape letters: R rows, n of data; Z numbers and coefficients of waves.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -58,7 +59,7 @@ class Fields(Response):
 
 
 def fields_response(solver: BlockLeastSquares, sampled: Sampled, columns: Tensor, residual: Tensor) -> Fields:
-    """The response where there are coefficient fields.
+    """The response where there are coefficient fields; without data all that is left is judged.
 
     Args:
         solver: Of the fields of the cells.
@@ -68,16 +69,21 @@ def fields_response(solver: BlockLeastSquares, sampled: Sampled, columns: Tensor
     """
     follow, turned = turn(solver, columns, columns.norm(dim=0))
     turned = turned * columns.norm(dim=0)
-    taken, judged, groups, start = taken_by_fields(solver, residual, sampled.data), [], [], 0
-    for name, rows in sampled.data.items():
-        judged.append(torch.arange(rows.start, rows.stop, device=residual.device))
-        count = rows.stop - rows.start
-        groups.append((slice(start, start + count), max(count - taken[name], 1.0)))
-        start += count
-    rows = torch.cat([torch.zeros(0, dtype=torch.int64), *judged])
-    here, slopes, left = sampled.numbers - guess(sampled), turned[rows], residual[rows]
-    conditions, held = sampled.conditions()
-    numbers = len(sampled.residuals.unbounded)
+    data = sampled.data or ({} if sampled.conditions(True)[0] else {"all": slice(0, len(residual))})
+    taken = taken_by_fields(solver, residual, data)
+    judged = [torch.arange(rows.start, rows.stop, device=residual.device) for rows in data.values()]
+    rows = torch.cat([torch.zeros(0, dtype=torch.int64, device=residual.device), *judged])
+    measured, of_measured = sampled.conditions(True)
+    left, slopes = torch.cat([residual[rows], *measured]), torch.cat([turned[rows], *of_measured])
+    ends = list(accumulate(len(part) for part in (*judged, *measured)))
+    free = [max(len(part) - t, 1.0) for part, t in zip(judged, taken.values(), strict=True)]
+    free += [float(len(part)) for part in measured]
+    groups = [(slice(end - len(part), end), f)
+              for end, part, f in zip(ends, (*judged, *measured), free, strict=True)]  # fmt: skip
+    conditions, held = (
+        torch.cat([like, *parts]) for like, parts in zip((left[:0], slopes[:0]), sampled.conditions(), strict=True)
+    )
+    here, numbers = sampled.numbers - guess(sampled), len(sampled.residuals.unbounded)
     known = Linear(
         slopes, slopes @ here - left, groups, held, held @ here - conditions,
         sampled.numbers[:numbers].abs().clamp(1.0),
@@ -88,11 +94,11 @@ def fields_response(solver: BlockLeastSquares, sampled: Sampled, columns: Tensor
     noise = torch.empty_like(left)
     for (of, _), one in zip(groups, found.noises, strict=True):
         noise[of] = one
-    part = sum(taken.values()) / max(len(rows), 1)
-    deviations = found.factor[:numbers].norm(dim=1)
+    deviations = found.factor[:numbers].norm(dim=1) if sampled.data else None
     drawn = residual.new_zeros(len(residual), DRAWN)
-    drawn[rows] = noise[:, None] * _random(noise, len(noise), 1)
+    drawn[rows] = noise[: len(rows), None] * _random(noise, len(rows), 1)
     own, _ = solver.solve_all(drawn)
+    part = sum(taken.values()) / max(len(rows), 1)
     return Fields(found.mean - here, 0.0, follow, deviations, part, known, found, slopes, left, noise, own)
 
 

@@ -13,21 +13,21 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pinn.geometry import Box, Domain, Place, Points, Region
 from pinn.language.scope import TIME
 from pinn.networks.partition import Partition
-from pinn.networks.waves import Waves
 from pinn.operators import Plan, derivatives
 from pinn.partition.cells import Cells
 from pinn.partition.identify import Knowledge, identified
-from pinn.partition.local import MakesLocal, highest_derivative, partition_of
+from pinn.partition.local import MakesLocal, highest_derivative, partition_of, write
 from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
 from pinn.partition.refine import directions, left, marked, refined
 from pinn.partition.system import Sampled, Values
+from pinn.partition.unknown import moved, unknown
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.sampling import points
@@ -162,7 +162,7 @@ class Strip:
         if not found.better and self.levels:
             sampled.numbers, self.known = numbers, known
             return self._as_before(found, self._since(began))
-        _write(partition, found.coefficients)
+        write(partition, found.coefficients)
         rest, rough = self._judge(partition, found)
         with torch.no_grad():
             compared = partition(self._compared_at(partition))
@@ -183,44 +183,18 @@ class Strip:
         stalled = bool(self.levels) and residual > STALLED * self.levels[-1].residual
         self.smooth = found.suppressed > SUPPRESSED or self.smooth and not stalled
         self.tolerance = None if self.smooth else min(REGULAR * residual**2, ROUGH)
-        self.known = replace(self.known, unknown=self._unknown(partition, found, compared))
-        moved = self._moved(compared)
+        told = unknown(partition, found, self.known.deviations, self._compared_at(partition), compared)
+        self.known = replace(self.known, unknown=dict(zip(self.problem.fields, told.tolist(), strict=False)))
+        change = moved(self._compared, compared, told)
         estimate = self._estimate(compared, residual, spread)
         unknowns = sum(c.numel() for c in found.coefficients)
         seconds = self._since(began)
         level = Level(
             len(partition), unknowns, residual, spread, estimate, found.steps, found.converged, seconds, found.memory,
-            self.price, self.times, noisy=self.known.hide(found, sampled.numbers - numbers, estimate, moved),
+            self.price, self.times, noisy=self.known.hide(found, sampled.numbers - numbers, estimate, change),
         )  # fmt: skip
         self.levels.append(level)
         return level
-
-    def _unknown(self, partition: Partition, found: Found, fields: Tensor) -> dict[str, float]:
-        """What the deviations of the numbers make of each field, relative to it, as if they were independent.
-
-        With coefficient fields these are drawn from what the data leave of them.
-        """
-        response = found.response
-        if response is None or self.known.deviations is None:
-            return {}
-        squares, at = torch.zeros_like(fields), self._compared_at(partition)
-        for changes in response.drawn(self.known.deviations):
-            _write(partition, [part.reshape(c.shape) for part, c in zip(changes, found.coefficients, strict=True)])
-            squares += partition(at).detach().square()
-        _write(partition, found.coefficients)
-        for k, one in enumerate(partition.beside):
-            assert isinstance(one, Waves)
-            squares[:, partition.outputs + k] = one.deviation(at).square()
-        told = squares.sum(dim=0).sqrt() / fields.norm(dim=0)
-        return dict(zip(self.problem.fields, told.nan_to_num(nan=0.0).tolist(), strict=True))
-
-    def _moved(self, compared: Tensor) -> float:
-        """What the level has changed of a field, over what the data leave unknown of it: the most of all fields."""
-        unknown = compared.new_tensor([self.known.unknown.get(name, 0.0) for name in self.problem.fields])
-        if self._compared is None or not self.known.unknown:
-            return math.inf
-        change = (compared - self._compared).norm(dim=0) / compared.norm(dim=0)
-        return float((change / unknown).nan_to_num(nan=0.0).max())
 
     def _as_before(self, found: Found, seconds: float) -> Level:
         """A level whose cells do no better than those before: those stay."""
@@ -240,7 +214,7 @@ class Strip:
             partition = self._partition()
             sampled = self._fitted(partition, [self.initial])
             found = newton(sampled, self._start(sampled), 1)
-            _write(partition, found.coefficients)
+            write(partition, found.coefficients)
             held_out = self._held_out(partition, [self.initial], CHECKED_START)
             rest = left(held_out, found.coefficients, found.scales)
             self.processes.agree([rest])
@@ -306,14 +280,9 @@ class Strip:
 
     def _partition(self) -> Partition:
         torch.manual_seed(self.seed)
-        partition = partition_of(self.tiling, self.local, highest_derivative(self.problem), self._beside)
+        beside = getattr(self.residuals.network, "beside", ())  # the coefficient fields, as they are now
+        partition = partition_of(self.tiling, self.local, highest_derivative(self.problem), beside)
         return partition.to(next(self.residuals.parameters())).requires_grad_(False)
-
-    @property
-    def _beside(self) -> list[nn.Module]:
-        """The coefficient fields, as they are now."""
-        network = self.residuals.network
-        return list(network.beside) if isinstance(network, Partition) else []
 
     def _crowd(self, sampled: Sampled, found: Found, rest: Tensor) -> None:
         """Take more points where those that were fitted hide what is left between them."""
@@ -455,13 +424,6 @@ class Strip:
 def by_time(symbol: Mapping[tuple[int, ...], object], axis: int) -> bool:
     """Whether an operator has a derivative along a coordinate."""
     return any(exponents[axis] for exponents in symbol)
-
-
-def _write(partition: Partition, coefficients: list[Tensor]) -> None:
-    with torch.no_grad():
-        for layer, c in zip(partition.layers, coefficients, strict=True):
-            layer.weight.copy_(c[:, :-1])
-            layer.bias.copy_(c[:, -1])
 
 
 def _during(domain: Domain, times: tuple[float, float]) -> Domain:

@@ -10,7 +10,6 @@ Shape letters: K cells, N points of a place, n points of one cell, W features (1
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -21,42 +20,15 @@ from torch import Tensor
 from pinn.geometry import Place, Points
 from pinn.networks.partition import Partition, features_of
 from pinn.networks.waves import Waves
-from pinn.operators import Plan
 from pinn.partition.memory import size
 from pinn.partition.prior import Process
 from pinn.partition.processes import ALONE, Processes, Share, divided
+from pinn.partition.reads import Reads, combine
 from pinn.partition.sparse import Block
 from pinn.problem import partner_name
 from pinn.residuals import Residuals, mean_where_integral
 
 Values = dict[Place, dict[str, Tensor]]  # of the operators, (N,) each
-Functional = tuple[tuple[int, float], ...]  # rows of the wanted channels and coefficients
-
-
-@dataclass
-class _Reads:
-    """How a plan's operators read from the channels of one field's features.
-
-    Attributes:
-        functionals: The different combinations of channels.
-        uses: By operator, pairs of a field and the number of a functional.
-    """
-
-    functionals: list[Functional] = field(default_factory=list)
-    uses: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
-
-    @staticmethod
-    def of(plan: Plan) -> _Reads:
-        reads, numbers = _Reads(), {}
-        for name, triples in plan.read_outs.items():
-            by_field: dict[int, list[tuple[int, float]]] = {}
-            for row, f, coefficient in triples:
-                by_field.setdefault(f, []).append((row, coefficient))
-            for f, pairs in by_field.items():
-                number = numbers.setdefault(tuple(pairs), len(numbers))
-                reads.uses.setdefault(name, []).append((f, number))
-        reads.functionals = list(numbers)
-        return reads
 
 
 class Linearised(NamedTuple):
@@ -110,7 +82,7 @@ class Sampled:
         self.priors: tuple[Process, ...] | None = None  # the most likely, that were found last
         self.alone = _alone(residuals, len(self.beside))
         """The equations in which no other field stands."""
-        self.reads = {place: _Reads.of(residuals.plans[place]) for place in points}
+        self.reads = {place: Reads.of(residuals.plans[place]) for place in points}
         self._reached: dict[tuple[Place, bool], list[Tensor]] = {}
         self._kept: dict[tuple[Place, bool], list[tuple[int, Tensor, Tensor]]] | None = {} if keep else None
         self._waves: dict[tuple[Place, bool, int], Tensor] = {}
@@ -182,7 +154,7 @@ class Sampled:
         with torch.enable_grad():  # jets ask for it
             every = features_of(self.beside[k], x, slopes, plan.kernels).detach()
         channels = every[plan.kernels.channels_of(plan.wanted)]
-        found = torch.stack([_combine(channels, functional) for functional in self.reads[place].functionals])
+        found = torch.stack([combine(channels, functional) for functional in self.reads[place].functionals])
         if self._kept is not None:
             self._waves[key] = found
         return found
@@ -238,7 +210,7 @@ class Sampled:
                 rows = members[j]
                 hidden = net.features(j, x[rows], slopes, kernels)
                 channels = kernels.multiply(weight, hidden, plan.wanted).detach()
-                found = torch.stack([_combine(channels, functional) for functional in reads.functionals])
+                found = torch.stack([combine(channels, functional) for functional in reads.functionals])
                 yield j, rows if near is None else near[rows], found
 
     def _sides(self, place: Place) -> tuple[bool, ...]:
@@ -315,17 +287,23 @@ class Sampled:
         found = [self._columns(place, values[place], False) for place in self.points]
         return torch.cat([column for of_place in found for column in of_place.values()])
 
-    def conditions(self) -> tuple[Tensor, Tensor]:
-        """What the equations of the coefficient fields alone leave now, (A,), and its derivatives, (A, Z)."""
-        left, slopes = [self.partition.lower.new_zeros(0)], [self.partition.lower.new_zeros(0, len(self.numbers))]
-        for place, at in self.points.items():
-            if any(there == place for there, _ in self.alone):
+    def conditions(self, measured: bool = False) -> tuple[list[Tensor], list[Tensor]]:
+        """What the equations of the coefficient fields alone leave now, (A,) each, and its derivatives, (A, Z).
+
+        Args:
+            measured: Those of data, else the others.
+        """
+        left: list[Tensor] = []
+        slopes: list[Tensor] = []
+        for place in {there: None for there, _ in self.alone if there in self.points}:
+            if (place.data is not None) == measured:
+                at = self.points[place]
                 values = {op: at.x.new_zeros(len(at.x)) for op in self.residuals.plans[place].operators}
                 values |= self.of_waves(place)
                 found = self._results(place, values, self.residuals.learned, True)
                 left += [mean_where_integral(r.detach(), place, at) for r in found.values()]
                 slopes += self._columns(place, values, True).values()
-        return torch.cat(left), torch.cat(slopes)
+        return left, slopes
 
     def _columns(self, place: Place, values: Mapping[str, Tensor], alone: bool) -> dict[str, Tensor]:
         """By equation the derivatives by `numbers`, (N, Z), or (1, Z)."""
@@ -400,15 +378,15 @@ class Sampled:
         return torch.cat([zero if column is None else column for column in columns], dim=1)
 
 
-def _alone(residuals: Residuals, count: int) -> set[tuple[Place, str]]:
-    """The equations in which only coefficient fields stand, which are the last `count`."""
-    found: set[tuple[Place, str]] = set()
+def _alone(residuals: Residuals, count: int) -> dict[tuple[Place, str], None]:
+    """The equations in which only coefficient fields stand, which are the last `count`, in order."""
+    found: dict[tuple[Place, str], None] = {}
     for place, plan in residuals.plans.items() if count else ():
         names = {*plan.fields[: len(plan.fields) // (1 + bool(place.partner)) - count]}
         names |= {partner_name(name) for name in names}
         for e in residuals.groups[place]:
             if not names & {atom.func.__name__ for atom in e.residual.atoms(AppliedUndef)}:
-                found.add((place, e.name))
+                found[place, e.name] = None
     return found
 
 
@@ -418,11 +396,3 @@ def _slopes(result: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
         result.sum(), list(leaves.values()), retain_graph=True, allow_unused=True, materialize_grads=True
     )
     return dict(zip(leaves, found, strict=True))
-
-
-def _combine(channels: Tensor, functional: Functional) -> Tensor:
-    (row, coefficient), *rest = functional
-    total = channels[row] if coefficient == 1 else coefficient * channels[row]
-    for row, coefficient in rest:
-        total = total + coefficient * channels[row]
-    return total

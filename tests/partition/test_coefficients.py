@@ -41,6 +41,12 @@ def sampled(cells=2, width=20, **given):
     return Sampled(residuals, network, *drawing.fitted(tiling, torch.ones(len(tiling)), residuals.places))
 
 
+def conditions(system):
+    left, slopes = system.conditions()
+    zero = torch.zeros(0, len(system.numbers), dtype=torch.float64)
+    return torch.cat([zero[:, 0], *left]), torch.cat([zero, *slopes])
+
+
 def some(system, seed=0):
     """Numbers near the guess, and coefficients of the cells."""
     generator = torch.Generator().manual_seed(seed)
@@ -90,13 +96,13 @@ def test_columns_are_differences_and_the_target_leaves_the_fields_of_the_cells(g
     here = system.numbers
     values = system.values(coefficients)
     columns, linearised = system.columns(values), system.linearise(values)
-    left, slopes = system.conditions()
+    left, slopes = conditions(system)
     generator = torch.Generator().manual_seed(1)
     change = torch.randn(len(here), generator=generator, dtype=torch.float64)
     ends = []
     for step in (1e-5, -1e-5):
         system.numbers = here + step * change
-        ends.append((joined(system.residual(system.values(coefficients))), system.conditions()[0]))
+        ends.append((joined(system.residual(system.values(coefficients))), conditions(system)[0]))
     for (after, before), exact in zip(zip(*ends, strict=True), (columns @ change, slopes @ change), strict=True):
         torch.testing.assert_close((after - before) / 2e-5, exact, rtol=1e-5, atol=1e-5)
         assert not len(exact) or not torch.allclose((after - before) / 2e-5, 1.01 * exact, rtol=1e-5, atol=1e-5)
@@ -126,7 +132,7 @@ def test_the_step_is_that_of_dense_algebra_with_the_other_fields_projected_out()
     noise, size = response.posterior.noises[0], response.posterior.size
     process = response.posterior.processes[0]
     prior = size**2 * process.variances(system.beside[0].frequencies, 1)
-    left, slopes = system.conditions()
+    left, slopes = conditions(system)
     here = system.numbers - guess(system)
     matrix = torch.cat([turned / noise, slopes / (1e-5 * size)])
     target = torch.cat([(turned @ here - response.left) / noise, (slopes @ here - left) / (1e-5 * size)])
@@ -141,6 +147,33 @@ def test_equations_of_coefficient_fields_alone_stand_apart():
     assert {name for _, name in system.alone} == {"known"}
     assert "known" not in [name for _, name in system.names] and "both" in [name for _, name in system.names]
     system.numbers = guess(system)
-    left, _ = system.conditions()
+    left, _ = conditions(system)
     torch.testing.assert_close(left, torch.full((len(left),), 0.5, dtype=torch.float64))
     assert math.isfinite(float(joined(system.residual(system.values(some(system)))).sum()))
+
+
+def test_a_field_that_is_measured_itself_counts_by_its_own_noise():
+    observations = {**DARCY["observations"], "probes": {"points": 200, "of": ["k"], "noise": 0.1, "seed": 3}}
+    system = sampled(observations=observations)
+    assert {name for _, name in system.alone} == {"known", "probes"} and list(system.data) == ["sensors"]
+    system.numbers = guess(system)
+    found = newton(system, system.values([torch.zeros(1, 21, dtype=torch.float64)] * 2), 10, weight=1e-2)
+    assert found.response.posterior.noises[1] == pytest.approx(0.1, rel=0.3)
+    here = guess(system) + found.response.change
+    system.numbers = here
+    x = torch.linspace(0, 1, 50, dtype=torch.float64)[:, None]
+    assert float((system.beside[0](x)[:, 0] - 1 - x[:, 0] ** 2).abs().max()) < 0.2
+
+
+def test_without_data_what_is_left_of_conditions_tells_the_field():
+    """A source, from values and slopes at both ends and a value in the middle: as far as they say, exactly."""
+    system = sampled(
+        equations={"poisson": "u_xx = k", "smooth": "k_xx = 0"}, observations={}, exact=None, functions={},
+        conditions={"left": "u(x=0) = 0", "right": "u(x=1) = 0", "in": "u_x(x=0) = -1", "out": "u_x(x=1) = 2"},
+    )  # fmt: skip
+    system.numbers = guess(system)
+    found = newton(system, system.values([torch.zeros(1, 21, dtype=torch.float64)] * 2), 10)
+    system.numbers = guess(system) + found.response.change
+    x = torch.linspace(0, 1, 50, dtype=torch.float64)[:, None]
+    torch.testing.assert_close(system.beside[0](x)[:, 0], 6 * x[:, 0], rtol=0, atol=1e-2)
+    assert found.response.deviations is None
