@@ -80,9 +80,8 @@ def fields_response(solver: BlockLeastSquares, sampled: Sampled, columns: Tensor
     free += [float(len(part)) for part in measured]
     groups = [(slice(end - len(part), end), f)
               for end, part, f in zip(ends, (*judged, *measured), free, strict=True)]  # fmt: skip
-    conditions, held = (
-        torch.cat([like, *parts]) for like, parts in zip((left[:0], slopes[:0]), sampled.conditions(), strict=True)
-    )
+    conditions, held = sampled.conditions()
+    conditions, held = torch.cat([left[:0], *conditions]), torch.cat([slopes[:0], *held])
     here, numbers = sampled.numbers - guess(sampled), len(sampled.residuals.unbounded)
     known = Linear(
         slopes, slopes @ here - left, groups, held, held @ here - conditions,

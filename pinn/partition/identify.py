@@ -28,6 +28,7 @@ NOTHING = 0.1  # of what the noise of the data leaves unknown: a level that chan
 FOLLOWED = 2e-3  # part of the data that fields follow which equations and conditions do not determine
 LITTLE = 0.5  # of the standard deviation: so much a number may still move there
 SETTLED = 0.1  # of the noise: a step of coefficient fields that changes the data by less is the last
+NEARLY = 1.0  # of the noise: steps of coefficient fields have not come to an end where the next would change more
 LINEAR = 0.5  # of what a step changes of the data: so much of it may be other than its linearisation says
 LOWER = 1e-3  # relative: a step that lowers the misfit by less is the last
 
@@ -158,7 +159,7 @@ def _fields(sampled: Sampled, found: Found, most: int, tolerance: float | None, 
     """Steps of the coefficient fields until they change nothing that the data would show.
 
     A step, or a half or a quarter of it, is taken where the data then change as its linearisation says, but for the
-    half, or are missed by less.
+    half, or are missed by less. They have converged where a further one would change the data by less than their noise.
     """
     for _ in range(STEPS):
         response = found.response
@@ -182,7 +183,9 @@ def _fields(sampled: Sampled, found: Found, most: int, tolerance: float | None, 
             sampled.numbers = numbers
             break
         found = better
-    return found
+    assert isinstance(found.response, Fields)
+    promised = found.response.slopes @ found.response.change / found.response.noise
+    return replace(found, converged=found.converged and float(promised.norm()) <= NEARLY)
 
 
 def _judged(found: Found, rows: int) -> float:
