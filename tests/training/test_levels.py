@@ -136,7 +136,7 @@ def test_a_number_is_what_the_data_say_of_it(tmp_path, _no_pictures):
     t, u = data.x[:, 0].numpy(), data.values["sensors__u"].numpy()
     best = least_squares(lambda k: 1 / (1 + k * t) - u, [3.0], xtol=1e-14)
     deviation = (2 * best.cost / (len(t) - 1) / float((best.jac**2).sum())) ** 0.5
-    assert found["parameters"]["k"] == pytest.approx(best.x[0], abs=0.02 * deviation)
+    assert found["parameters"]["k"] == pytest.approx(best.x[0], abs=0.04 * deviation)  # see ENOUGH
     assert found["standard_deviation"]["k"] == pytest.approx(deviation, rel=0.05)
     assert abs(found["parameters"]["k"] - 3) < 3 * deviation  # and not because that is large
     assert deviation < 0.1
@@ -212,7 +212,7 @@ def test_a_field_that_is_learned_stands_beside_the_cells():
 
 
 def test_exact_data_give_an_exact_field(_no_pictures):
-    found = solve(learned_field(0.0), *SMALL)
+    found = solve(learned_field(0.0), *SMALL, "trainer.max_steps=2")
     assert found.error["k"]["relative_l2"] < 1e-4 and found.error["u"]["relative_l2"] < 1e-6
 
 
