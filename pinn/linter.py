@@ -87,7 +87,8 @@ def _has(residual: sympy.Expr, field: str) -> bool:
 def _gauge(problem: Problem) -> Iterator[str]:
     """A field of which only derivatives occur is known up to a constant."""
     shift = sympy.Dummy("shift")
-    for field in problem.fields:
+    observed = {quantity for data in problem.observations.values() for quantity in data.quantities}
+    for field in (name for name in problem.fields if name not in observed):
         u = problem.scope.unknown(field)
         if all(sympy.expand(e.residual.subs(u, u + shift).doit() - e.residual) == 0 for e in _statements(problem)):
             yield (

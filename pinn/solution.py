@@ -20,7 +20,7 @@ from pinn import metrics, operators
 from pinn.files import REPORT
 from pinn.geometry import Points
 from pinn.language import LanguageError
-from pinn.networks import Partition
+from pinn.networks import Partition, Waves
 from pinn.operators.slices import points_in_cache
 from pinn.quadrature import integrate
 from pinn.references import truth
@@ -166,6 +166,18 @@ class Solution:
         """Lower and upper corners of the cells, (K, D) each; None of one network."""
         network = self.residuals.network
         return (network.lower, network.upper) if isinstance(network, Partition) else None
+
+    def deviation(self, x: Tensor) -> dict[str, Tensor]:
+        """One standard deviation of each coefficient field at points (N, D), (N,): what the data leave open of it.
+
+        On cells, where the data have told: else there is none.
+        """
+        network, names = self.residuals.network, self.problem.coefficients
+        if not isinstance(network, Partition):
+            return {}
+        waves = [(name, one) for name, one in zip(names, network.beside, strict=True) if isinstance(one, Waves)]
+        found = {name: one.deviation(x.to(self._dtype)).to(float64) for name, one in waves}
+        return {name: value for name, value in found.items() if not value.isnan().any()}
 
     @property
     def learned(self) -> dict[str, float]:

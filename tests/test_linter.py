@@ -53,6 +53,11 @@ def test_nothing_is_said_of_a_sound_problem():
     assert names(RIGHT) == []
 
 
+def test_a_field_that_is_observed_has_its_constant():
+    assert "gauge" in names(STOKES)
+    assert "gauge" not in names({**STOKES, "observations": {"sensors": {"points": 5, "of": ["p"]}}})
+
+
 HOLE = {"difference": ["box", {"disk": {"center": [0.5, 0.5], "radius": 0.2, "name": "hole"}}]}
 DISK = {
     "coordinates": {"t": [0, 1], "x": [0, 1], "y": [0, 1]},

@@ -70,7 +70,9 @@ def doubt(case: Case) -> str | None:
         return f"{name} is not solved: {100 * left[name]:.0f} % of its terms are left."
     if not case.result.get("converged", True):
         return "Newton's steps for what is not linear have not come to an end."
-    error = max((case.result.get("estimate") or {}).values(), default=0.0)
+    unknown = case.result.get("unknown") or {}
+    told = [(value, unknown.get(name, 0.0)) for name, value in (case.result.get("estimate") or {}).items()]
+    error = max((math.sqrt(max(e**2 - u**2, 0.0)) if math.isfinite(e) else e for e, u in told), default=0.0)
     if error > WRONG:
         told = f"{100 * error:.0f} % of the solution" if error < HOPELESS else "larger than the solution"
         return f"The error is estimated to be {told}."
@@ -101,6 +103,10 @@ def _summary(case: Case, advice: Sequence[Advice]) -> str:
         text = ""
     if case.worst not in left and not misfit[case.worst] < SMALL:
         text += f" {case.worst} is met to {misfit[case.worst]:.0e} of what a random function of that size would leave."
+    unknown = case.result.get("unknown") or {}
+    if unknown and max(unknown.values()) > WRONG:
+        name = max(unknown, key=unknown.__getitem__)
+        text += f" The data's noise leaves {100 * unknown[name]:.0f} % of {name} unknown."
     opposed = [(a, b) for a, of in case.measured.cosines.items() for b, c in of.items() if a < b and c < OPPOSED]
     if opposed and case.first_order:
         text += f" The gradients of {opposed[0][0]} and {opposed[0][1]} work against each other."

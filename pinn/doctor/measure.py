@@ -152,7 +152,8 @@ def _misfits(solution: Solution, drawn: Mapping[Place, Points]) -> dict[str, flo
     x = _points(solution.problem.domain, solution.residuals, {interior: SOME})[interior].x
     size = float(solution.predict(x).square().mean().sqrt())
     residual, network = solution.residual, solution.residuals.network
-    layers = [part.output for part in (network.networks if isinstance(network, Partition) else [network])]
+    parts = [*network.networks, *network.beside] if isinstance(network, Partition) else [network]
+    layers = [part.output for part in parts]
     weights = [layer.weight for layer in layers if isinstance(layer, nn.Linear)]
     generator, kept = torch.Generator().manual_seed(0), [weight.detach().clone() for weight in weights]
     units: dict[str, list[float]] = {name: [] for name in residual}

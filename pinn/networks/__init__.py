@@ -19,6 +19,7 @@ from pinn.networks.piratenet import PirateNet
 from pinn.networks.separable import Separable
 from pinn.networks.side_by_side import SideBySide
 from pinn.networks.siren import Siren
+from pinn.networks.waves import Waves
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "mlp": MLP,
@@ -50,4 +51,5 @@ __all__ = [
     "Separable",
     "SideBySide",
     "Siren",
+    "Waves",
 ]

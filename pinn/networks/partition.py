@@ -38,6 +38,7 @@ class Partition(nn.Module):
         above: How far above its upper ones.
         smoothness: m of the windows' class C^m.
         local: Makes the network over a box: `of` a number of features, for states with other cells than these.
+        beside: Networks of further fields, each (N, D) to (N, 1), that know no cells.
     """
 
     lower: Tensor
@@ -47,13 +48,14 @@ class Partition(nn.Module):
 
     def __init__(
         self, networks: Sequence[nn.Module], lower: Tensor, upper: Tensor, below: Tensor, above: Tensor,
-        smoothness: int, local: Any,
+        smoothness: int, local: Any, beside: Sequence[nn.Module] = (),
     ):  # fmt: skip
         super().__init__()
         self.networks = nn.ModuleList(networks)
         for name, value in zip(CORNERS, (lower, upper, below, above), strict=True):
             self.register_buffer(name, value.clone())
         self.smoothness, self.local = smoothness, local
+        self.beside = nn.ModuleList(beside)
         self._windows: list[list[Window]] | None = None
 
     def __len__(self) -> int:
@@ -77,13 +79,14 @@ class Partition(nn.Module):
 
     @property
     def output(self) -> nn.ModuleList:
-        """The same as a module."""
-        return nn.ModuleList(self.layers)
+        """The same as a module, with those of the fields beside."""
+        return nn.ModuleList([*self.layers, *(cast(nn.Linear, network.output) for network in self.beside)])
 
     def some(self, first: int, last: int) -> Partition:
         """A run of the cells, with the same networks."""
         lower, upper, below, above = (getattr(self, name)[first:last] for name in CORNERS)
-        return Partition(list(self.networks)[first:last], lower, upper, below, above, self.smoothness, self.local)
+        some = list(self.networks)[first:last]
+        return Partition(some, lower, upper, below, above, self.smoothness, self.local, list(self.beside))
 
     def covers(self, x: Tensor) -> Tensor:
         """At which points (N, D) there is a cell, (N,): while time is solved strip by strip, not at all of them."""
@@ -112,14 +115,14 @@ class Partition(nn.Module):
 
     @property
     def outputs(self) -> int:
-        """F."""
+        """F, without the fields beside."""
         return self.layers[0].out_features
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, D) to (N, F)."""
-        if isinstance(x, Feature):
-            return self._of_jet(x)  # pyright: ignore[reportReturnType] - stands for a tensor
-        return self._of_points(x)
+        # a jet stands for a tensor
+        found: Tensor = self._of_jet(x) if isinstance(x, Feature) else self._of_points(x)  # pyright: ignore[reportAssignmentType]
+        return torch.cat([found, *(network(x) for network in self.beside)], dim=1) if len(self.beside) else found
 
     @property
     def windows(self) -> list[list[Window]]:
@@ -214,12 +217,16 @@ class Partition(nn.Module):
 
     def features(self, j: int, x: Tensor, slopes: Tensor, kernels: Kernels) -> Tensor:
         """All channels of what goes into the output layer of network j, and of 1 at the end: (C, n, W + 1)."""
-        network = self.networks[j]
-        with _without_output(network):
-            hidden = network(_traced(x, slopes, kernels)).channels
-        one = hidden.new_zeros(len(hidden), len(x), 1)
-        one[0] = 1
-        return torch.cat([hidden, one], dim=2)
+        return features_of(self.networks[j], x, slopes, kernels)
+
+
+def features_of(network: nn.Module, x: Tensor, slopes: Tensor, kernels: Kernels) -> Tensor:
+    """All channels of what goes into the output layer of a network, and of 1 at the end: (C, n, W + 1)."""
+    with _without_output(network):
+        hidden = network(_traced(x, slopes, kernels)).channels
+    one = hidden.new_zeros(len(hidden), len(x), 1)
+    one[0] = 1
+    return torch.cat([hidden, one], dim=2)
 
 
 def _traced(x: Tensor, slopes: Tensor, kernels: Kernels, tape: Tape | None = None) -> Traced:

@@ -223,7 +223,7 @@ class Cholesky:
                     self.processes.receive(left[i], source)
 
     def solve(self, x: Tensor) -> Tensor:
-        """``(L Lᵀ)⁻¹ x``, (N,)."""
+        """``(L Lᵀ)⁻¹ x``, (N,), or of several columns (N, Z)."""
         y, several = torch.empty_like(x), self.processes.size > 1
         y[self.order] = x
         for stage in self.stages:
@@ -245,7 +245,8 @@ class Cholesky:
 
 
 def _substitute(triangle: Tensor, x: Tensor, *, upper: bool) -> Tensor:
-    return torch.linalg.solve_triangular(triangle, x[:, None], upper=upper)[:, 0]
+    several = x if x.dim() > 1 else x[:, None]
+    return torch.linalg.solve_triangular(triangle, several, upper=upper).reshape(x.shape)
 
 
 def _starts(blocks: list[int], sizes: list[int]) -> dict[int, int]:

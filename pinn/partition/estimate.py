@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pinn.language.scope import TIME
 from pinn.networks.partition import CORNERS, Partition
+from pinn.networks.waves import Waves
 from pinn.problem import Problem
 
 if TYPE_CHECKING:
@@ -41,10 +42,17 @@ class Change:
     fall: float
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Points (N, D) to ``fall |u_after - u_before|``, (N, F); NaN where there is nothing to compare."""
+        """Points (N, D) to ``fall |u_after - u_before|``, (N, F); NaN where there is nothing to compare.
+
+        Of a coefficient field with what the data leave open of it.
+        """
         if self.before is None or not len(x):
-            return x.new_full((len(x), self.after.outputs), math.nan)
-        return self.fall * (self.after(x) - self.before(x)).abs()
+            return x.new_full((len(x), self.after.outputs + len(self.after.beside)), math.nan)
+        found = self.fall * (self.after(x) - self.before(x)).abs()
+        for k, one in enumerate(self.after.beside, self.after.outputs):
+            if isinstance(one, Waves):
+                found[:, k] = torch.hypot(found[:, k], one.deviation(x).nan_to_num(nan=0.0))
+        return found
 
 
 class EstimatedError:
@@ -69,7 +77,8 @@ class EstimatedError:
     def _part(self, x: Tensor) -> Tensor:
         if self.axis is None:
             return self.changes[0](x)
-        found = x.new_full((len(x), self.changes[0].after.outputs), math.nan)
+        after = self.changes[0].after
+        found = x.new_full((len(x), after.outputs + len(after.beside)), math.nan)
         ends = x.new_tensor([change.end for change in self.changes])
         strip = torch.bucketize(x[:, self.axis].contiguous(), ends)
         for k, change in enumerate(self.changes):
@@ -95,4 +104,5 @@ def _here(partition: Partition | None) -> Partition | None:
         return None
     networks = [one if next(one.parameters()).is_cpu else copy.deepcopy(one).cpu() for one in partition.networks]
     lower, upper, below, above = (getattr(partition, name).cpu() for name in CORNERS)
-    return Partition(networks, lower, upper, below, above, partition.smoothness, partition.local)
+    beside = [copy.deepcopy(one).cpu() for one in partition.beside]
+    return Partition(networks, lower, upper, below, above, partition.smoothness, partition.local, beside)

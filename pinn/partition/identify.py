@@ -6,11 +6,13 @@ missed by: variable projection, see `numbers`. Where nothing is learned and noth
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
+from pinn.partition.coefficients import Fields
 from pinn.partition.newton import Found, newton
 from pinn.partition.system import Sampled, Values
 
@@ -25,6 +27,9 @@ HARD = 2e-3  # the weight of data beside which equations hold as if they had to
 NOTHING = 0.1  # of what the noise of the data leaves unknown: a level that changes no more is the last
 FOLLOWED = 2e-3  # part of the data that fields follow which equations and conditions do not determine
 LITTLE = 0.5  # of the standard deviation: so much a number may still move there
+SETTLED = 0.1  # of the noise: a step of coefficient fields that changes the data by less is the last
+NEARLY = 1.0  # of the noise: steps of coefficient fields have not come to an end where the next would change more
+LINEAR = 0.5  # of what a step changes of the data: so much of it may be other than its linearisation says
 LOWER = 1e-3  # relative: a step that lowers the misfit by less is the last
 
 
@@ -44,19 +49,22 @@ class Knowledge:
     deviations: Tensor | None = None
     unknown: dict[str, float] = field(default_factory=dict)
 
-    def hide(self, found: Found, change: Tensor, estimate: dict[str, float] | None) -> bool:
+    def hide(self, found: Found, change: Tensor, estimate: dict[str, float] | None, moved: float = math.inf) -> bool:
         """Whether a level has changed less than what the noise of the data leaves unknown.
 
         Args:
             found: What it has found.
             change: Of the numbers, (Z,).
             estimate: Of the error of each field.
+            moved: What it has changed of a field, over what the data leave unknown of it.
         """
         if estimate is None or not found.noises or self.weight > HARD:
             return False
         close = max(estimate.values()) <= NOTHING * found.noise
         if found.response is None:
             return close
+        if isinstance(found.response, Fields):
+            return moved <= LITTLE
         if self.deviations is None:
             return False
         # where data are all that determines the fields, these follow the noise the better the more cells there are
@@ -113,6 +121,8 @@ def identified(
             sampled.numbers = numbers
             break
         found, weight = less, LESS * weight
+    if isinstance(found.response, Fields):
+        found.response.tell(sampled)
     return replace(found, better=first.better or found is not first), known.then(found, weight)
 
 
@@ -121,6 +131,8 @@ def _numbers(sampled: Sampled, found: Found, most: int, tolerance: float | None,
     rows = sum(r.stop - r.start for r in sampled.data.values())
     for _ in range(STEPS):
         response = found.response
+        if isinstance(response, Fields):
+            return _fields(sampled, found, most, tolerance, until, weight)
         if response is None or time.perf_counter() > until:
             break
         before = _judged(found, rows)
@@ -130,10 +142,7 @@ def _numbers(sampled: Sampled, found: Found, most: int, tolerance: float | None,
         for k in range(HALVINGS):
             change = 0.5**k * response.change
             sampled.numbers = numbers + change
-            coefficients = list(found.coefficients)
-            for d, parts in zip(change, response.coefficients, strict=True):
-                coefficients = [c + (d * part).reshape(c.shape) for c, part in zip(coefficients, parts, strict=True)]
-            trial = newton(sampled, sampled.values(coefficients), most, False, tolerance, until, weight)
+            trial = newton(sampled, sampled.values(found.after(change)), most, False, tolerance, until, weight)
             if _judged(trial, rows) < before:
                 better = trial
                 break
@@ -144,6 +153,39 @@ def _numbers(sampled: Sampled, found: Found, most: int, tolerance: float | None,
         if _judged(found, rows) > (1 - LOWER / max(rows, 1)) * before:
             break
     return found
+
+
+def _fields(sampled: Sampled, found: Found, most: int, tolerance: float | None, until: float, weight: float) -> Found:
+    """Steps of the coefficient fields until they change nothing that the data would show.
+
+    A step, or a half or a quarter of it, is taken where the data then change as its linearisation says, but for the
+    half, or are missed by less. They have converged where a further one would change the data by less than their noise.
+    """
+    for _ in range(STEPS):
+        response = found.response
+        assert isinstance(response, Fields)
+        promised = response.slopes @ response.change / response.noise
+        if float(promised.norm()) <= SETTLED or time.perf_counter() > until:
+            break
+        numbers, better = sampled.numbers, None
+        for k in range(HALVINGS):
+            change = 0.5**k * response.change
+            sampled.numbers = numbers + change
+            trial = newton(sampled, sampled.values(found.after(change)), most, False, tolerance, until, weight)
+            assert isinstance(trial.response, Fields)
+            before, after = response.left / response.noise, trial.response.left / response.noise
+            apart = after - before - 0.5**k * promised
+            as_said = float(apart.norm()) <= LINEAR * 0.5**k * float(promised.norm())
+            if as_said or float(after.norm()) < float(before.norm()):
+                better = trial
+                break
+        if better is None:
+            sampled.numbers = numbers
+            break
+        found = better
+    assert isinstance(found.response, Fields)
+    promised = found.response.slopes @ found.response.change / found.response.noise
+    return replace(found, converged=found.converged and float(promised.norm()) <= NEARLY)
 
 
 def _judged(found: Found, rows: int) -> float:

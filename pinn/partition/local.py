@@ -1,6 +1,6 @@
 """From cells to a partition: the protocol of what makes a cell's network, and the partition of a tiling.
 
-Shape letters: K cells, D coordinates, F fields.
+Shape letters: K cells, D coordinates, F fields, W features (1 included).
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import sympy
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from pinn.networks import Partition
 from pinn.partition.cells import Cells
@@ -38,18 +39,27 @@ class MakesLocal(Protocol):
         ...
 
 
-def partition_of(tiling: Cells, local: MakesLocal, order: int) -> Partition:
+def partition_of(tiling: Cells, local: MakesLocal, order: int, beside: Sequence[nn.Module] = ()) -> Partition:
     """The partition with a network over what each cell of a tiling reaches.
 
     Args:
         tiling: The cells.
         local: Makes a cell's network.
         order: Of the highest derivative in the equations: windows are smoother than that.
+        beside: Networks of the coefficient fields.
     """
     below, above = tiling.reaches()
     low, high = tiling.lower - below.clamp(min=0), tiling.upper + above.clamp(min=0)
     networks = [local(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
-    return Partition(networks, tiling.lower, tiling.upper, below, above, order + SMOOTHER, local)
+    return Partition(networks, tiling.lower, tiling.upper, below, above, order + SMOOTHER, local, beside)
+
+
+def write(partition: Partition, coefficients: Sequence[Tensor]) -> None:
+    """Give the output layers of the cells their weights, the bias last, (F, W) by cell."""
+    with torch.no_grad():
+        for layer, c in zip(partition.layers, coefficients, strict=True):
+            layer.weight.copy_(c[:, :-1])
+            layer.bias.copy_(c[:, -1])
 
 
 def highest_derivative(problem: Problem) -> int:

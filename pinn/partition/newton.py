@@ -19,6 +19,7 @@ from torch import Tensor
 
 from pinn.geometry import Place
 from pinn.language.scope import TIME
+from pinn.partition.coefficients import fields_response
 from pinn.partition.numbers import Response, response
 from pinn.partition.processes import agreed
 from pinn.partition.sparse import Block, BlockLeastSquares, factorise
@@ -69,6 +70,14 @@ class Found:
     noises: dict[str, float] = field(default_factory=dict)
     inherited: list[Tensor] = field(default_factory=list)
     changed: list[Tensor] = field(default_factory=list)
+
+    def after(self, change: Tensor) -> list[Tensor]:
+        """The coefficients that follow a change of the numbers (Z,)."""
+        assert self.response is not None
+        return [
+            c + (part @ change).reshape(c.shape)
+            for c, part in zip(self.coefficients, self.response.coefficients, strict=True)
+        ]
 
 
 def newton(
@@ -178,7 +187,10 @@ def _tell(sampled: Sampled, found: Found, solver: BlockLeastSquares, rows: Tenso
     found.noises = {
         name: float(squares[here].mean().sqrt()) / sampled.shares.get(name, 1.0) for name, here in data.items()
     }
-    if len(sampled.numbers):
+    if sampled.beside:
+        columns = rows[:, None] * sampled.columns(found.values)
+        found.response = fields_response(solver, sampled, columns, scaled)
+    elif len(sampled.numbers):
         columns = rows[:, None] * sampled.columns(found.values)
         found.response = response(solver, columns, scaled, data, sampled.residuals.stride)
 

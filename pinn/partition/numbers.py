@@ -27,16 +27,21 @@ class Response:
     Attributes:
         change: The d that makes what is judged least: the residuals of the data; where there are none, all, (Z,).
         gain: By how much that lowers their sum of squares.
-        coefficients: By cell, of the output layers that follow a change of each number by one, a list of Z.
+        coefficients: By cell, of the output layers that follow a change of each number by one, (P, Z).
         deviations: One standard deviation of each number, of the noise of the data, (Z,); None where it cannot be told.
         taken: Part of the data that the fields can follow whatever the numbers are.
     """
 
     change: Tensor
     gain: float
-    coefficients: list[list[Tensor]]
+    coefficients: list[Tensor]
     deviations: Tensor | None
     taken: float
+
+    def drawn(self, deviations: Tensor) -> list[list[Tensor]]:
+        """Changes of the coefficients by cell, the sum of whose squared effects is the variance of the fields."""
+        known = [(k, d) for k, d in enumerate(deviations) if d.isfinite()]
+        return [[d * part[:, k] for part in self.coefficients] for k, d in known]
 
 
 def response(
@@ -60,12 +65,7 @@ def response(
         seed: Of random signs.
     """
     norms = columns.norm(dim=0)
-    follow, moved = [], []
-    for column, norm in zip(columns.unbind(1), norms, strict=True):
-        solution = solver.solve(column / (norm or 1))
-        follow.append([-c * norm for c in solution])
-        moved.append(solver.residual)
-    turned = torch.stack(moved, dim=1)
+    follow, turned = turn(solver, columns, norms)
     judged = torch.zeros_like(residual, dtype=torch.bool) if data else torch.ones_like(residual, dtype=torch.bool)
     for rows in data.values():
         judged[rows] = True
@@ -75,7 +75,7 @@ def response(
     scale = norms.where(norms > 0, torch.inf)[:, None]
     moves = (right[kept].mT / sizes[kept]) @ own.mT / scale
     free = (norms == 0) | (right[~kept].abs() > math.sqrt(UNSEEN)).any(dim=0)
-    taken = _taken(solver, residual, data, seed)
+    taken = taken_by_fields(solver, residual, data, seed)
     variances = _variances(moves, own.square(), residual, data, taken)
     deviations = None if variances is None else variances.sqrt().where(~free, torch.inf)
     along, damping = own.mT @ residual, 0.0
@@ -87,7 +87,15 @@ def response(
     return Response(change, float(along.square().sum()), follow, deviations, part)
 
 
-def _taken(solver: BlockLeastSquares, residual: Tensor, data: Mapping[str, slice], seed: int) -> dict[str, float]:
+def turn(solver: BlockLeastSquares, columns: Tensor, norms: Tensor) -> tuple[list[Tensor], Tensor]:
+    """By cell what follows a change of each number, ``-A^+ B``, (P, Z), and ``(B - A A^+ B)/|B|``, (R, Z)."""
+    follow, turned = solver.solve_all(columns / norms.where(norms > 0, 1))
+    return [-norms * c for c in follow], turned
+
+
+def taken_by_fields(
+    solver: BlockLeastSquares, residual: Tensor, data: Mapping[str, slice], seed: int = 0
+) -> dict[str, float]:
     """How much of each observed quantity A can follow: the trace, over its rows, of the projection on the range of A.
 
     Estimated with random signs (Hutchinson 1990, Commun. Stat. Simul. 19).

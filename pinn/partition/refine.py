@@ -60,7 +60,7 @@ def left(
     residual = sampled.residual(sampled.values(coefficients))
     found = sampled.partition.lower.new_zeros(count)
     for place, of_place in residual.items():
-        if of_its_own(place):
+        if of_its_own(place) or not of_place:
             continue
         cells = sampled.cells[place]
         squares = sum(_squares(scales[place, name][cells], r.detach()) for name, r in of_place.items())

@@ -291,7 +291,7 @@ class Refinement:
     def deviations(self) -> dict[str, float]:
         """One standard deviation of each learned number, of the noise of the data; empty where it cannot be told."""
         found = self.strip.known.deviations
-        if found is None:
+        if found is None or not self.residuals.unbounded:
             return {}
         slopes = [torch.autograd.grad(self.residuals.learned[n], z)[0] for n, z in self.residuals.unbounded.items()]
         told = found.to(slopes[0]) * torch.stack(slopes).abs()

@@ -244,6 +244,37 @@ class BlockLeastSquares:
         own = [basis.transform @ y[at] for basis, at in zip(self._bases, self._columns, strict=True)]
         return self._share.whole(own)
 
+    def solve_all(self, targets: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The coefficients of each block, (P, Z), for many targets (M + L, Z), and ``b - A c``, (M + L, Z).
+
+        The iteration of `solve` for all of them at once; it ends where the last has come to its end.
+        """
+        eps = torch.finfo(targets.dtype).eps
+        r, y = targets.clone(), targets.new_zeros(self.rank, targets.shape[1])
+        s = self._adjoint(r)
+        p = self._cholesky.solve(s)
+        gamma = (s * p).sum(0)
+        best, found, left = gamma.clone(), y.clone(), r.clone()
+        enough, since = (eps * targets.norm(dim=0)) ** 2, 0
+        for _ in range(ITERATIONS):
+            if since >= PATIENCE or not bool((best > enough).any()):
+                break
+            q = self._product(p)
+            alpha = gamma / (q * q).sum(0).where(gamma > 0, 1)
+            y += alpha * p
+            r -= alpha * q
+            s = self._adjoint(r)
+            z = self._cholesky.solve(s)
+            before, gamma = gamma, (s * z).sum(0)
+            p = z + gamma / before.where(before > 0, 1) * p
+            since = 0 if bool(((gamma < best / 4) & (best > enough)).any()) else since + 1
+            better = gamma < best
+            best = torch.where(better, gamma, best)
+            found[:, better], left[:, better] = y[:, better], r[:, better]
+        own = [basis.transform @ found[at] for basis, at in zip(self._bases, self._columns, strict=True)]
+        flat = self._share.whole([part.flatten() for part in own])
+        return [part.reshape(-1, targets.shape[1]) for part in flat], left
+
     def _suppressed(self, r: Tensor) -> float:
         squares = r.new_zeros(2)
         for basis in self._bases:
@@ -253,16 +284,16 @@ class BlockLeastSquares:
         return dropped / (whole or 1.0)
 
     def _product(self, y: Tensor) -> Tensor:
-        """``Q y``, (M + L,)."""
-        total = y.new_zeros(self._rows)
+        """``Q y``, (M + L,), or of several columns (M + L, Z)."""
+        total = y.new_zeros(self._rows, *y.shape[1:])
         for basis, at in zip(self._bases, self._columns, strict=True):
             total.index_add_(0, basis.rows, basis.columns @ y[at])
         (total,) = self._share.processes.sums([total])
         return total if self._long is None else torch.cat([total, self._long @ y])
 
     def _adjoint(self, r: Tensor) -> Tensor:
-        """``Qᵀ r``, (N,)."""
-        total = r.new_zeros(self.rank)
+        """``Qᵀ r``, (N,), or of several columns (N, Z)."""
+        total = r.new_zeros(self.rank, *r.shape[1:])
         for basis, at in zip(self._bases, self._columns, strict=True):
             total[at] = basis.columns.mT @ r[basis.rows]
         (total,) = self._share.processes.sums([total])

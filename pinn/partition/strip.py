@@ -5,6 +5,7 @@ Shape letters: K cells, N points, D coordinates, F fields, W features (1 include
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,13 +21,14 @@ from pinn.networks.partition import Partition
 from pinn.operators import Plan, derivatives
 from pinn.partition.cells import Cells
 from pinn.partition.identify import Knowledge, identified
-from pinn.partition.local import MakesLocal, highest_derivative, partition_of
+from pinn.partition.local import MakesLocal, highest_derivative, partition_of, write
 from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
 from pinn.partition.refine import DEPTH, directions, left, marked, refined
 from pinn.partition.starts import bowls, standing, zero
 from pinn.partition.system import Sampled, Values
+from pinn.partition.unknown import moved, unknown
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.sampling import points
@@ -172,7 +174,7 @@ class Strip:
         if not found.better and self.levels:
             sampled.numbers, self.known = numbers, known
             return self._as_before(found, self._since(began))
-        _write(partition, found.coefficients)
+        write(partition, found.coefficients)
         rest, rough = self._judge(partition, found)
         with torch.no_grad():
             compared = partition(self._compared_at(partition))
@@ -186,36 +188,27 @@ class Strip:
         if self.levels and FINE > self.levels[-1].residual <= residual:  # rounding, which more cells make larger
             sampled.numbers, self.known = numbers, known
             return self._as_before(found, self._since(began))
+        partition.beside = copy.deepcopy(partition.beside)  # as they are now
         self.earlier, self.partition = self.partition, partition
         self.coefficients, self.found = found.coefficients, found
         self.left, self.rough = rest, rough
         stalled = bool(self.levels) and residual > STALLED * self.levels[-1].residual
         self.smooth = found.suppressed > SUPPRESSED or self.smooth and not stalled
         self.tolerance = None if self.smooth else min(REGULAR * residual**2, ROUGH)
-        self.known = replace(self.known, unknown=self._unknown(partition, found, compared))
+        told = unknown(partition, found, self.known.deviations, self._compared_at(partition), compared)
+        self.known = replace(self.known, unknown=dict(zip(self.problem.fields, told.tolist(), strict=False)))
+        change = moved(self._compared, compared, told)
         estimate = self._estimate(compared, residual, spread)
         inherited = self._inherited(partition, found, compared)
         unknowns = sum(c.numel() for c in found.coefficients)
         seconds = self._since(began)
         level = Level(
             len(partition), unknowns, residual, spread, estimate, found.steps, found.converged, seconds, found.memory,
-            self.price, self.times, noisy=self.known.hide(found, sampled.numbers - numbers, estimate),
+            self.price, self.times, noisy=self.known.hide(found, sampled.numbers - numbers, estimate, change),
             inherited=inherited,
         )  # fmt: skip
         self.levels.append(level)
         return level
-
-    def _unknown(self, partition: Partition, found: Found, fields: Tensor) -> dict[str, float]:
-        """What the deviations of the numbers make of each field, relative to it, as if they were independent."""
-        if found.response is None or self.known.deviations is None:
-            return {}
-        squares = torch.zeros_like(fields[0])
-        for deviation, parts in zip(self.known.deviations, found.response.coefficients, strict=True):
-            if deviation.isfinite():
-                changed = [part.reshape(c.shape) for part, c in zip(parts, found.coefficients, strict=True)]
-                squares += (deviation * self._compared_with(partition, changed)).square().sum(dim=0)
-        _write(partition, found.coefficients)
-        return self._relative(squares.sqrt(), fields)
 
     def _inherited(self, partition: Partition, found: Found, fields: Tensor) -> dict[str, float] | None:
         """What the error of the strip before makes of each field, relative to it; and `doubt`, with what is added here.
@@ -228,17 +221,9 @@ class Strip:
         self.doubt = found.inherited
         if self.levels:
             self.doubt = [a + self.fall * b for a, b in zip(found.inherited, found.changed, strict=True)]
-        size = self._compared_with(partition, found.inherited).norm(dim=0)
-        _write(partition, found.coefficients)
-        return self._relative(size, fields)
-
-    def _compared_with(self, partition: Partition, coefficients: list[Tensor]) -> Tensor:
-        """The fields of these coefficients where levels are compared; they stay in the partition."""
-        _write(partition, coefficients)
-        return partition(self._compared_at(partition)).detach()
-
-    def _relative(self, sizes: Tensor, fields: Tensor) -> dict[str, float]:
-        told = sizes / fields.norm(dim=0)
+        write(partition, found.inherited)
+        told = partition(self._compared_at(partition)).detach().norm(dim=0) / fields.norm(dim=0)
+        write(partition, found.coefficients)
         return dict(zip(self.problem.fields, told.nan_to_num(nan=0.0).tolist(), strict=True))
 
     def _as_before(self, found: Found, seconds: float) -> Level:
@@ -260,7 +245,7 @@ class Strip:
             sampled = self._fitted(partition, [self.initial])
             sampled.doubts = None
             found = newton(sampled, self._start(sampled), 1)
-            _write(partition, found.coefficients)
+            write(partition, found.coefficients)
             held_out = self._held_out(partition, [self.initial], CHECKED_START)
             rest = left(held_out, found.coefficients, found.scales)
             self.processes.agree([rest])
@@ -328,7 +313,8 @@ class Strip:
 
     def _partition(self) -> Partition:
         torch.manual_seed(self.seed)
-        partition = partition_of(self.tiling, self.local, highest_derivative(self.problem))
+        beside = getattr(self.residuals.network, "beside", ())  # the coefficient fields, as they are now
+        partition = partition_of(self.tiling, self.local, highest_derivative(self.problem), beside)
         return partition.to(next(self.residuals.parameters())).requires_grad_(False)
 
     def _crowd(self, sampled: Sampled, found: Found, rest: Tensor) -> None:
@@ -370,8 +356,8 @@ class Strip:
             ends = self.before.values(start)
             shifts = {(self.initial, name): r for name, r in bare.residual(ends)[self.initial].items()}
             if keep and self.before.doubt:
-                error = self.before.values(start, self.before.doubt)[self.initial]
-                doubted = {self.initial: {name: value + error[name] for name, value in ends[self.initial].items()}}
+                wrong = [c + e for c, e in zip(self.before.coefficients, self.before.doubt, strict=True)]
+                doubted = self.before.values(start, wrong)
                 after = bare.residual(doubted)[self.initial]
                 doubts = {(self.initial, name): r - shifts[self.initial, name] for name, r in after.items()}
         sampled = Sampled(self.residuals, partition, at, cells, keep, shifts, self.processes)
@@ -398,8 +384,9 @@ class Strip:
         """Go on from a level that was solved before, of which the network is there."""
         below, above = Cells(partition.lower.cpu(), partition.upper.cpu()).reaches()  # without walls between strips
         below, above = below.to(partition.lower), above.to(partition.lower)
-        networks, lower, upper = list(partition.networks), partition.lower, partition.upper
-        partition = Partition(networks, lower, upper, below, above, partition.smoothness, partition.local)
+        networks, lower, upper, local = list(partition.networks), partition.lower, partition.upper, partition.local
+        beside = copy.deepcopy(list(partition.beside))
+        partition = Partition(networks, lower, upper, below, above, partition.smoothness, local, beside)
         self.partition = partition
         self.coefficients = [torch.cat([o.weight, o.bias[:, None]], dim=1).detach() for o in partition.layers]
         self._compared = partition(self._compared_at(partition)).detach()
@@ -467,13 +454,6 @@ class Strip:
             field: self.fall * max(float(c), then.get(field, 0.0))
             for field, c in zip(self.problem.fields, change, strict=True)
         }
-
-
-def _write(partition: Partition, coefficients: list[Tensor]) -> None:
-    with torch.no_grad():
-        for layer, c in zip(partition.layers, coefficients, strict=True):
-            layer.weight.copy_(c[:, :-1])
-            layer.bias.copy_(c[:, -1])
 
 
 def _during(domain: Domain, times: tuple[float, float]) -> Domain:

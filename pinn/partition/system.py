@@ -10,49 +10,25 @@ Shape letters: K cells, N points of a place, n points of one cell, W features (1
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 import torch
+from sympy.core.function import AppliedUndef
 from torch import Tensor
 
 from pinn.geometry import Place, Points
-from pinn.networks.partition import Partition
-from pinn.operators import Plan
+from pinn.networks.partition import Partition, features_of
+from pinn.networks.waves import Waves
 from pinn.partition.memory import size
+from pinn.partition.prior import Process
 from pinn.partition.processes import ALONE, Processes, Share, divided
+from pinn.partition.reads import Reads, combine
 from pinn.partition.sparse import Block
+from pinn.problem import partner_name
 from pinn.residuals import Residuals, mean_where_integral
 
 Values = dict[Place, dict[str, Tensor]]  # of the operators, (N,) each
-Functional = tuple[tuple[int, float], ...]  # rows of the wanted channels and coefficients
-
-
-@dataclass
-class _Reads:
-    """How a plan's operators read from the channels of one field's features.
-
-    Attributes:
-        functionals: The different combinations of channels.
-        uses: By operator, pairs of a field and the number of a functional.
-    """
-
-    functionals: list[Functional] = field(default_factory=list)
-    uses: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
-
-    @staticmethod
-    def of(plan: Plan) -> _Reads:
-        reads, numbers = _Reads(), {}
-        for name, triples in plan.read_outs.items():
-            by_field: dict[int, list[tuple[int, float]]] = {}
-            for row, f, coefficient in triples:
-                by_field.setdefault(f, []).append((row, coefficient))
-            for f, pairs in by_field.items():
-                number = numbers.setdefault(tuple(pairs), len(numbers))
-                reads.uses.setdefault(name, []).append((f, number))
-        reads.functionals = list(numbers)
-        return reads
 
 
 class Linearised(NamedTuple):
@@ -100,9 +76,17 @@ class Sampled:
         self.doubts: Mapping[tuple[Place, str], Tensor] | None = None  # errors of the shifts; None: not asked for
         self.shares: Mapping[str, float] = {}  # of each observed quantity in the weight of data, 1 where none is given
         self.fields = partition.outputs
-        self.reads = {place: _Reads.of(residuals.plans[place]) for place in points}
+        network = residuals.network
+        beside = network.beside if isinstance(network, Partition) else []
+        self.beside = [one for one in beside if isinstance(one, Waves)]
+        """The coefficient fields, as they are now."""
+        self.priors: tuple[Process, ...] | None = None  # the most likely, that were found last
+        self.alone = _alone(residuals, len(self.beside))
+        """The equations in which no other field stands."""
+        self.reads = {place: Reads.of(residuals.plans[place]) for place in points}
         self._reached: dict[tuple[Place, bool], list[Tensor]] = {}
         self._kept: dict[tuple[Place, bool], list[tuple[int, Tensor, Tensor]]] | None = {} if keep else None
+        self._waves: dict[tuple[Place, bool, int], Tensor] = {}
 
     @cached_property
     def share(self) -> Share:
@@ -120,7 +104,8 @@ class Sampled:
     @property
     def memory(self) -> int:
         """Bytes of the features that are kept."""
-        return sum(size(rows, found) for kept in (self._kept or {}).values() for _, rows, found in kept)
+        kept = sum(size(rows, found) for kept in (self._kept or {}).values() for _, rows, found in kept)
+        return kept + size(*self._waves.values())
 
     @property
     def rows(self) -> int:
@@ -129,8 +114,9 @@ class Sampled:
 
     @property
     def names(self) -> list[tuple[Place, str]]:
-        """Place and name of each equation, in the order of the rows."""
-        return [(place, name) for place in self.points for name in self.residuals.plans[place].names]
+        """Place and name of each equation in which fields of cells stand, in the order of the rows."""
+        every = [(place, name) for place in self.points for name in self.residuals.plans[place].names]
+        return [pair for pair in every if pair not in self.alone]
 
     @property
     def data(self) -> dict[str, slice]:
@@ -145,15 +131,51 @@ class Sampled:
 
     @property
     def numbers(self) -> Tensor:
-        """What is trained of the learned numbers, (Z,): see `Learned`."""
-        found = [z.detach() for z in self.residuals.unbounded.values()]
-        return torch.stack(found) if found else self.partition.lower.new_zeros(0)
+        """What is trained of the learned numbers, see `Learned`, and the coefficients of the waves, (Z,)."""
+        found = [z.detach()[None] for z in self.residuals.unbounded.values()]
+        found += [one.coefficients.to(self.partition.lower) for one in self.beside]
+        return torch.cat(found) if found else self.partition.lower.new_zeros(0)
 
     @numbers.setter
     def numbers(self, values: Tensor) -> None:
+        count = len(self.residuals.unbounded)
         with torch.no_grad():
-            for parameter, value in zip(self.residuals.unbounded.values(), values, strict=True):
+            for parameter, value in zip(self.residuals.unbounded.values(), values[:count], strict=True):
                 parameter.copy_(value)
+        for one, part in zip(self.beside, values[count:].split([len(w.frequencies) for w in self.beside]), strict=True):
+            one.coefficients = part
+
+    def waves(self, place: Place, partner: bool, k: int) -> Tensor:
+        """The functionals of the waves of coefficient field k at the points of a place, (Q, N, W)."""
+        key = place, partner, k
+        if key in self._waves:
+            return self._waves[key]
+        plan, x = self.residuals.plans[place], self._at(place, partner)
+        slopes = torch.eye(x.shape[1], dtype=x.dtype, device=x.device).unsqueeze(1)
+        with torch.enable_grad():  # jets ask for it
+            every = features_of(self.beside[k], x, slopes, plan.kernels).detach()
+        channels = every[plan.kernels.channels_of(plan.wanted)]
+        found = torch.stack([combine(channels, functional) for functional in self.reads[place].functionals])
+        if self._kept is not None:
+            self._waves[key] = found
+        return found
+
+    def of_waves(self, place: Place) -> dict[str, Tensor]:
+        """What the coefficient fields, as they are now, give to each operator at the points of a place, (N,)."""
+        found: dict[str, Tensor] = {}
+        for name, f, q, partner in self._uses(place):
+            if f >= self.fields:
+                waves = self.waves(place, partner, f - self.fields)
+                part = waves[q] @ self.beside[f - self.fields].coefficients.to(waves)
+                found[name] = found[name] + part if name in found else part
+        return found
+
+    def _uses(self, place: Place) -> Iterator[tuple[str, int, int, bool]]:
+        """Operator, field, number of the functional, and whether it is at the partner's points."""
+        every = self.fields + len(self.beside)
+        for name, uses in self.reads[place].uses.items():
+            for f, q in uses:
+                yield name, f % every, q, f >= every
 
     def features(self, place: Place, partner: bool) -> Iterator[tuple[int, Tensor, Tensor]]:
         """A cell of this process, the points that it reaches, and the functionals of its features, (Q, n, W)."""
@@ -189,7 +211,7 @@ class Sampled:
                 rows = members[j]
                 hidden = net.features(j, x[rows], slopes, kernels)
                 channels = kernels.multiply(weight, hidden, plan.wanted).detach()
-                found = torch.stack([_combine(channels, functional) for functional in reads.functionals])
+                found = torch.stack([combine(channels, functional) for functional in reads.functionals])
                 yield j, rows if near is None else near[rows], found
 
     def _sides(self, place: Place) -> tuple[bool, ...]:
@@ -199,18 +221,21 @@ class Sampled:
         """The operators of the fields whose output layers have these coefficients, (F, W) by cell."""
         result: Values = {}
         for place, at in self.points.items():
-            reads = self.reads[place]
             found = {name: at.x.new_zeros(len(at.x)) for name in self.residuals.plans[place].operators}
+            uses = [use for use in self._uses(place) if use[1] < self.fields]
             for partner in self._sides(place):
                 for j, rows, features in self.features(place, partner):
                     of_fields = torch.einsum("qnw,fw->qfn", features, coefficients[j])
-                    for name, uses in reads.uses.items():
-                        for f, q in uses:
-                            if (f >= self.fields) == partner:
-                                found[name].index_add_(0, rows, of_fields[q, f % self.fields])
+                    for name, f, q, there in uses:
+                        if there == partner:
+                            found[name].index_add_(0, rows, of_fields[q, f])
             result[place] = found
         sums = iter(self.processes.sums(value for found in result.values() for value in found.values()))
-        return {place: dict(zip(found, sums, strict=False)) for place, found in result.items()}
+        result = {place: dict(zip(found, sums, strict=False)) for place, found in result.items()}
+        for place, found in result.items() if self.beside else ():
+            for name, part in self.of_waves(place).items():
+                found[name] = found[name] + part
+        return result
 
     def residual(self, values: Values) -> dict[Place, dict[str, Tensor]]:
         """Each equation's residual at the points, (N,); of an integral (1,)."""
@@ -220,10 +245,16 @@ class Sampled:
             for place, of_place in found.items()
         }
 
-    def _results(self, place: Place, values: Mapping[str, Tensor], learned: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _results(
+        self, place: Place, values: Mapping[str, Tensor], learned: Mapping[str, Tensor], alone: bool = False
+    ) -> dict[str, Tensor]:
         at, plan = self.points[place], self.residuals.plans[place]
         found = plan.results(values, at.x, {**learned, **self.residuals.given(plan, at)})
-        return {name: r - self.shifts[place, name] if (place, name) in self.shifts else r for name, r in found.items()}
+        return {
+            name: r - self.shifts[place, name] if (place, name) in self.shifts else r
+            for name, r in found.items()
+            if ((place, name) in self.alone) == alone
+        }
 
     def linearise(self, values: Values) -> Linearised:
         """The Jacobian and the residuals at the fields with these values.
@@ -241,30 +272,62 @@ class Sampled:
             with torch.enable_grad():
                 results = self._results(place, leaves, learned)
             slopes[place] = {name: _slopes(r, leaves) for name, r in results.items()}
-            residual[place] = {}
+            residual[place], of_waves = {}, self.of_waves(place) if self.beside else {}
             for name, r in results.items():
                 of_row = slopes[place][name]
                 known = torch.stack([r.detach(), *of_row.values()]).isfinite().all(dim=0)
                 slopes[place][name] = {op: s.where(known, 0) for op, s in of_row.items()}
-                linear = sum(s * values[place][op] for op, s in slopes[place][name].items())
+                linear = sum(s * (values[place][op] - of_waves.get(op, 0)) for op, s in slopes[place][name].items())
                 targets.append(mean_where_integral(torch.where(known, linear - r.detach(), 0), place, at))
                 residual[place][name] = mean_where_integral(r.detach().where(known, torch.nan), place, at)
         blocks, long = self._blocks(slopes)
         return Linearised(blocks, residual, torch.cat(targets), long)
 
     def columns(self, values: Values) -> Tensor:
-        """The derivatives of the residuals by what is trained of the learned numbers, (M + L, Z)."""
-        found: list[Tensor] = []
-        for place, at in self.points.items():
-            with torch.enable_grad():
-                trained = {
-                    name: z.detach().expand(len(at.x)).clone().requires_grad_()
-                    for name, z in self.residuals.unbounded.items()
-                }
-                for r in self._results(place, values[place], self.residuals.bounded(trained)).values():
-                    of_row = _slopes(r, trained).values() if r.requires_grad else [torch.zeros_like(r)] * len(trained)
-                    found.append(mean_where_integral(torch.stack(list(of_row), dim=1).nan_to_num(), place, at))
-        return torch.cat(found)
+        """The derivatives of the residuals by `numbers`, (M + L, Z)."""
+        found = [self._columns(place, values[place], False) for place in self.points]
+        return torch.cat([column for of_place in found for column in of_place.values()])
+
+    def conditions(self, measured: bool = False) -> tuple[list[Tensor], list[Tensor]]:
+        """What the equations of the coefficient fields alone leave now, (A,) each, and its derivatives, (A, Z).
+
+        Args:
+            measured: Those of data, else the others.
+        """
+        left: list[Tensor] = []
+        slopes: list[Tensor] = []
+        for place in {there: None for there, _ in self.alone if there in self.points}:
+            if (place.data is not None) == measured:
+                at = self.points[place]
+                values = {op: at.x.new_zeros(len(at.x)) for op in self.residuals.plans[place].operators}
+                values |= self.of_waves(place)
+                found = self._results(place, values, self.residuals.learned, True)
+                left += [mean_where_integral(r.detach(), place, at) for r in found.values()]
+                slopes += self._columns(place, values, True).values()
+        return left, slopes
+
+    def _columns(self, place: Place, values: Mapping[str, Tensor], alone: bool) -> dict[str, Tensor]:
+        """By equation the derivatives by `numbers`, (N, Z), or (1, Z)."""
+        at = self.points[place]
+        with torch.enable_grad():
+            trained = {
+                name: z.detach().expand(len(at.x)).clone().requires_grad_()
+                for name, z in self.residuals.unbounded.items()
+            }
+            leaves = {name: value.detach().requires_grad_() for name, value in values.items()}
+            results = self._results(place, leaves, self.residuals.bounded(trained), alone)
+        found: dict[str, Tensor] = {}
+        for name, r in results.items():
+            of_row = _slopes(r, {**trained, **leaves}) if r.requires_grad else {}
+            parts = [of_row.get(number, torch.zeros_like(at.x[:, 0]))[:, None] for number in trained]
+            for k in range(len(self.beside)):
+                part = at.x.new_zeros(len(at.x), len(self.beside[k].frequencies))
+                for op, f, q, partner in self._uses(place):
+                    if f == self.fields + k and op in of_row:
+                        part += of_row[op][:, None] * self.waves(place, partner, k)[q]
+                parts.append(part)
+            found[name] = mean_where_integral(torch.cat(parts, dim=1).nan_to_num(), place, at)
+        return found
 
     def _blocks(self, slopes: dict[Place, dict[str, dict[str, Tensor]]]) -> tuple[list[Block], list[Tensor]]:
         parts: dict[int, list[tuple[Tensor, Tensor]]] = {j: [] for j in self.share.mine}
@@ -272,11 +335,13 @@ class Sampled:
         long = [self.partition.lower.new_zeros(count, self.fields * (layer.in_features + 1))
                 for layer in self.partition.layers]  # fmt: skip
         for place, at in self.points.items():
-            reads, names = self.reads[place], list(slopes[place])
+            names = list(slopes[place])
+            uses = [use for use in self._uses(place) if use[1] < self.fields]
             for partner in self._sides(place):
                 for j, rows, features in self.features(place, partner):
                     for e, name in enumerate(names):
-                        matrix = self._matrix(reads, slopes[place][name], rows, features, partner)
+                        here = [(op, f, q) for op, f, q, there in uses if there == partner]
+                        matrix = self._matrix(here, slopes[place][name], rows, features)
                         if matrix is None:
                             continue
                         if place.integral:
@@ -300,22 +365,30 @@ class Sampled:
         return Block(rows[order], matrix[order])
 
     def _matrix(
-        self, reads: _Reads, slopes: Mapping[str, Tensor], rows: Tensor, features: Tensor, partner: bool
+        self, uses: list[tuple[str, int, int]], slopes: Mapping[str, Tensor], rows: Tensor, features: Tensor
     ) -> Tensor | None:
         columns: list[Tensor | None] = [None] * self.fields
-        for name, uses in reads.uses.items():
+        for name, f, q in uses:
             slope = slopes[name][rows]
-            if not bool(slope.any()):
-                continue
-            for f, q in uses:
-                if (f >= self.fields) == partner:
-                    part, k = slope[:, None] * features[q], f % self.fields
-                    before = columns[k]
-                    columns[k] = part if before is None else before.add_(part)
+            if bool(slope.any()):
+                part, before = slope[:, None] * features[q], columns[f]
+                columns[f] = part if before is None else before.add_(part)
         if all(column is None for column in columns):
             return None
         zero = torch.zeros_like(features[0])
         return torch.cat([zero if column is None else column for column in columns], dim=1)
+
+
+def _alone(residuals: Residuals, count: int) -> dict[tuple[Place, str], None]:
+    """The equations in which only coefficient fields stand, which are the last `count`, in order."""
+    found: dict[tuple[Place, str], None] = {}
+    for place, plan in residuals.plans.items() if count else ():
+        names = {*plan.fields[: len(plan.fields) // (1 + bool(place.partner)) - count]}
+        names |= {partner_name(name) for name in names}
+        for e in residuals.groups[place]:
+            if not names & {atom.func.__name__ for atom in e.residual.atoms(AppliedUndef)}:
+                found[place, e.name] = None
+    return found
 
 
 def _slopes(result: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -324,11 +397,3 @@ def _slopes(result: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
         result.sum(), list(leaves.values()), retain_graph=True, allow_unused=True, materialize_grads=True
     )
     return dict(zip(leaves, found, strict=True))
-
-
-def _combine(channels: Tensor, functional: Functional) -> Tensor:
-    (row, coefficient), *rest = functional
-    total = channels[row] if coefficient == 1 else coefficient * channels[row]
-    for row, coefficient in rest:
-        total = total + coefficient * channels[row]
-    return total

@@ -20,6 +20,7 @@ from pinn.problem.tables import at_row, columns, select
 
 KEYS = ("file", "values", "points", "of", "noise", "seed", "within")
 WEIGHT = "weight"
+NOISE = 2**31  # added to the seed: noise of the same random numbers as the points would be larger where they are
 MOST = 64  # draws a point of the domain, before it is found to be too small
 
 
@@ -108,7 +109,8 @@ class Observations:
                 f"observations.{self.name}: the values have the shape {tuple(values.shape)}, or are not all finite; "
                 f"needed is a column each for {', '.join(self.quantities)}"
             )
-        noise = torch.randn(values.shape, generator=torch.Generator().manual_seed(self.seed), dtype=torch.float64)
+        generator = torch.Generator().manual_seed(self.seed + NOISE)
+        noise = torch.randn(values.shape, generator=generator, dtype=torch.float64)
         self._set(self.x, (values + self.noise * noise).unbind(1), None)
 
     def _read(self, file: Any, chosen: bool) -> None:

@@ -10,7 +10,10 @@ from torch import Tensor
 
 from pinn.language import LanguageError, about, constant, did_you_mean
 
-USAGE = "a number, {range: [a, b]}, {learn: guess}, {learn: guess, between: [a, b], truth: value} or {field: guess}"
+USAGE = (
+    "a number, {range: [a, b]}, {learn: guess}, {learn: guess, between: [a, b], truth: value}, {field: guess} or "
+    "{field: guess, of: [t]}"
+)
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,15 @@ class Parameters:
         known: Numbers, exactly.
         ranges: Intervals of those that are inputs of the network.
         learned: Numbers to be found.
-        coefficients: Functions of space to be found, and the values that they begin with.
+        coefficients: Functions of the coordinates to be found, and the values that they begin with.
+        depends: Of those that depend on some of the coordinates, on which.
     """
 
     known: dict[str, sympy.Expr] = field(default_factory=dict)
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     learned: dict[str, Learned] = field(default_factory=dict)
     coefficients: dict[str, float] = field(default_factory=dict)
+    depends: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_parameters(given: Mapping[str, Any]) -> Parameters:
@@ -90,8 +95,10 @@ def read_parameters(given: Mapping[str, Any]) -> Parameters:
                     low, high = result.ranges[name] = interval(ends, result.known)
                     if not low < high:
                         raise LanguageError(f"a range goes from the smaller to the larger number; here is {ends!r}")
-                case {"field": guess} if len(value) == 1:
+                case {"field": guess, **options} if set(options) <= {"of"}:
                     result.coefficients[name] = float(constant(guess, result.known))
+                    if "of" in options:
+                        result.depends[name] = _names(options["of"])
                 case {"learn": guess, **options}:
                     result.learned[name] = _learned(guess, options, result.known)
                 case Mapping():
@@ -111,6 +118,13 @@ def interval(ends: Any, constants: Mapping[str, sympy.Expr]) -> tuple[float, flo
     if isinstance(ends, str) or not isinstance(ends, Sequence) or len(ends) != 2:
         raise LanguageError(f"{ends!r} is no interval; write two numbers, such as [0, 1]")
     return float(constant(ends[0], constants)), float(constant(ends[1], constants))
+
+
+def _names(of: Any) -> tuple[str, ...]:
+    names = [of] if isinstance(of, str) else of
+    if not isinstance(names, Sequence) or not names or not all(isinstance(name, str) for name in names):
+        raise LanguageError(f"of: {of!r} names no coordinates; write of: [t]")
+    return tuple(names)
 
 
 def _learned(guess: Any, options: Mapping[str, Any], known: Mapping[str, sympy.Expr]) -> Learned:

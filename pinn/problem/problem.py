@@ -71,7 +71,7 @@ class Problem:
             integrals, `integral(u) = 0`.
         parameters: Name to number; to `{"range": [a, b]}`, for all of which the network is trained; to
             `{"learn": guess}`, a number to be found, perhaps `between` bounds and with a known `truth`; or to
-            `{"field": guess}`, a function of the coordinates to be found.
+            `{"field": guess}`, a function of the coordinates to be found, or `of` some of them.
         functions: Name to an expression; to `{"table": file}`; to a Python function, which gives (N,) of points (N, D)
             where its name stands alone, and of its arguments, (N,) each, where it is called, `law(u, u_x)`; or to
             `manufactured`: the source that makes `exact` solve it. A file cannot name Python functions.
@@ -86,6 +86,7 @@ class Problem:
     Attributes:
         fields: All of them, those of the coefficients last.
         coefficients: Of those that are coefficients, the values that they begin with.
+        depends: Of those of them that depend on some coordinates alone, the numbers of these.
         learned: Numbers to be found.
         values: Functions of which only values are known: points (N, D) to (N,).
         observations: The data, by name.
@@ -147,6 +148,7 @@ class Problem:
         self.coordinate_names = self.domain.names
         for key in self.coordinate_names:
             check_name("coordinates", key)
+        self.depends = {name: self._numbers(name, of) for name, of in read.depends.items()}
         bare = Scope(
             self.coordinate_names, self.fields, read.known, tuple(self.learned), tuple(read.ranges), vectors,
             system=coordinate_system, bounds=dict(zip(box.names, zip(box.lower, box.upper, strict=True), strict=True)),
@@ -244,6 +246,13 @@ class Problem:
         known = {name: part.subs(self.sources) for name, part in parts.items()}
         named = {f"{text}_{name}".rstrip("_"): self._of_values(part) for name, part in known.items()}
         return Quantity(text, named, place)
+
+    def _numbers(self, field: str, names: Sequence[str]) -> tuple[int, ...]:
+        for name in names:
+            if name not in self.coordinate_names:
+                hint = did_you_mean(name, self.coordinate_names)
+                raise LanguageError(f"parameters.{field}: of: no coordinate is called {name!r}{hint}")
+        return tuple(self.coordinate_names.index(name) for name in names)
 
     @cached_property
     def _exact_function(self) -> Callable[..., list[Any]]:

@@ -126,12 +126,10 @@ def schemes(problem: Problem, chosen: Balancing) -> tuple[Scheme, Causal | None]
 
 
 def _check_cells(problem: Problem, config: Config) -> None:
-    """Cells that are found are so by least squares alone, and without data."""
+    """Cells that are found are so by least squares alone."""
     if not (isinstance(config.network, Partition) and config.network.refined):
         return
     given = "say how many, such as 'network.cells={x: 4}'"
-    if problem.coefficients:
-        raise ConfigError(f"network.cells=auto: cells are not found where a field is to be learned; {given}.")
     if other := [phase.name for phase in config.phases if phase.method.trains != "output"]:
         raise ConfigError(
             f"network.cells=auto: {other[0]} trains cells that are there; {given}, or take optimizer=least_squares."

@@ -140,8 +140,6 @@ def _forbids_cells(config: Config, problem: Problem) -> str | None:
     """What was said, or what the problem is, that asks for one network; None where nothing does."""
     if not _plain(config):
         return "keys of one network are given"
-    if problem.coefficients:
-        return "a field is to be learned"
     if len(problem.coordinate_names) > MOST_CELLS:
         return f"in more than {MOST_CELLS} dimensions cells are too many"
     given = {
@@ -161,7 +159,8 @@ def _forbids_cells(config: Config, problem: Problem) -> str | None:
 
 def _told_by_all(problem: Problem) -> bool:
     """Whether there are data, numbers or integrals, which one process sees to."""
-    return bool(problem.learned or problem.observations) or any(e.place.integral for e in problem.equations.values())
+    found = problem.learned or problem.coefficients or problem.observations
+    return bool(found) or any(e.place.integral for e in problem.equations.values())
 
 
 def _precision(choice: Choice) -> None:

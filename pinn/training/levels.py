@@ -98,6 +98,11 @@ class Levels:
         return self.refinement.deviations if self.found or self.kept else {}
 
     @property
+    def unknown(self) -> dict[str, float]:
+        """What the noise of the data leaves unknown of each field, relative to it: a part of the estimate."""
+        return dict(self.refinement.strip.known.unknown) if self.found or self.kept else {}
+
+    @property
     def estimated_error(self) -> EstimatedError | None:
         """Where it is expected; None where no two levels were solved since the run began or went on."""
         return self.found.estimated_error if self.found else None

@@ -17,6 +17,7 @@ from pinn.schema import AUTO, MLP, Config, ConfigError, Fourier, OneNetwork, Par
 
 WIDTHS = {1: 30, 2: 150, 3: 250}  # features of a cell, by the number of coordinates
 MANY = 400  # of more
+WAVES = {1: 40, 2: 200, 3: 260}  # of a coefficient field
 WIDEST = 3  # times as many, at most, where more of them gain more than smaller cells
 FASTEST = 0.42  # the largest of a cell's weights, over features**(1/D): so that each coordinate has as many waves
 
@@ -29,6 +30,9 @@ def network(problem: Problem, config: Config) -> nn.Module:
     """
     if isinstance(config.network, Partition):
         return _partition(problem, config.network)
+    if problem.depends:
+        name = next(iter(problem.depends))
+        raise ConfigError(f"parameters.{name}: a field of some coordinates needs cells: take network=partition.")
     fields = _network(problem, config, problem.inputs, len(problem.fields) - len(problem.coefficients))
     return SideBySide(fields, _coefficients(problem, config)) if problem.coefficients else fields
 
@@ -57,7 +61,7 @@ class Local:
         if isinstance(options.get("scale"), dict):
             options["scale"] = [options["scale"][name] for name in names]
         self._make, self._options, self._fourier = NETWORKS[chosen.name], options, chosen.features
-        self.fields = len(problem.fields)
+        self.fields = len(problem.fields) - len(problem.coefficients)
         output = self([0.0] * len(names), [1.0] * len(names)).output
         assert isinstance(output, nn.Linear)
         self.features = output.in_features
@@ -84,7 +88,12 @@ def _partition(problem: Problem, chosen: Partition) -> networks.Partition:
         if name not in names:
             raise ConfigError(f"network.cells.{name}: no coordinate has this name. {did_you_mean(name, names)}")
     tiling = Cells.grid(problem.domain.lower, problem.domain.upper, [counts.get(name, 1) for name in names])
-    return partition_of(tiling, Local(chosen.local, problem), highest_derivative(problem))
+    box = problem.domain.lower, problem.domain.upper
+    waves: list[nn.Module] = []
+    for name, guess in problem.coefficients.items():
+        along = problem.depends.get(name, range(len(names)))
+        waves.append(networks.Waves(*box, guess, WAVES.get(len(along), MANY), along))
+    return partition_of(tiling, Local(chosen.local, problem), highest_derivative(problem), waves)
 
 
 def _network(problem: Problem, config: Config, inputs: Inputs | None, outputs: int) -> nn.Module:

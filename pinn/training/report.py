@@ -128,7 +128,8 @@ def result(
 
 
 def _of_levels(levels: Levels) -> dict[str, Any]:
-    return {"estimate": levels.estimate, "cells": len(levels.network), "converged": levels.converged}
+    found = {"estimate": levels.estimate, "cells": len(levels.network), "converged": levels.converged}
+    return found | ({"unknown": levels.unknown} if levels.unknown else {})
 
 
 def hardware() -> dict[str, str]:

@@ -11,7 +11,7 @@ from torch import nn
 
 from pinn import Problem, operators
 from pinn.geometry import Points
-from pinn.networks import NETWORKS, Fourier, Partition, Scaled
+from pinn.networks import NETWORKS, Fourier, Partition, Scaled, Waves
 from pinn.networks.windows import Window
 from pinn.operators import derivatives, jet_values
 from pinn.partition import Cells, partition_of
@@ -88,6 +88,28 @@ def test_jets_equal_nested_autograd_in_every_dimension(dimensions):
     cells = tiling(dimensions, rounds, share=share)
     assert len(cells) > 2**dimensions + 2 and len(cells.widths.unique(dim=0)) > 1
     check_jets(partition(cells, local(fields=2), order=4), dimensions)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+def test_jets_equal_nested_autograd_with_fields_beside_the_cells(dimensions):
+    cells = tiling(dimensions)
+    lower, upper = (side[:dimensions] for side in BOX)
+    network = partition(cells, case("mlp", fields=1))
+    network.beside.append(moved(Waves(lower, upper, 1.5, 10)))
+    assert network(inside(5, dimensions)).shape == (5, 2)
+    check_jets(network, dimensions)
+
+
+def test_some_cells_and_a_state_have_the_fields_beside():
+    network, other = (partition(tiling(2), case("mlp", fields=1), seed=seed) for seed in (0, 1))
+    for one in (network, other):
+        one.beside.append(Waves([0.0, -1.0], [2.0, 1.0], 1.5, 10))
+    network.beside[0].coefficients = torch.arange(float(len(network.beside[0].frequencies)), dtype=torch.float64)
+    other.load_state_dict(network.state_dict())
+    x = inside(20, 2)
+    torch.testing.assert_close(other(x), network(x))
+    torch.testing.assert_close(network.some(0, 1)(x)[:, 1], network(x)[:, 1])
+    assert len(network.output) == len(network.layers) + 1
 
 
 def test_the_check_of_jets_sees_a_wrong_window(monkeypatch):

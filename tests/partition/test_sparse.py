@@ -106,6 +106,26 @@ def test_any_target_can_follow():
     assert solver.converged
 
 
+@pytest.mark.parametrize("long_rows", [0, 2])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_many_targets_at_once_have_the_solutions_of_each(shape, long_rows):
+    touched, generator = SHAPES[shape], torch.Generator().manual_seed(1)
+    rows = 1 + max(int(r[-1]) for r in touched)
+    blocks = random_blocks(touched, 5)
+    long = [torch.randn(long_rows, 5, generator=generator, dtype=torch.float64) for _ in blocks] if long_rows else None
+    solver = factorise(blocks, rows, long=long)
+    targets = torch.randn(rows + long_rows, 4, generator=generator, dtype=torch.float64)
+    targets[:, 2] = 0
+    targets[:, 3] *= 1e-9
+    found, left = solver.solve_all(targets)
+    for k in range(4):
+        expected = torch.cat(solver.solve(targets[:, k]))
+        size = float(targets[:, k].norm())
+        torch.testing.assert_close(torch.cat(found)[:, k], expected, rtol=1e-9, atol=1e-10 * size)
+        torch.testing.assert_close(left[:, k], solver.residual, rtol=1e-9, atol=1e-10 * size)
+    assert not torch.allclose(torch.cat(found)[:, 0], torch.cat(found)[:, 1])
+
+
 def step(x: Tensor) -> Tensor:
     """From 0 at -1 to 1 at 1, with four continuous derivatives."""
     t = (x.clamp(-1, 1) + 1) / 2

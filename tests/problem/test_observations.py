@@ -215,3 +215,17 @@ def test_without_a_truth_there_is_nothing_to_observe():
     problem = Problem(**{**DECAY, "exact": None}, observations={"probe": {"points": 5}})
     with pytest.raises(ValueError, match="no truth to observe"):
         observe(problem)
+
+
+def test_noise_does_not_depend_on_where_the_points_are():
+    problem = Problem(
+        coordinates={"x": [0, 1]}, fields=["u"], equations={"e": "u_x = 0"}, exact={"u": "0"},
+        observations={"probe": {"points": 4000, "noise": 1.0}},
+    )  # fmt: skip
+    observe(problem)
+    found = problem.observations["probe"].points
+    x, noise = found.x[:, 0], found.values["probe__u"]
+    for one in (noise.abs(), noise):
+        assert abs(float(torch.corrcoef(torch.stack([x, one]))[0, 1])) < 4 / 4000**0.5
+    same = torch.randn(4000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert float(torch.corrcoef(torch.stack([x, same.abs()]))[0, 1]) > 4 / 4000**0.5  # of the numbers of the points

@@ -106,6 +106,9 @@ def test_a_coefficient_field_is_a_second_network():
         ({"learn": 2, "betwen": [0, 1]}, "did you mean 'between'"),
         ({"learn": "two"}, "unknown name 'two'"),
         ({"field": "u"}, "unknown name 'u'"),
+        ({"field": 1, "of": "y"}, "no coordinate is called 'y'"),
+        ({"field": 1, "of": [3]}, "names no coordinates"),
+        ({"field": 1, "on": ["x"]}, "is no parameter"),
     ],
 )
 def test_a_wrong_parameter_is_quoted(given, said):

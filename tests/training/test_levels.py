@@ -43,11 +43,14 @@ def pendulum() -> Problem:
     )
 
 
-def learned_field() -> Problem:
+def learned_field(noise: float = 0.01, **given) -> Problem:
     return Problem(
-        coordinates={"x": [0, 1]}, fields=["u"], parameters={"k": {"field": 1}}, equations={"decay": "u_x = -k*u"},
-        conditions={"start": "u(x=0) = 1"}, observations={"end": {"points": 5, "of": ["u"]}},
-        exact={"u": "exp(-2*x)", "k": "2"},
+        **{
+            "name": "decay_field", "coordinates": {"x": [0, 1]}, "fields": ["u"], "parameters": {"k": {"field": 1}},
+            "equations": {"decay": "u_x = -k*u"}, "conditions": {"start": "u(x=0) = 1"},
+            "observations": {"sensors": {"points": 100, "of": ["u"], "noise": noise}},
+            "exact": {"u": "exp(-x - (1 - cos(3*x))/3)", "k": "1 + sin(3*x)"}, **given,
+        }
     )  # fmt: skip
 
 
@@ -111,7 +114,7 @@ def test_the_estimate_is_not_told_of_one_network(capsys, _no_pictures):
     assert "estimated" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("problem", "first"), [(waves, 2), (pendulum, 2), (decay, 1)])
+@pytest.mark.parametrize(("problem", "first"), [(waves, 2), (pendulum, 2), (decay, 1), (learned_field, 1)])
 def test_a_run_goes_on_to_the_bit(tmp_path, problem, first, _no_pictures):
     steps = first + 2
     whole = solve(problem(), *SMALL, f"trainer.max_steps={steps}", run_dir=tmp_path / "whole")
@@ -133,7 +136,7 @@ def test_a_number_is_what_the_data_say_of_it(tmp_path, _no_pictures):
     t, u = data.x[:, 0].numpy(), data.values["sensors__u"].numpy()
     best = least_squares(lambda k: 1 / (1 + k * t) - u, [3.0], xtol=1e-14)
     deviation = (2 * best.cost / (len(t) - 1) / float((best.jac**2).sum())) ** 0.5
-    assert found["parameters"]["k"] == pytest.approx(best.x[0], abs=0.02 * deviation)
+    assert found["parameters"]["k"] == pytest.approx(best.x[0], abs=0.04 * deviation)  # see ENOUGH
     assert found["standard_deviation"]["k"] == pytest.approx(deviation, rel=0.05)
     assert abs(found["parameters"]["k"] - 3) < 3 * deviation  # and not because that is large
     assert deviation < 0.1
@@ -193,9 +196,55 @@ def test_several_processes_take_cells_too(lines):
     assert found.network.name == "partition"
 
 
-def test_a_field_that_is_learned_takes_one_network():
-    found = choose(learned_field(), checked(compose("~pde", "experiment=none")))
-    assert found.network.name == "mlp" and found.chosen["network"] == "a field is to be learned"
+def test_a_field_that_is_learned_stands_beside_the_cells():
+    """The truth is within what the noise leaves open, and the data are missed by their noise."""
+    problem = learned_field()
+    found = solve(problem, *SMALL)
+    assert isinstance(found.residuals.network, Partition) and len(found.residuals.network.beside) == 1
+    x = torch.linspace(0, 1, 101, dtype=torch.float64)[:, None]
+    apart, deviation = found.predict(x)[:, 1] - (1 + torch.sin(3 * x[:, 0])), found.deviation(x)["k"]
+    assert float((apart / deviation).abs().max()) < 3 and float(deviation.mean()) < 0.3
+    assert min(float(deviation[0]), float(deviation[-1])) > 2 * float(deviation.min())  # less is known at the ends
+    data = problem.observations["sensors"].points
+    misfit = found.predict(data.x)[:, 0] - data.values["sensors__u"]
+    assert float(misfit.std()) == pytest.approx(0.01, rel=0.3)
+    assert found.estimated_error(x)[:, 1].ge(deviation).all()
+
+
+def test_exact_data_give_an_exact_field(_no_pictures):
+    found = solve(learned_field(0.0), *SMALL, "trainer.max_steps=2")
+    assert found.error["k"]["relative_l2"] < 1e-4 and found.error["u"]["relative_l2"] < 1e-6
+
+
+def test_a_field_and_a_number_are_found_together(tmp_path, _no_pictures):
+    problem = learned_field(
+        0.001, parameters={"k": {"field": 1}, "c": {"learn": 0.5, "truth": 1}},
+        equations={"decay": "u_x = -k*u", "other": "v_x = -c*k*v + v"}, fields=["u", "v"],
+        conditions={"start": "u(x=0) = 1", "begin": "v(x=0) = 1"},
+        observations={"sensors": {"points": 200, "of": ["u", "v"], "noise": 0.001}},
+        exact={"u": "exp(-x - (1 - cos(3*x))/3)", "v": "exp(-c*(x + (1 - cos(3*x))/3) + x)", "k": "1 + sin(3*x)"},
+    )  # fmt: skip
+    found = solve(problem, *SMALL, run_dir=tmp_path / "run")
+    told = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert abs(found.learned["c"] - 1) < 3 * told["standard_deviation"]["c"] < 0.05
+    assert found.error["k"]["relative_l2"] < 3 * told["unknown"]["k"] < 0.3
+
+
+def test_a_field_of_some_coordinates_depends_on_no_others(_no_pictures):
+    problem = Problem(
+        coordinates={"t": [0, 1], "x": [0, 1]}, fields=["u"], parameters={"k": {"field": 0.3, "of": ["t"]}},
+        equations={"heat": "u_t = k*u_xx"}, conditions={"start": "u(t=0) = sin(pi*x)", "ends": "u(boundary) = 0"},
+        observations={"sensors": {"points": 100, "of": ["u"], "noise": 0.001}},
+        exact={"u": "exp(-pi**2*(t + t**2)/20)*sin(pi*x)", "k": "(1 + 2*t)/20"},
+    )  # fmt: skip
+    found = solve(problem, *SMALL)
+    x = torch.rand(50, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    moved = x * torch.tensor([1.0, 0.5])
+    torch.testing.assert_close(found.predict(x)[:, 1], found.predict(moved)[:, 1])
+    apart = found.predict(x)[:, 1] - (1 + 2 * x[:, 0]) / 20
+    assert float((apart / found.deviation(x)["k"]).abs().max()) < 3.5 and found.error["k"]["relative_l2"] < 0.05
+    with pytest.raises(ConfigError, match=r"parameters.k: a field of some coordinates needs cells"):
+        build(problem, choose(problem, checked(compose("~pde", "experiment=none", "network=mlp"))))
 
 
 def test_cells_that_are_found_take_least_squares_alone():
@@ -209,12 +258,6 @@ def test_a_cell_of_no_coordinate_is_quoted():
     lines = ("network=partition", "network.cells={z: 3}", "network.local.width=9", "optimizer=adam", "precision=fp64")
     with pytest.raises(ConfigError, match=r"network.cells.z: no coordinate has this name. There are: x, y"):
         build(waves(), choose(waves(), checked(compose("~pde", "experiment=none", *lines))))
-
-
-def test_cells_are_not_found_where_a_field_is_learned():
-    config = choose(learned_field(), checked(compose("~pde", "experiment=none", "network=partition", "precision=fp64")))
-    with pytest.raises(ConfigError, match="network.cells=auto: cells are not found where a field is to be learned"):
-        build(learned_field(), config)
 
 
 def test_a_problem_that_is_not_solved_is_not_to_be_trusted(capsys, _no_pictures):
