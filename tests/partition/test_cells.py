@@ -28,6 +28,29 @@ def check_tiling(tiling, dimensions):
     assert (((tiling.lower <= x) & (x < tiling.upper)).all(2).sum(1) == 1).all()
 
 
+@settings(deadline=None, max_examples=40)
+@given(*TILINGS)
+def test_cells_over_what_follows_tile_it_and_are_as_those_at_the_end(dimensions, halvings, seed):
+    before, axis = tiling(dimensions, halvings, seed), dimensions - 1
+    low, high = before.lower.amin(0), before.upper.amax(0)
+    begin, end = float(high[axis]), float(high[axis]) + 0.7
+    after = before.over(axis, begin, end)
+    torch.testing.assert_close(after.widths.prod(1).sum(), (high - low).prod() / (high - low)[axis] * 0.7)
+    assert float(after.lower[:, axis].min()) == begin and float(after.upper[:, axis].max()) == pytest.approx(end)
+    last = before.upper[:, axis] == high[axis]
+    seen = after.lower[:, axis] == begin
+    assert len(after.lower[seen]) >= int(last.sum())  # balanced ones may be halved
+    shape = after.widths / (end - begin) if dimensions == 1 else after.widths
+    assert float(shape[:, axis].max()) <= 1.0 and len(after) >= int(last.sum())
+
+
+def test_columns_have_as_many_cells_as_would_fit():
+    before = cells(([0, 0], [1, 0.25]), ([0, 0.25], [1, 0.5]), ([0, 0.5], [1, 1]), ([1, 0], [2, 1]))
+    after = before.over(1, 1.0, 3.0)
+    at = after.lower[:, 0] == 0
+    assert sorted(after.widths[at, 1].tolist()) == [1, 1] and after.widths[~at, 1].tolist() == [2]
+
+
 def test_a_grid_has_cells_of_one_size_in_their_places():
     grid = Cells.grid([0.0, -1.0, 0.5], [2.0, 1.0, 1.0], [2, 3, 1])
     assert len(grid) == 6

@@ -3,35 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from refinements import error, refinement
 from scipy.integrate import solve_ivp
 
-from pinn import metrics
-from pinn.networks import MLP, Scaled
 from pinn.partition import Cells, Refinement, refine
 from pinn.problem import Problem
-from pinn.references import truth
-from pinn.residuals import Residuals
-from pinn.solution import held_out
-
-
-class Local:
-    """Random features, as many as are usual."""
-
-    def __init__(self, problem: Problem, features: int):
-        self.problem, self.widest = problem, 300
-        self.features, self.dimensions, self.fields = features, len(problem.coordinate_names), len(problem.fields)
-
-    def of(self, features: int) -> "Local":
-        return Local(self.problem, features)
-
-    def __call__(self, lower, upper):
-        scale = 0.42 * self.features ** (1 / self.dimensions)
-        return MLP(Scaled(lower, upper), self.fields, width=self.features, scale=scale)
-
-
-def refinement(problem: Problem, features: int, budget: float | None = None, seed: int = 0) -> Refinement:
-    like = MLP(Scaled(problem.domain.lower, problem.domain.upper), len(problem.fields), width=2).double()
-    return Refinement(problem, Residuals(problem, like), Local(problem, features), seed, budget)
 
 
 def refined(problem: Problem, features: int, levels: int = 30, seed: int = 0) -> Refinement:
@@ -39,13 +15,6 @@ def refined(problem: Problem, features: int, levels: int = 30, seed: int = 0) ->
     while not found.ended and len(found.levels) < levels:
         found.advance()
     return found
-
-
-def error(problem: Problem, found: Refinement) -> float:
-    x, true = held_out(problem, 2**11), truth(problem)
-    assert true is not None
-    with torch.no_grad():
-        return max(e["relative_l2"] for e in metrics.errors(found.partition(x), true(x), problem.fields).values())
 
 
 def layer() -> Problem:
