@@ -37,7 +37,9 @@ USUAL = 5  # steps of Newton's from a level that has found the solution
 SLOW = 3.0  # times its price: what a level may take on a slow core
 DEARER = 1.2  # the power of a level's price with which its time grows
 STALLED = 0.5  # of the residual of the level before: above it nothing is gained
-PATIENCE = 240.0  # seconds without a budget, after which no level begins
+PATIENCE = 240.0  # seconds without a budget, after which no level begins, but where the error is told to be more than
+POOR = 1e-4  # of the fields, for which there are
+MORE = 600.0  # seconds more
 FIRST = 8  # cells to begin with, at most
 LONG = 1.5  # times as long as wide: then more cells are taken along that coordinate to begin with
 STRIPS = 1  # of the time, to begin with
@@ -62,7 +64,8 @@ class Refinement:
         residuals: Of it.
         local: Makes the network of a cell.
         seed: Of networks and points.
-        budget: Seconds that are to be used; None: as many as levels are worth, `PATIENCE` at most.
+        budget: Seconds that are to be used; None: as many as levels are worth, `PATIENCE` at most, and `MORE` for what
+            is solved poorly.
         memory: Bytes that a level may take, in each process; None: most of what there is.
         processes: Among which the cells are divided. All get the same solution.
     """
@@ -73,7 +76,7 @@ class Refinement:
     ):  # fmt: skip
         self.problem, self.residuals, self.local, self.seed = problem, residuals, local, seed
         self.processes, self.device = processes, next(residuals.parameters()).device
-        self.ends = time.perf_counter() + (PATIENCE if budget is None else budget)  # the first process's counts
+        self.ends = time.perf_counter() + (PATIENCE + MORE if budget is None else budget)  # the first process's counts
         self.priced = budget is None
         self.memory = memory or there_is(self.device, processes.size)
         self.done: list[Strip] = []
@@ -207,7 +210,7 @@ class Refinement:
                 return f"the error is estimated to be {estimate:.0e}, and the next level would take long"
         if self._too_large(growth * level.memory):
             return "the next level would take more memory than there is"
-        if self._expected(level) > self._left:
+        if self._expected(level) > self._left - self._kept(level):
             return "the next level would take too long"
         return None
 
@@ -232,7 +235,7 @@ class Refinement:
         levels = self.strip.levels
         left = levels[-1].residual
         stalled = len(levels) > 2 and left > STALLED * levels[-2].residual > STALLED**2 * levels[-3].residual
-        stalled = stalled and left <= FAILED and self._elapsed > WORTH * self._share
+        stalled = stalled and left <= FAILED and self._elapsed > WORTH * self._share(levels[-1])
         estimate = max(levels[-1].estimate.values()) if levels[-1].estimate else None
         told = bool(self._ratios)
         enough = max(SOLVED, LESS * max((levels[-1].inherited or {}).values(), default=0.0))
@@ -251,12 +254,16 @@ class Refinement:
         assert self._had is not None
         return self._had - self._left
 
-    @property
-    def _share(self) -> float:
-        """Seconds that are the strip's."""
+    def _share(self, level: Level) -> float:
+        """Seconds that are the strip's after such a level."""
         assert self._had is not None
         begin, end = self.strip.interval
-        return self._had * (end - begin) / (self.span[1] - begin)
+        return (self._had - self._kept(level)) * (end - begin) / (self.span[1] - begin)
+
+    def _kept(self, level: Level) -> float:
+        """Seconds that are not for what is solved well."""
+        added = level.estimate or {f: ratio * level.residual for f, ratio in self._ratios.items()}
+        return MORE if self.priced and max(added.values(), default=math.inf) <= POOR else 0.0
 
     def _strip_is_dear(self) -> bool:
         """Whether the next level would take more than it is worth, or than what the strip may have."""
@@ -265,7 +272,7 @@ class Refinement:
         handed_on = HANDED_ON if self.strip.interval[1] < self.span[1] else 1.0
         if level.estimate and self.strip.price > handed_on * self._worth(max(level.estimate.values())):
             return True
-        late = self._elapsed + self._expected(level) > SHARE * self._share
+        late = self._elapsed + self._expected(level) > SHARE * self._share(level)
         return level.residual <= FAILED and (late or self._too_large(growth * level.memory))
 
     def _strip_failed(self) -> bool:

@@ -287,8 +287,8 @@ class Strip:
             assert self.partition is not None and self.found is not None
             unseen = everywhere and self.smooth and self.levels[-1].residual >= RESOLVED
             look = self._looking(self.partition, self.found, self.residuals.places)
-            # a peak is a corner or a front, but not in what waves leave before they are resolved
-            depth = 0 if self.smooth or self.times and self.levels[-1].residual >= RESOLVED else DEPTH
+            # a peak is a corner, but not in what waves and fronts leave that are not resolved
+            depth = 0 if self.smooth or self.times else DEPTH
             self.tiling, parents = refined(self.tiling, self.left, self.rough, look, unseen, depth)
             self.crowding = self.crowding[parents]
 
