@@ -42,11 +42,13 @@ POOR = 1e-4  # of the fields, for which there are
 MORE = 600.0  # seconds more
 FIRST = 8  # cells to begin with, at most
 LONG = 1.5  # times as long as wide: then more cells are taken along that coordinate to begin with
+EASY = 2  # levels, after which the next strip is twice as long, if it is so good
 STRIPS = 1  # of the time, to begin with
 UNFINISHED = "the time for it is over before the end is reached: what is beyond is not solved"
 SHORTEST = 2.0**-14  # of the time: a strip that fails then is the end
 SOLVED = 2e-9  # the estimate of a strip that is done
-LESS = 0.1  # of the largest estimate of the strips before: a strip that is so good is done
+ADDED = 0.3  # of what a strip has made of the error before it: one that adds less is done
+LESS = 0.1  # of the most that a strip before has left: one that leaves less was too short
 SHARE = 2.0  # times what is left of the time, by its length: a strip's, as most take less
 WORTH = 0.25  # of the seconds of a strip: levels that gain little are worth so much
 LITTLE = 1e-11  # what is left of one that is, whatever there is to compare
@@ -125,7 +127,7 @@ class Refinement:
         )  # fmt: skip
         self._had = self._left
         strip.meet_the_start(max(START, before.levels[-1].residual) if before else START)
-        if not before and strip.price > TOLD:
+        if before or strip.price > TOLD:
             strip.begin_with_fewer_features()
         return strip
 
@@ -185,7 +187,7 @@ class Refinement:
         elif done:
             self._hand_on()
             self.done.append(self.strip)
-            if len(self.strip.levels) == 1 and self.strip.levels[-1].residual <= LESS * self._worst:
+            if len(self.strip.levels) <= EASY and self.strip.levels[-1].residual <= LESS * self._worst:
                 self.length = 2 * self.strip.length
         if done or failed:
             self.strip = self._next()
@@ -238,9 +240,9 @@ class Refinement:
         stalled = stalled and left <= FAILED and self._elapsed > WORTH * self._share(levels[-1])
         estimate = max(levels[-1].estimate.values()) if levels[-1].estimate else None
         told = bool(self._ratios)
-        enough = max(SOLVED, LESS * max((levels[-1].inherited or {}).values(), default=0.0))
+        enough = max(SOLVED, ADDED * max((levels[-1].inherited or {}).values(), default=0.0))
         solved = left <= LITTLE and told or estimate is not None and estimate <= enough
-        solved = solved or told and len(levels) == 1 and bool(self.done) and left <= self._worst
+        solved = solved or told and bool(self.done) and left <= self._worst
         return solved or stalled or not levels[-1].gained or self._strip_failed() or len(levels) >= MOST
 
     @property
@@ -263,7 +265,8 @@ class Refinement:
     def _kept(self, level: Level) -> float:
         """Seconds that are not for what is solved well."""
         added = level.estimate or {f: ratio * level.residual for f, ratio in self._ratios.items()}
-        return MORE if self.priced and max(added.values(), default=math.inf) <= POOR else 0.0
+        enough = POOR / HANDED_ON**2 if self.marching else POOR
+        return MORE if self.priced and max(added.values(), default=math.inf) <= enough else 0.0
 
     def _strip_is_dear(self) -> bool:
         """Whether the next level would take more than it is worth, or than what the strip may have."""
@@ -272,7 +275,7 @@ class Refinement:
         handed_on = HANDED_ON if self.strip.interval[1] < self.span[1] else 1.0
         if level.estimate and self.strip.price > handed_on * self._worth(max(level.estimate.values())):
             return True
-        late = self._elapsed + self._expected(level) > SHARE * self._share(level)
+        late = self._elapsed + self._expected(level) > SHARE * self._share(level) and len(self.strip.levels) > 1
         return level.residual <= FAILED and (late or self._too_large(growth * level.memory))
 
     def _strip_failed(self) -> bool:
