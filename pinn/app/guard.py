@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.core_plugins import file_config_source
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -39,10 +39,13 @@ GROUPS = {
 }
 
 
-class _Source(FileConfigSource):
-    """Files, those that are not ours checked."""
+class FileConfigSource(file_config_source.FileConfigSource):
+    """Files, those that are not ours checked.
 
-    def load_config(self, config_path: str) -> ConfigResult:
+    It bears the name of Hydra's, by which the registry knows its own again in the processes of a sweep.
+    """
+
+    def load_config(self, config_path: str) -> ConfigResult:  # noqa: D102
         path = Path(self.path, self._normalize_file_name(config_path))
         try:
             found = super().load_config(config_path)
@@ -60,7 +63,7 @@ class _Source(FileConfigSource):
 def guard() -> None:
     """Let Hydra read files through the check."""
     Plugins.instance()  # has registered Hydra's own
-    SourcesRegistry.instance().types[FileConfigSource.scheme()] = _Source
+    SourcesRegistry.instance().types[FileConfigSource.scheme()] = FileConfigSource
 
 
 def check_lines(lines: Iterable[str], own: str | None = None) -> None:

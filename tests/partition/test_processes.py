@@ -214,5 +214,5 @@ def test_refinement_of_many_is_that_of_one(problem, features, levels, count, mon
             )
             assert other.residual == pytest.approx(one.residual, rel=1e-3)
         assert (partition(x) - cells(x)).norm() <= 1e-8 * cells(x).norm()
-    assert len(cells) > 8 and done in (False, 2)
+    assert len(cells) > 8 and (done is False or done > 0)
     assert max(level.memory for level in expected) > 1.4 * max(level.memory for level in found)

@@ -113,15 +113,15 @@ def test_strips_of_time_follow_each_other_without_a_gap():
         assert float((sides[0] - sides[1]).abs()) < 1e-8
 
 
-@pytest.mark.parametrize("problem", [pendulum(12), waves(25.0)])
-def test_a_state_goes_on_as_if_nothing_had_been(problem):
+@pytest.mark.parametrize(("problem", "most"), [(pendulum(12), 30), (waves(25.0), 5)])
+def test_a_state_goes_on_as_if_nothing_had_been(problem, most):
     whole, first = refinement(problem, 30), refinement(problem, 30)
     for _ in range(3):
         whole.advance()
         first.advance()
     second = refinement(problem, 30)
     second.load(first.state(), first.partition)
-    while not whole.ended:
+    while not whole.ended and len(whole.levels) < most:
         a, b = whole.advance(), second.advance()
         assert (a.strip, a.cells, a.residual) == (b.strip, b.cells, b.residual)
     assert second.ended == whole.ended
