@@ -27,6 +27,7 @@ from pinn.schema import ConfigError
 HYDRA = "hydra"
 TARGET = "_target_"  # what Hydra calls stands there
 GLOBAL = "_global_"
+LOCAL = ("network", "network.local")  # the one choice with a place of its own: the network of a cell
 RECIPES = "experiment"  # the group whose files are about the whole configuration
 TYPED = ("run.dir", "sweep.dir", "sweep.subdir", "mode", "verbose", "searchpath", "launcher")  # below `hydra`
 LIGHTNINGS = ("job.name", "output_subdir")  # typed by it where it starts a process a device
@@ -117,7 +118,7 @@ def _wrong(override: Override) -> str:
         value = override.value()
         if not isinstance(value, str | dict):
             return f"a choice is one name, such as {key}={next(iter(sorted(GROUPS[key])), 'NAME')}"
-    if override.package is not None:
+    if override.package is not None and (key, override.package) != LOCAL:
         return "a choice has no place of its own; leave out what follows the @"
     if TARGET in (override.input_line or ""):
         return f"nothing is ever called by its name; leave out {TARGET}"

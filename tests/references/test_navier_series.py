@@ -76,6 +76,7 @@ def test_equation():
 def test_parameters_origin_and_dtype():
     problem = SimpleNamespace(
         learned={},
+        values={},
         coordinate_names=["x", "y"],
         domain=Box({"x": (-1, 1), "y": (3, 5)}),
         fields=["w"],
