@@ -37,9 +37,10 @@ USUAL = 5  # steps of Newton's from a level that has found the solution
 SLOW = 3.0  # times its price: what a level may take on a slow core
 DEARER = 1.2  # the power of a level's price with which its time grows
 STALLED = 0.5  # of the residual of the level before: above it nothing is gained
-PATIENCE = 240.0  # seconds without a budget, after which no level begins, but where the error is told to be more than
-POOR = 1e-4  # of the fields, for which there are
-MORE = 600.0  # seconds more
+PATIENCE = 240.0  # seconds without a budget, after which no level begins where the solution is good
+MORE = 600.0  # seconds more where it is poor
+POOR = 1e-4  # the estimate of a poor solution
+POOR_STRIP = 6e-6  # that of a strip, whose error may grow in those after it
 FIRST = 8  # cells to begin with, at most
 LONG = 1.5  # times as long as wide: then more cells are taken along that coordinate to begin with
 EASY = 2  # levels, after which the next strip is twice as long, if it is so good
@@ -265,7 +266,7 @@ class Refinement:
     def _kept(self, level: Level) -> float:
         """Seconds that are not for what is solved well."""
         added = level.estimate or {f: ratio * level.residual for f, ratio in self._ratios.items()}
-        enough = POOR / HANDED_ON**2 if self.marching else POOR
+        enough = POOR_STRIP if self.marching else POOR
         return MORE if self.priced and max(added.values(), default=math.inf) <= enough else 0.0
 
     def _strip_is_dear(self) -> bool:

@@ -50,8 +50,7 @@ def bowls(sampled: Sampled) -> Iterator[Values]:
 
     Zero is where many equations do not depend on the fields at all to first order (`u_xx*u_yy = f`, `u_x**2 = f`), and
     from there steps may lead to where the linearised equation is of another type. A convex or concave function has the
-    type that such equations ask for (for Monge and Ampere's: Dean, Glowinski 2006, Comput. Methods Appl. Mech. Eng.
-    195, section 4, begin with Poisson's). The height is the one that leaves the least of the equations in the interior.
+    type that such equations ask for. The height is the one that leaves the least of the equations in the interior.
     """
     lower, upper = sampled.partition.lower.amin(0), sampled.partition.upper.amax(0)
     unit = _values(sampled, _Bowl(lower, upper, sampled.fields))

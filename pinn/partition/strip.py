@@ -256,7 +256,7 @@ class Strip:
             self.crowding = self.crowding[parents]
 
     def begin_with_fewer_features(self) -> None:
-        """Solve a cheap level first: where there is no other, the one after it has nothing to be compared with."""
+        """Solve a cheap level first, as most of Newton's steps are its; and the one after has something to compare."""
         self.usual = self.local.features
         self.local = self.local.of(round(self.usual / WIDER))
 
