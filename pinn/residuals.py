@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from pinn.geometry import Place, Points
-from pinn.language import normal
+from pinn.language import normal, partner_name
 from pinn.networks import HardConditions, Paired
 from pinn.operators import ENGINES, Engine, Estimator, Plan, Tape, derivatives, jet_values, plan
 from pinn.operators.jacobian import expanded, gradients, jacobians
 from pinn.operators.slices import bytes_a_point, even, points_in_cache
-from pinn.problem import Equation, Problem, partner_name
+from pinn.problem import Equation, Problem
 
 Weights = Mapping[str, float | Tensor]  # of an equation's squares: a number, or one a point (N,); 1 where none is given
 NONE: Mapping[str, Tensor] = {}
@@ -79,8 +79,7 @@ class Residuals(nn.Module):
             )
             for place, group in self.groups.items()
         }  # fmt: skip
-        self._shifts = {place: _shift(problem, place) for place in self.plans if place.partner}
-        self._paired = {place: Paired(self.solution, shift) for place, shift in self._shifts.items()}
+        self._paired = {place: Paired(self.solution, place.partners) for place in self.plans if place.pairs}
         self._directions: dict[Place, Tensor] = {}
 
     @property
@@ -139,7 +138,7 @@ class Residuals(nn.Module):
         """Take another problem, of the same equations by name, with the same network."""
         assert other.network is self.network
         self.solution, self._values, self.groups, self.plans = other.solution, other._values, other.groups, other.plans
-        self._paired, self._shifts = other._paired, other._shifts
+        self._paired = other._paired
         self._at_a_time.clear()
         self._directions.clear()
 
@@ -350,10 +349,6 @@ class Residuals(nn.Module):
         options = {"engine": self.engine, "directions": directions}
         return list(derivatives(self.network_at(place), at.x, bare, **options).values())
 
-    def shift(self, place: Place) -> list[float]:
-        """From the points of a place to their partners, a number a coordinate."""
-        return self._shifts[place]
-
     def inputs(self, place: Place, at: Points) -> dict[str, Tensor]:
         """What a place's plan needs besides operators and coordinates: learned parameters, and what is `given`."""
         return {**self.learned, **self.given(self.plans[place], at)}
@@ -368,13 +363,7 @@ class Residuals(nn.Module):
 
 
 def _fields(problem: Problem, place: Place) -> list[str]:
-    return [*problem.fields, *(map(partner_name, problem.fields) if place.partner else ())]
-
-
-def _shift(problem: Problem, place: Place) -> list[float]:
-    """From a face to its partner."""
-    there, here = dict(place.partner), dict(place.fixed)
-    return [there[i] - here[i] if i in here else 0.0 for i in range(len(problem.coordinate_names))]
+    return [*problem.fields, *(map(partner_name, problem.fields) if place.pairs else ())]
 
 
 def _by_place(equations: Iterable[Equation]) -> dict[Place, list[Equation]]:

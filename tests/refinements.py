@@ -28,6 +28,7 @@ class Local:
 
 def refinement(problem: Problem, features: int, budget: float | None = None, seed: int = 0) -> Refinement:
     like = MLP(Scaled(problem.domain.lower, problem.domain.upper), len(problem.fields), width=2).double()
+    problem = problem.broken
     return Refinement(problem, Residuals(problem, like), Local(problem, features), seed, budget)
 
 

@@ -3,6 +3,7 @@
 from pinn.geometry.box import Box, Place, Points
 from pinn.geometry.combination import Difference, Intersection, Union
 from pinn.geometry.cuboid import Cuboid
+from pinn.geometry.interfaces import Interface, Side, Sides
 from pinn.geometry.polygon import Polygon
 from pinn.geometry.read import read_domain
 from pinn.geometry.region import Domain, Region
@@ -19,6 +20,7 @@ __all__ = [
     "Difference",
     "Domain",
     "Ellipse",
+    "Interface",
     "Intersection",
     "Place",
     "Points",
@@ -26,6 +28,8 @@ __all__ = [
     "Primitive",
     "Region",
     "Shape",
+    "Side",
+    "Sides",
     "Surface",
     "Union",
     "read_domain",

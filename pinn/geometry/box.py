@@ -30,6 +30,7 @@ class Place:
         boundary: Whether this is the whole boundary, or a named part of it.
         integral: Whether only the mean over the place counts.
         data: What has `points` of its own there, such as observations; None where points are to be drawn.
+        interface: The one beside which its points lie, in pairs.
     """
 
     name: str
@@ -38,6 +39,21 @@ class Place:
     partner: tuple[tuple[int, float], ...] = ()
     integral: bool = False
     data: Any = field(default=None, compare=False)
+    interface: Any = field(default=None, compare=False)
+
+    @property
+    def pairs(self) -> bool:
+        """Whether each of its points has a partner."""
+        return bool(self.partner) or self.interface is not None
+
+    def partners(self, x: Tensor) -> Tensor:
+        """Those of points (N, D): on the other face, or on the other side of the interface."""
+        if self.interface is not None:
+            return self.interface.mirrored(x)
+        here, moved = dict(self.fixed), x.clone()
+        for i, value in self.partner:
+            moved[:, i] += value - here[i]
+        return moved
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,10 +1,10 @@
 """Equations as text: parsed by a whitelist, kept as sympy expressions."""
 
 from pinn.language.calculus import CARTESIAN, Calculus
-from pinn.language.errors import LanguageError, about, did_you_mean
+from pinn.language.errors import LanguageError, LostSource, about, did_you_mean
 from pinn.language.evaluation import torch_function
 from pinn.language.linear import Decomposition, LinearOperator, decompose, has_field
-from pinn.language.parser import Statement, constant, parse, parse_equation, parse_quantity
+from pinn.language.parser import Statement, constant, edges_of, parse, parse_equation, parse_quantity
 from pinn.language.printer import equation_latex, to_latex, to_text
 from pinn.language.scope import (
     RESERVED,
@@ -18,6 +18,7 @@ from pinn.language.scope import (
     normal,
     opaque,
     parameter,
+    partner_name,
 )
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Integral",
     "LanguageError",
     "LinearOperator",
+    "LostSource",
     "Opaque",
     "Scope",
     "Statement",
@@ -39,11 +41,13 @@ __all__ = [
     "coordinate",
     "decompose",
     "did_you_mean",
+    "edges_of",
     "equation_latex",
     "has_field",
     "normal",
     "opaque",
     "parameter",
+    "partner_name",
     "parse",
     "parse_equation",
     "parse_quantity",

@@ -16,6 +16,8 @@ from collections.abc import Callable, Collection, Sequence
 import sympy
 from sympy import ImmutableDenseMatrix as Array
 
+from pinn.language.interfaces import differentiated
+
 Value = sympy.Expr | Array  # a number; a vector (D, 1); a tensor (D, D)
 
 R, THETA = sympy.Symbol("r", real=True), sympy.Symbol("theta", real=True)
@@ -37,13 +39,16 @@ class Calculus:
     Args:
         space: The D coordinates.
         system: `cartesian`, or a key of `SYSTEMS`.
+        edges: Where fields may be broken: see `pinn.language.interfaces`.
 
     Raises:
         ValueError: The system is unknown, or the coordinates are not its own.
     """
 
-    def __init__(self, space: Sequence[sympy.Symbol], system: str = CARTESIAN):
-        self.space, self.system = tuple(space), system
+    def __init__(
+        self, space: Sequence[sympy.Symbol], system: str = CARTESIAN, edges: Sequence[sympy.Expr] = ()
+    ):  # fmt: skip
+        self.space, self.system, self.edges = tuple(space), system, tuple(edges)
         self.factors = (ONE,) * len(self.space)
         self.volume: sympy.Expr = ONE
         if system != CARTESIAN:
@@ -75,13 +80,23 @@ class Calculus:
             return sympy.sqrt(sympy.Add(*[area**2 for area in areas]))
         return self.volume / sympy.Mul(*[h for x, h in zip(self.space, self.factors, strict=True) if x.name in fixed])
 
+    def d(self, a: Value, *variables: sympy.Symbol) -> Value:
+        """The derivative of a number, or of each component of a vector."""
+        if isinstance(a, Array):
+            return a.applyfunc(lambda component: self.d(component, *variables))
+        if not self.edges:
+            return a.diff(*variables)
+        for x in variables:
+            a = differentiated(a, x, self.edges)
+        return a
+
     def grad(self, a: Value) -> Array:
         """Of a number, or `d_i U_j` of a vector."""
         if isinstance(a, Array):
             self._cartesian("grad of a vector")
             self._vector("grad", a)
-            return Array(len(self.space), len(a), lambda i, j: a[j].diff(self.space[i]))
-        return Array([a.diff(x) / h for x, h in zip(self.space, self.factors, strict=True)])
+            return Array(len(self.space), len(a), lambda i, j: self.d(a[j], self.space[i]))
+        return Array([self.d(a, x) / h for x, h in zip(self.space, self.factors, strict=True)])
 
     def div(self, a: Value) -> Value:
         """Of a vector, or of each column of a tensor."""
@@ -91,7 +106,7 @@ class Calculus:
             self._cartesian("div of a tensor")
             return Array([self.div(Array(a[:, j])) for j in range(a.shape[1])])
         flux = zip(a, self.space, self.factors, strict=True)
-        total = sympy.Add(*[(self.volume / h * component).diff(x) / self.volume for component, x, h in flux])
+        total = sympy.Add(*[self.d(self.volume / h * component, x) / self.volume for component, x, h in flux])
         return total if self.system == CARTESIAN else sympy.expand_mul(total)
 
     def lap(self, a: Value) -> Value:
@@ -100,21 +115,21 @@ class Calculus:
             self._cartesian("lap of a vector")
             return a.applyfunc(self.lap)
         if self.system == CARTESIAN:
-            return sympy.Add(*[a.diff(x, x) for x in self.space])
+            return sympy.Add(*[self.d(a, x, x) for x in self.space])
         return self.div(self.grad(a))
 
     def curl(self, a: Value) -> Value:
         """Of a vector; in the plane of a vector the component that stands upright, of a number the vector around it."""
         self._cartesian("curl")
         if not isinstance(a, Array) and len(self.space) == 2:
-            return Array([a.diff(self.space[1]), -a.diff(self.space[0])])
+            return Array([self.d(a, self.space[1]), -self.d(a, self.space[0])])
         a = self._vector("curl", a)
         if len(self.space) == 2:
-            return a[1].diff(self.space[0]) - a[0].diff(self.space[1])
+            return self.d(a[1], self.space[0]) - self.d(a[0], self.space[1])
         if len(self.space) != 3:
             raise ValueError("curl is for two or three coordinates of space")
-        x, y, z = self.space
-        return Array([a[2].diff(y) - a[1].diff(z), a[0].diff(z) - a[2].diff(x), a[1].diff(x) - a[0].diff(y)])
+        (x, y, z), d = self.space, self.d
+        return Array([d(a[2], y) - d(a[1], z), d(a[0], z) - d(a[2], x), d(a[1], x) - d(a[0], y)])
 
     def dn(self, a: Value, normals: Array) -> Value:
         """The derivative along the outward normal, of a number or of each component of a vector."""

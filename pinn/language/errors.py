@@ -24,6 +24,10 @@ class LanguageError(ValueError):
         super().__init__(f"{message}\n  {text}\n  {mark}" if text else message)
 
 
+class LostSource(LanguageError):
+    """A derivative of what jumps, whose source on the jump would be lost."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known word, empty where none is near."""
     near = get_close_matches(word, list(known), n=1)
@@ -36,4 +40,5 @@ def about(where: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise LanguageError(f"{where}: {error}") from None
+        kind = LostSource if isinstance(error, LostSource) else LanguageError
+        raise kind(f"{where}: {error}") from None

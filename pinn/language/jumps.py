@@ -2,7 +2,8 @@
 
 The derivative of `where(x < 0.5, 1, 10)*u_x` is `where(...)*u_xx + 9*u_x*delta(x - 0.5)`. While a text is read,
 choices are `Choice`s, whose derivatives say the second term; before an expression leaves the reader, it is looked
-whether such a term counts anywhere in the domain, and it goes.
+whether such a term counts anywhere in the domain, and it goes. Where fields may be broken along the jump themselves,
+`pinn.language.interfaces` makes conditions of such terms.
 
 Shape letters: N points, A symbols and atoms of an expression.
 """

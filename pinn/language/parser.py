@@ -16,9 +16,11 @@ from itertools import pairwise
 from typing import Any
 
 import sympy
+from sympy.core.function import AppliedUndef
 
 from pinn.language.calculus import PRODUCTS, Array, Value, sym
-from pinn.language.errors import LanguageError, did_you_mean
+from pinn.language.errors import LanguageError, LostSource, did_you_mean
+from pinn.language.interfaces import canonical, edges, regular
 from pinn.language.jumps import Choice, lost, plain, watched
 from pinn.language.scope import (
     CHOICES,
@@ -52,11 +54,9 @@ SPOKEN = {  # what others call them
     **{"laplacian": "lap", "laplace": "lap", "gradient": "grad", "divergence": "div"},
     **{"rot": "curl", "diff": "d", "ln": "log"},
 }
-JUMP = (
-    "what is differentiated here jumps where {edge} = 0, and the source that its derivative has there would be lost. "
-    "Give each side a field of its own and say what joins them, as pde=poisson_interface does; or write a steep slope "
-    "in place of the jump, such as a + (b - a)*(1 + tanh((x - 1/2)/0.01))/2"
-)
+JUMP = "what is differentiated here jumps where {edge} = 0, and the source that its derivative has there would be lost"
+BROKEN = "Say nothing of the network, the optimizer and the points: cells end at the jump, and one network does not"
+SLOPE = "Write a steep slope in place of the jump, such as a + (b - a)*(1 + tanh((u - 1/2)/0.01))/2"
 ARGUMENTS = {"dot": 2, "cross": 2, "atan2": 2}  # of one by default
 At = str | tuple[tuple[str, float], ...]  # where: a name, or values of coordinates
 
@@ -135,6 +135,18 @@ def parse_equation(text: str, scope: Scope) -> Statement:
     if place is not None and parser.place not in (None, place):
         return Statement(left, right, place, parser.place)
     return Statement(left, right, parser.place if place is None else place)
+
+
+def edges_of(text: str, scope: Scope) -> list[sympy.Expr]:
+    """What is zero where something in an equation jumps or bends, as far as coordinates alone say where."""
+    parser = _Parser(text, replace(scope, bounds={}))
+    try:
+        equal = parser.equal_sign()
+        sides = [parser.visit(parser.tree(*ends)) for ends in ((0, equal), (equal + 1, len(parser.text)))]
+    except (LanguageError, RecursionError):
+        return []  # it is said when the equation is read
+    values = [value for side in sides for value in (side if isinstance(side, Array) else (side,))]
+    return edges([_of_reals(value) for value in values], scope.variables)
 
 
 def constant(value: str | int | float, constants: Mapping[str, sympy.Expr] | None = None) -> sympy.Expr:
@@ -241,11 +253,18 @@ class _Parser:
 
     def between_jumps(self, value: sympy.Expr) -> sympy.Expr:
         """Without the sources on jumps, where none of them counts."""
-        bounds = self.scope.bounds
-        if bounds and value.has(sympy.DiracDelta) and (self.place is None or isinstance(self.place, tuple)):
-            edge = lost(value, {**bounds, **{name: (at, at) for name, at in self.place or ()}})
+        scope, seen = self.scope, [d for d in value.atoms(sympy.DiracDelta) if canonical(d.args[0]) in self.scope.edges]
+        watched_over = value.xreplace(dict.fromkeys(seen, sympy.Integer(0)))
+        if (
+            scope.bounds
+            and watched_over.has(sympy.DiracDelta)
+            and (self.place is None or isinstance(self.place, tuple))
+        ):
+            edge = lost(regular(watched_over), {**scope.bounds, **{name: (at, at) for name, at in self.place or ()}})
             if edge is not None:
-                raise LanguageError(JUMP.format(edge=edge), self.text)
+                raise LostSource(
+                    f"{JUMP.format(edge=edge)}. {SLOPE if edge.atoms(AppliedUndef) else BROKEN}", self.text
+                )
         return plain(value)
 
     def alike(self, left: Value, right: Value) -> tuple[Value, Value]:
@@ -375,7 +394,7 @@ class _Parser:
                         node,
                     )
                 unknown = self.name(node, field)
-                return unknown.diff(*variables)
+                return self.scope.calculus.d(unknown, *variables)
         declared = [n for n in self.scope.names if n not in RESERVED]
         hint = did_you_mean(name, self.scope.names) or f"; known here: {', '.join((*declared, 'pi'))}"
         raise self.error(f"unknown name {name!r}{hint}", node)
@@ -463,7 +482,8 @@ class _Parser:
                 raise self.error(
                     f"d differentiates by coordinates; they are {', '.join(self.scope.coordinates)}", argument
                 )
-        return self.visit(node.args[0]).diff(*[coordinate(name) for name in names if name])
+        variables = [coordinate(name) for name in names if name]
+        return self.scope.calculus.d(self.visit(node.args[0]), *variables)
 
     # -- places -------------------------------------------------------------------------------------------------------
 

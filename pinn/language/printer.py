@@ -17,6 +17,7 @@ from sympy.printing.str import StrPrinter
 
 from pinn.language.calculus import Value
 from pinn.language.errors import LanguageError
+from pinn.language.interfaces import Jump
 from pinn.language.parser import LARGEST_POWER, LONGEST, At, Statement, parse
 from pinn.language.scope import ELEMENTARY, Called, Integral, Opaque, Scope, coordinate, normal
 
@@ -96,6 +97,9 @@ class _TextPrinter(StrPrinter):
         if isinstance(expr, Opaque):  # its class bears the user's name, by which sympy would choose a method
             return self._print_opaque(expr)
         return super()._print(expr, **kwargs)
+
+    def _print_Jump(self, expr: Jump) -> str:  # noqa: N802 - sympy's name
+        return f"jump({self._print(expr.args[0])})"
 
     def _print_opaque(self, expr: Opaque) -> str:
         if isinstance(expr, Called) and expr.label in self.scope.opaque:

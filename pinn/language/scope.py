@@ -53,6 +53,7 @@ class Scope:
         opaque: Names of functions of the coordinates of which only values are known.
         system: The coordinates of space are cartesian, polar, cylindrical or spherical ones.
         bounds: Intervals of the coordinates, in which no derivative may lose the source on a jump.
+        edges: Where fields may be broken: see `pinn.language.interfaces`.
 
     Raises:
         LanguageError: A name is taken twice, reserved, or no name at all; a vector has too many components or too few.
@@ -67,6 +68,7 @@ class Scope:
     opaque: Sequence[str] = ()
     system: str = CARTESIAN
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    edges: Sequence[sympy.Expr] = ()
 
     def __post_init__(self):
         seen: set[str] = set()
@@ -90,7 +92,7 @@ class Scope:
     @cached_property
     def calculus(self) -> Calculus:
         """Vector calculus in the coordinates of space."""
-        return Calculus(self.space, self.system)
+        return Calculus(self.space, self.system, self.edges)
 
     @property
     def normals(self) -> Array:
@@ -133,6 +135,11 @@ def parameter(name: str) -> sympy.Symbol:
 def normal(name: str) -> sympy.Symbol:
     """The component along coordinate `name` of the outward unit normal."""
     return sympy.Symbol(f"normal_{name}", real=True)
+
+
+def partner_name(name: str) -> str:
+    """What a field or a coordinate is called at the partners of points, on another face or beyond an interface."""
+    return f"{name}__partner"
 
 
 class Opaque(sympy.Function):

@@ -13,6 +13,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from pinn.geometry import Sides
 from pinn.networks.windows import Window, within
 from pinn.operators.activations import reciprocal
 from pinn.operators.feature import Feature, NoJetRule, Tape
@@ -20,7 +21,7 @@ from pinn.operators.jets import Traced
 from pinn.operators.kernels import Kernels, Wanted
 
 MET = 3  # cells whose windows a point meets, about
-CORNERS = ("lower", "upper", "below", "above")
+CELLS = ("lower", "upper", "below", "above", "sides")
 
 
 class Partition(nn.Module):
@@ -36,25 +37,28 @@ class Partition(nn.Module):
         below: How far each reaches below its lower faces, (K, D); negative where no other cell is there: then its
             window is 1 so far.
         above: How far above its upper ones.
+        sides: The side of interfaces that each is on, (K,): beyond it is nothing of its window.
         smoothness: m of the windows' class C^m.
         local: Makes the network over a box: `of` a number of features, for states with other cells than these.
         beside: Networks of further fields, each (N, D) to (N, 1), that know no cells.
+        divided: What tells on which side points are; None where there are no interfaces.
     """
 
     lower: Tensor
     upper: Tensor
     below: Tensor
     above: Tensor
+    sides: Tensor
 
     def __init__(
-        self, networks: Sequence[nn.Module], lower: Tensor, upper: Tensor, below: Tensor, above: Tensor,
-        smoothness: int, local: Any, beside: Sequence[nn.Module] = (),
+        self, networks: Sequence[nn.Module], lower: Tensor, upper: Tensor, below: Tensor, above: Tensor, sides: Tensor,
+        smoothness: int, local: Any, beside: Sequence[nn.Module] = (), divided: Sides | None = None,
     ):  # fmt: skip
         super().__init__()
         self.networks = nn.ModuleList(networks)
-        for name, value in zip(CORNERS, (lower, upper, below, above), strict=True):
+        for name, value in zip(CELLS, (lower, upper, below, above, sides), strict=True):
             self.register_buffer(name, value.clone())
-        self.smoothness, self.local = smoothness, local
+        self.smoothness, self.local, self.divided = smoothness, local, divided
         self.beside = nn.ModuleList(beside)
         self._windows: list[list[Window]] | None = None
 
@@ -64,7 +68,7 @@ class Partition(nn.Module):
     def become(self, other: Partition) -> None:
         """Take the cells and the networks of another one."""
         self.networks, self._windows = other.networks, None
-        for name in CORNERS:
+        for name in CELLS:
             setattr(self, name, getattr(other, name))
 
     @property
@@ -84,9 +88,15 @@ class Partition(nn.Module):
 
     def some(self, first: int, last: int) -> Partition:
         """A run of the cells, with the same networks."""
-        lower, upper, below, above = (getattr(self, name)[first:last] for name in CORNERS)
-        some = list(self.networks)[first:last]
-        return Partition(some, lower, upper, below, above, self.smoothness, self.local, list(self.beside))
+        cells = [getattr(self, name)[first:last] for name in CELLS]
+        return self.like(list(self.networks)[first:last], *cells, beside=list(self.beside))
+
+    def like(self, networks: Sequence[nn.Module], *cells: Tensor, beside: Sequence[nn.Module]) -> Partition:
+        """One with other networks and cells, these as `CELLS` has them."""
+        lower, upper, below, above, sides = cells
+        return Partition(
+            networks, lower, upper, below, above, sides, self.smoothness, self.local, beside, self.divided
+        )  # fmt: skip
 
     def covers(self, x: Tensor) -> Tensor:
         """At which points (N, D) there is a cell, (N,): while time is solved strip by strip, not at all of them."""
@@ -100,8 +110,8 @@ class Partition(nn.Module):
         """Take the cells of a state: as many networks as it has."""
         lower = state_dict.get(f"{prefix}lower")
         if lower is not None:
-            for name in CORNERS:
-                setattr(self, name, state_dict[f"{prefix}{name}"].to(self.lower))
+            for name in CELLS:
+                setattr(self, name, state_dict[f"{prefix}{name}"].to(getattr(self, name)))
             self._windows = None
             low, high = self.lower - self.below.clamp(min=0), self.upper + self.above.clamp(min=0)
             widths = [state_dict[f"{prefix}networks.{k}.output.weight"].shape[1] for k in range(len(lower))]
@@ -140,7 +150,12 @@ class Partition(nn.Module):
 
         A face at which a cell reaches nowhere is its own below, and that of another cell above.
         """
-        return within(x.detach(), self.lower - self.below.abs(), self.upper + self.above.abs())
+        x = x.detach()
+        found = within(x, self.lower - self.below.abs(), self.upper + self.above.abs())
+        if self.divided is None or not len(self.divided):
+            return found
+        sides = self.divided.of(x)
+        return [rows[sides[rows] == side] for rows, side in zip(found, self.sides.tolist(), strict=True)]
 
     def _of_points(self, x: Tensor) -> Tensor:
         members = self.members(x)

@@ -6,10 +6,12 @@ Shape letters: K cells, D coordinates.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+
+from pinn.networks import Partition
 
 OVERLAP = 0.3  # of a cell: how far it reaches into its neighbours
 SMALL = 0.45  # of the smaller of two neighbours: how far at most, so that its two windows do not meet
@@ -20,25 +22,38 @@ NEAR = 1e-9  # of a cell: faces that are so close are one
 
 @dataclass(frozen=True)
 class Cells:
-    """Boxes that tile a box; float64.
+    """Boxes that tile a box; float64. Where interfaces divide the box, those of each side tile it.
 
     Attributes:
         lower: Lower corners, (K, D).
         upper: Upper corners, (K, D).
+        sides: Of which side each is, (K,): what lies on another one is not in the cell.
     """
 
     lower: Tensor
     upper: Tensor
+    sides: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+
+    def __post_init__(self):
+        if len(self.sides) != len(self.lower):
+            object.__setattr__(self, "sides", torch.zeros(len(self.lower), dtype=torch.int64))
 
     @staticmethod
-    def grid(lower: Sequence[float], upper: Sequence[float], counts: Sequence[int]) -> Cells:
-        """As many cells of one size along each coordinate."""
+    def of(partition: Partition) -> Cells:
+        """Those of a partition."""
+        return Cells(partition.lower.cpu(), partition.upper.cpu(), partition.sides.cpu())
+
+    @staticmethod
+    def grid(lower: Sequence[float], upper: Sequence[float], counts: Sequence[int], sides: int = 0) -> Cells:
+        """As many cells of one size along each coordinate, on each side."""
         edges = [
             torch.linspace(low, high, n + 1, dtype=torch.float64)
             for low, high, n in zip(lower, upper, counts, strict=True)
         ]
         corners = [torch.cartesian_prod(*[e[part] for e in edges]) for part in (slice(0, -1), slice(1, None))]
-        return Cells(*(corner.reshape(-1, len(counts)) for corner in corners))
+        low, high = (corner.reshape(-1, len(counts)) for corner in corners)
+        every = max(1, sides)
+        return Cells(low.repeat(every, 1), high.repeat(every, 1), torch.arange(every).repeat_interleave(len(low)))
 
     def __len__(self) -> int:
         return len(self.lower)
@@ -70,7 +85,7 @@ class Cells:
             lower, upper = torch.cat([lower, right]), torch.cat([left, upper[cut]])
             parents = torch.cat([parents, parents[cut]])
         order = torch.argsort(parents, stable=True)
-        return Cells(lower[order], upper[order]), parents[order]
+        return Cells(lower[order], upper[order], self.sides[parents[order]]), parents[order]
 
     def over(self, axis: int, begin: float, end: float) -> Cells:
         """The cells at the upper end of a coordinate, each as so many over another interval of it as would fit here."""
@@ -82,7 +97,7 @@ class Cells:
         lower, upper = last.lower[column], last.upper[column]
         lower[:, axis] = begin + (end - begin) * (number / counts[column])
         upper[:, axis] = begin + (end - begin) * ((number + 1) / counts[column])
-        return Cells(lower, upper).balanced()[0]
+        return Cells(lower, upper, last.sides[column]).balanced()[0]
 
     def balanced(self) -> tuple[Cells, Tensor]:
         """Halved so that no cell is more than twice as long as one beyond its face, along the normal of that face.
@@ -110,10 +125,19 @@ class Cells:
 
     def __getitem__(self, some: Tensor) -> Cells:
         """Some of them."""
-        return Cells(self.lower[some], self.upper[some])
+        return Cells(self.lower[some], self.upper[some], self.sides[some])
+
+    def with_others(self, cells: Cells) -> Cells:
+        """With those of the sides on which there are none, as of what begins later."""
+        more = cells[~torch.isin(cells.sides, self.sides)]
+        return Cells(*(torch.cat(pair) for pair in zip(self._tensors, more._tensors, strict=True)))
+
+    @property
+    def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.lower, self.upper, self.sides
 
     def neighbours(self) -> Tensor:
-        """Pairs of cells that share a part of a face, and its direction: rows (i, j, d), with i below j."""
+        """Pairs of cells of a side that share a part of a face, and its direction: rows (i, j, d), with i below j."""
         near = NEAR * self.widths
         found = []
         lapping = [
@@ -125,6 +149,7 @@ class Cells:
             touching = (self.upper[:, None, d] - self.lower[None, :, d]).abs() <= torch.minimum(
                 near[:, None, d], near[None, :, d]
             )
+            touching = touching & self._alike
             for e, lap in enumerate(lapping):
                 if e != d:
                     touching = touching & lap
@@ -152,19 +177,24 @@ class Cells:
         nothing = -OVERLAP * widths
         return torch.where(below < torch.inf, below, nothing), torch.where(above < torch.inf, above, nothing)
 
+    @property
+    def _alike(self) -> Tensor:
+        """Which cells are of one side, (K, K)."""
+        return self.sides[:, None] == self.sides
+
     def _beyond_gaps(self) -> tuple[Tensor, Tensor]:
         """How far cells may reach through faces that no other touches, as others are near at a corner or past a gap.
 
         There a window that did not fall would end within those. Infinite where none are near.
         """
         widths, near = self.widths, NEAR * self.widths
-        reach, (count, dimensions) = SMALL * widths, widths.shape
+        reach, dimensions = SMALL * widths, widths.shape[1]
         low, high = self.lower - reach, self.upper + reach
         found = []
         for side in (0, 1):
             nearest = torch.full_like(widths, torch.inf)
             for d in range(dimensions):
-                meet = torch.ones(count, count, dtype=torch.bool)
+                meet = self._alike.clone()
                 for e in range(dimensions):
                     a, b = (low[:, e], high[:, e]) if e != d else (
                         (low[:, e], self.lower[:, e]) if side == 0 else (self.upper[:, e], high[:, e])
@@ -195,7 +225,7 @@ class Cells:
                 (lower if from_below else upper)[cut, d] = face
                 lower, upper = torch.cat([lower, panel_lower]), torch.cat([upper, panel_upper])
                 parents = torch.cat([parents, parents[cut]])
-        return Cells(lower, upper), parents
+        return Cells(lower, upper, self.sides[parents]), parents
 
 
 def _reach(one: Tensor, other: Tensor) -> Tensor:

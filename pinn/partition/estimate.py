@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pinn.language.scope import TIME
-from pinn.networks.partition import CORNERS, Partition
+from pinn.networks.partition import CELLS, Partition
 from pinn.networks.waves import Waves
 from pinn.problem import Problem
 
@@ -103,6 +103,6 @@ def _here(partition: Partition | None) -> Partition | None:
     if partition is None:
         return None
     networks = [one if next(one.parameters()).is_cpu else copy.deepcopy(one).cpu() for one in partition.networks]
-    lower, upper, below, above = (getattr(partition, name).cpu() for name in CORNERS)
+    cells = [getattr(partition, name).cpu() for name in CELLS]
     beside = [copy.deepcopy(one).cpu() for one in partition.beside]
-    return Partition(networks, lower, upper, below, above, partition.smoothness, partition.local, beside)
+    return partition.like(networks, *cells, beside=beside)

@@ -12,6 +12,7 @@ import sympy
 import torch
 from torch import Tensor, nn
 
+from pinn.geometry import Sides
 from pinn.networks import Partition
 from pinn.partition.cells import Cells
 from pinn.problem import Problem
@@ -39,7 +40,9 @@ class MakesLocal(Protocol):
         ...
 
 
-def partition_of(tiling: Cells, local: MakesLocal, order: int, beside: Sequence[nn.Module] = ()) -> Partition:
+def partition_of(
+    tiling: Cells, local: MakesLocal, order: int, beside: Sequence[nn.Module] = (), sides: Sides | None = None
+) -> Partition:  # fmt: skip
     """The partition with a network over what each cell of a tiling reaches.
 
     Args:
@@ -47,11 +50,13 @@ def partition_of(tiling: Cells, local: MakesLocal, order: int, beside: Sequence[
         local: Makes a cell's network.
         order: Of the highest derivative in the equations: windows are smoother than that.
         beside: Networks of the coefficient fields.
+        sides: Of interfaces, which divide cells.
     """
     below, above = tiling.reaches()
     low, high = tiling.lower - below.clamp(min=0), tiling.upper + above.clamp(min=0)
     networks = [local(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
-    return Partition(networks, tiling.lower, tiling.upper, below, above, order + SMOOTHER, local, beside)
+    corners = tiling.lower, tiling.upper, below, above, tiling.sides
+    return Partition(networks, *corners, order + SMOOTHER, local, beside, sides)
 
 
 def write(partition: Partition, coefficients: Sequence[Tensor]) -> None:

@@ -238,9 +238,13 @@ def _scales(sampled: Sampled, linearised: Linearised, weight: float) -> dict[tup
     blocks = linearised.blocks
     sizes = sampled.partition.lower.new_zeros(sampled.rows)
     owner = torch.cat([sampled.cells[place] for place, _ in sampled.names if not place.integral])
+    across = torch.cat([
+        torch.full_like(sampled.cells[place], place.interface is not None)
+        for place, _ in sampled.names if not place.integral
+    ]).bool()  # fmt: skip
     for j, block in zip(sampled.share.mine, blocks, strict=True):
-        own = owner[block.rows] == j
-        sizes[block.rows[own]] = block.matrix[own].square().mean(1)
+        own = (owner[block.rows] == j) | across[block.rows]  # a flux is as large as on the side where it is larger
+        sizes[block.rows[own]] += block.matrix[own].square().mean(1)
     (sizes,) = sampled.processes.sums([sizes])
     scales, start = {}, 0
     count = len(sampled.partition)

@@ -17,7 +17,7 @@ from pinn.language.scope import TIME
 from pinn.partition.cells import Cells
 from pinn.partition.integrals import integral_points
 from pinn.problem import Problem
-from pinn.sampling.cells import points_in_cells
+from pinn.sampling.cells import ordered, points_in_cells
 
 ROWS = 2.5  # equations in the interior for each unknown of a cell
 EDGE = 3.0  # points on a face of a cell, for each feature along it
@@ -64,9 +64,22 @@ class CellPoints:
 
     def meeting(self, tiling: Cells) -> Tensor:
         """The cells that meet the domain."""
-        interior = self.problem.domain.interior
-        _, cells = points_in_cells(self.domain, interior, tiling.lower, tiling.upper, FEW, seed=self.seed)
-        return cells.unique()
+        counts = torch.full((len(tiling),), FEW)
+        return self._in_cells(self.problem.domain.interior, tiling, counts, self.seed, "gauss")[1].unique()
+
+    def _in_cells(
+        self, place: Place, tiling: Cells, counts: Tensor, seed: int, rule: Literal["gauss", "sobol"]
+    ) -> tuple[Points, Tensor]:  # fmt: skip
+        """About so many points of a place in each cell, on the side of interfaces that it is on."""
+        sides, parts = self.problem.sides, []
+        for number in range(max(1, len(sides))):
+            here = (tiling.sides == number).nonzero()[:, 0]
+            points, cells = points_in_cells(
+                self.domain, place, tiling.lower[here], tiling.upper[here], counts[here], seed=seed, rule=rule,
+                side=sides.side(number) if len(sides) else None,
+            )  # fmt: skip
+            parts.append((points, here[cells]))
+        return ordered(parts) if len(parts) > 1 else parts[0]
 
     def _draw(
         self, tiling: Cells, crowding: Tensor, places: Sequence[Place], rule: Literal["gauss", "sobol"], part: float
@@ -80,13 +93,13 @@ class CellPoints:
         on_faces = (max(1 if dimensions == 1 else LEAST_ON_A_FACE, along) * crowding.sqrt()).ceil().long()
 
         def drawn(place: Place, cells: Cells, counts: Tensor) -> tuple[Points, Tensor]:
-            return points_in_cells(self.domain, place, cells.lower, cells.upper, counts, seed=seed, rule=rule)
+            return self._in_cells(place, cells, counts, seed, rule)
 
         points: dict[Place, Points] = {}
         owners: dict[Place, Tensor] = {}
         for place in places:
             if place.integral:
-                points[place], owners[place] = integral_points(self.domain, place, tiling, self.features)
+                points[place], owners[place] = integral_points(self.domain, place, tiling, self.features, problem.sides)
             elif place == interior:
                 panels, parents = tiling.panels(*tiling.reaches())
                 parts = panels.widths.prod(dim=1) / tiling.widths.prod(dim=1)[parents]
@@ -98,9 +111,10 @@ class CellPoints:
                 if self.begins and place == self.begins[0]:
                     here = self.domain.face({TIME: self.begins[1]})
                 points[place], owners[place] = drawn(here, tiling, on_faces)
-        if isinstance(self.domain, Region) and interior in points:
-            # between a curved boundary and random points inside the equations would be free
-            more, of = drawn(self.domain.boundary, tiling, on_faces)
+        # between a curved boundary or an interface and random points inside the equations would be free
+        beside = [self.domain.boundary] if isinstance(self.domain, Region) else []
+        for place in [*beside, *problem.sides.places] if interior in points else []:
+            more, of = drawn(place, tiling, on_faces)
             points[interior] = Points(torch.cat([points[interior].x, more.x]))
             owners[interior] = torch.cat([owners[interior], of])
         return (

@@ -16,7 +16,7 @@ from torch import nn
 from pinn.evolution import linear, long_time, start, uncut
 from pinn.geometry import Box
 from pinn.language.scope import TIME
-from pinn.networks.partition import CORNERS, Partition
+from pinn.networks.partition import CELLS, Partition
 from pinn.partition.cells import Cells
 from pinn.partition.estimate import EstimatedError, estimated_error
 from pinn.partition.identify import Knowledge
@@ -109,7 +109,7 @@ class Refinement:
     def _next(self) -> Strip:
         domain = self.problem.domain
         if not self.marching:
-            tiling = Cells.grid(domain.lower, domain.upper, self._counts())
+            tiling = Cells.grid(domain.lower, domain.upper, self._counts(), len(self.problem.sides))
             return Strip(
                 self.problem, self.residuals, self.local, self.seed, tiling, until=self.ends, processes=self.processes
             )  # fmt: skip
@@ -121,7 +121,9 @@ class Refinement:
         axis = domain.names.index(TIME)
         lower, upper = list(domain.lower), list(domain.upper)
         lower[axis], upper[axis] = begin, end
-        tiling = before.cells_over(begin, end) if before else Cells.grid(lower, upper, self._counts())
+        tiling = Cells.grid(lower, upper, self._counts(), len(self.problem.sides))
+        if before:
+            tiling = before.cells_over(begin, end).with_others(tiling)
         strip = Strip(
             self.problem, self.residuals, self.local, self.seed, tiling, (begin, end), before, start(self.problem),
             self.ends, self.processes,
@@ -389,15 +391,14 @@ class Refinement:
         parts = [strip.partition for strip in strips if strip.partition is not None]
         if not parts or len(parts) == 1 and self.ended != UNFINISHED:
             return parts[0] if parts else None
-        corners = {name: [getattr(part, name).clone() for part in parts] for name in CORNERS}
+        cells = {name: [getattr(part, name).clone() for part in parts] for name in CELLS}
         axis = self.problem.coordinate_names.index(TIME)
         if self.ended == UNFINISHED:  # something has to be there
-            corners["above"][-1][:, axis] = -(self.span[1] - self.span[0])
-        for below, above, last in zip(corners["below"], corners["above"], range(len(parts) - 1, -1, -1), strict=True):
+            cells["above"][-1][:, axis] = -(self.span[1] - self.span[0])
+        for below, above, last in zip(cells["below"], cells["above"], range(len(parts) - 1, -1, -1), strict=True):
             if last < len(parts) - 1:
                 below[below[:, axis] < 0, axis] = 0.0
             if last:
                 above[above[:, axis] < 0, axis] = 0.0
         networks: list[nn.Module] = [network for part in parts for network in part.networks]
-        lower, upper, below, above = (torch.cat(corners[name]) for name in CORNERS)
-        return Partition(networks, lower, upper, below, above, parts[0].smoothness, self.local)
+        return parts[0].like(networks, *(torch.cat(cells[name]) for name in CELLS), beside=())

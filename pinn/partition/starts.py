@@ -84,7 +84,7 @@ def _values(sampled: Sampled, function: nn.Module) -> Values:
     found: Values = {}
     for place, at in sampled.points.items():
         plan = sampled.residuals.plans[place]
-        there = Paired(function, sampled.residuals.shift(place)) if place.partner else function
+        there = Paired(function, place.partners) if place.pairs else function
         of_place = operator_values(there, at.x, plan.evaluated, plan.fields)
         found[place] = {name: value.detach().expand(len(at.x)) for name, value in of_place.items()}
     return found

@@ -151,8 +151,7 @@ class Strip:
     def cells_over(self, begin: float, end: float) -> Cells:
         """Those of an interval that follows: as many, as small as they are where this one ends."""
         assert self.partition is not None
-        solved = Cells(self.partition.lower.cpu(), self.partition.upper.cpu())
-        return solved.over(self.problem.coordinate_names.index(TIME), begin, end)
+        return Cells.of(self.partition).over(self.problem.coordinate_names.index(TIME), begin, end)
 
     def _since(self, began: float) -> float:
         """Seconds, the same in all processes."""
@@ -230,7 +229,7 @@ class Strip:
         """A level whose cells do no better than those before: those stay."""
         assert self.partition is not None
         self.local = self.local.of(self.coefficients[0].shape[1] - 1)
-        self.tiling = Cells(self.partition.lower.cpu(), self.partition.upper.cpu())
+        self.tiling = Cells.of(self.partition)
         level = replace(self.levels[-1], steps=found.steps, gained=False, seconds=seconds)
         self.levels.append(level)
         return level
@@ -314,7 +313,7 @@ class Strip:
     def _partition(self) -> Partition:
         torch.manual_seed(self.seed)
         beside = getattr(self.residuals.network, "beside", ())  # the coefficient fields, as they are now
-        partition = partition_of(self.tiling, self.local, highest_derivative(self.problem), beside)
+        partition = partition_of(self.tiling, self.local, highest_derivative(self.problem), beside, self.problem.sides)
         return partition.to(next(self.residuals.parameters())).requires_grad_(False)
 
     def _crowd(self, sampled: Sampled, found: Found, rest: Tensor) -> None:
@@ -368,7 +367,7 @@ class Strip:
         """What goes on from here needs, beside the networks."""
         return {
             "times": self.times,
-            "tiling": (self.tiling.lower, self.tiling.upper),
+            "tiling": (self.tiling.lower, self.tiling.upper, self.tiling.sides),
             "crowding": self.crowding,
             "tolerance": self.tolerance,
             "size": self.size,
@@ -382,11 +381,11 @@ class Strip:
 
     def take(self, partition: Partition) -> None:
         """Go on from a level that was solved before, of which the network is there."""
-        below, above = Cells(partition.lower.cpu(), partition.upper.cpu()).reaches()  # without walls between strips
+        below, above = Cells.of(partition).reaches()  # without walls between strips
         below, above = below.to(partition.lower), above.to(partition.lower)
-        networks, lower, upper, local = list(partition.networks), partition.lower, partition.upper, partition.local
+        networks, lower, upper = list(partition.networks), partition.lower, partition.upper
         beside = copy.deepcopy(list(partition.beside))
-        partition = Partition(networks, lower, upper, below, above, partition.smoothness, local, beside)
+        partition = partition.like(networks, lower, upper, below, above, partition.sides, beside=beside)
         self.partition = partition
         self.coefficients = [torch.cat([o.weight, o.bias[:, None]], dim=1).detach() for o in partition.layers]
         self._compared = partition(self._compared_at(partition)).detach()

@@ -18,6 +18,7 @@ from sympy.core.function import AppliedUndef
 from torch import Tensor
 
 from pinn.geometry import Place, Points
+from pinn.language import partner_name
 from pinn.networks.partition import Partition, features_of
 from pinn.networks.waves import Waves
 from pinn.partition.memory import size
@@ -25,7 +26,6 @@ from pinn.partition.prior import Process
 from pinn.partition.processes import ALONE, Processes, Share, divided
 from pinn.partition.reads import Reads, combine
 from pinn.partition.sparse import Block
-from pinn.problem import partner_name
 from pinn.residuals import Residuals, mean_where_integral
 
 Values = dict[Place, dict[str, Tensor]]  # of the operators, (N,) each
@@ -188,7 +188,7 @@ class Sampled:
 
     def _at(self, place: Place, partner: bool) -> Tensor:
         x = self.points[place].x
-        return x + x.new_tensor(self.residuals.shift(place)) if partner else x
+        return place.partners(x) if partner else x
 
     def _members(self, place: Place, partner: bool) -> list[Tensor]:
         """The points that each cell reaches."""
@@ -215,7 +215,7 @@ class Sampled:
                 yield j, rows if near is None else near[rows], found
 
     def _sides(self, place: Place) -> tuple[bool, ...]:
-        return (False, True) if place.partner else (False,)
+        return (False, True) if place.pairs else (False,)
 
     def values(self, coefficients: list[Tensor]) -> Values:
         """The operators of the fields whose output layers have these coefficients, (F, W) by cell."""
@@ -383,7 +383,7 @@ def _alone(residuals: Residuals, count: int) -> dict[tuple[Place, str], None]:
     """The equations in which only coefficient fields stand, which are the last `count`, in order."""
     found: dict[tuple[Place, str], None] = {}
     for place, plan in residuals.plans.items() if count else ():
-        names = {*plan.fields[: len(plan.fields) // (1 + bool(place.partner)) - count]}
+        names = {*plan.fields[: len(plan.fields) // (1 + place.pairs) - count]}
         names |= {partner_name(name) for name in names}
         for e in residuals.groups[place]:
             if not names & {atom.func.__name__ for atom in e.residual.atoms(AppliedUndef)}:

@@ -12,8 +12,21 @@ import sympy
 from sympy.core.function import AppliedUndef
 
 from pinn.geometry import Box, Domain, Place
-from pinn.language import CARTESIAN, Integral, LanguageError, Scope, Statement, did_you_mean, has_field, normal
-from pinn.problem.equation import Equation, highest_order, partner_name
+from pinn.language import (
+    CARTESIAN,
+    Integral,
+    LanguageError,
+    Scope,
+    Statement,
+    did_you_mean,
+    has_field,
+    normal,
+    opaque,
+    parameter,
+    partner_name,
+)
+from pinn.language.interfaces import Jump
+from pinn.problem.equation import Equation, highest_order
 
 AUTO, HARD, SOFT = "auto", "hard", "soft"
 
@@ -31,6 +44,21 @@ def at_partner(expression: sympy.Expr, scope: Scope, text: str) -> sympy.Expr:
         raise LanguageError("outward normals of two faces differ: write u_x(x=0) = u_x(x=1) for dn(u)", text)
     moved = {scope.unknown(field): sympy.Function(partner_name(field))(*scope.variables) for field in scope.fields}
     return expression.subs(moved).doit()
+
+
+def across(condition: sympy.Expr, scope: Scope) -> sympy.Expr:
+    """A sum of jumps as a residual: each expression at a point beside an interface less the same on the other side."""
+    there = {x: parameter(partner_name(x.name)) for x in scope.variables}
+
+    def beyond(value: sympy.Expr) -> sympy.Expr:
+        atoms = value.atoms(AppliedUndef) | value.atoms(sympy.Derivative)
+        fields = {atom: sympy.Dummy(real=True) for atom in atoms if atom.atoms(AppliedUndef)}
+        known = {table: sympy.Dummy(real=True) for table in (opaque(n, scope.variables) for n in scope.opaque)}
+        moved = value.xreplace({**fields, **known}).xreplace(there)
+        back = {name: at_partner(atom, scope, "") for atom, name in fields.items()}
+        return moved.xreplace({**back, **{name: table for table, name in known.items()}})
+
+    return condition.replace(Jump, lambda value: value - beyond(value))
 
 
 def periodicity(residual: sympy.Expr, place: Place, scope: Scope, domain: Domain) -> tuple[str, int, int]:

@@ -26,11 +26,6 @@ class Equation:
     place: Place
 
 
-def partner_name(field: str) -> str:
-    """What a field is called at the partners of points on another face."""
-    return f"{field}__partner"
-
-
 def highest_order(equations: Iterable[Equation], field: str, name: str) -> int:
     """Of a field's derivatives along a coordinate."""
     found = {atom for equation in equations for atom in equation.residual.atoms(sympy.Derivative)}

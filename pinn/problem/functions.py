@@ -11,8 +11,8 @@ import sympy
 from sympy.core.function import AppliedUndef
 from torch import Tensor
 
-from pinn.language import LanguageError, Scope, about, has_field, parameter, parse
-from pinn.problem.equation import Equation, partner_name
+from pinn.language import LanguageError, Scope, about, has_field, parameter, parse, partner_name
+from pinn.problem.equation import Equation
 from pinn.problem.parameters import Learned
 from pinn.problem.tables import table
 

@@ -8,8 +8,10 @@ Shape letters: N points, D coordinates, F fields.
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +20,34 @@ import torch
 import yaml
 from torch import Tensor
 
-from pinn.geometry import Box, Place, read_domain
+from pinn.geometry import Box, Place, Sides, read_domain
 from pinn.language import (
     CARTESIAN,
     Called,
     Integral,
     LanguageError,
+    LostSource,
     Scope,
     Statement,
     about,
     called,
     did_you_mean,
+    edges_of,
     opaque,
     parameter,
     parse_equation,
     parse_quantity,
+    to_text,
     torch_function,
 )
+from pinn.language.interfaces import conditions as said_at
+from pinn.language.interfaces import regular
 from pinn.problem.building import Builder
 from pinn.problem.conditions import (
     AUTO,
     HARD,
     SOFT,
+    across,
     at_partner,
     enforced,
     integrand,
@@ -50,7 +58,7 @@ from pinn.problem.conditions import (
 )
 from pinn.problem.declarations import check_name, check_sections, read_fields, read_intervals
 from pinn.problem.equation import Equation
-from pinn.problem.functions import manufacture, read_exact, read_functions, with_truths
+from pinn.problem.functions import Functions, manufacture, read_exact, read_functions, with_truths
 from pinn.problem.observations import WEIGHT, Observations
 from pinn.problem.parameters import read_parameters
 from pinn.problem.quantity import Quantity
@@ -98,6 +106,9 @@ class Problem:
         built_in: The texts of those that are.
         hard: What is built around the network, by field.
         softened: The reasons why conditions are losses for which `enforce` leaves that open, by their names.
+        sides: The parts into which interfaces divide the domain, along which coefficients or sources jump or bend.
+        across: What the equations say at interfaces, where fields are broken along them.
+        lost: Why fields that are not cannot solve it; None: they can.
         inputs: What the network is to see in place of each coordinate, where conditions are built in by that; or None.
 
     Raises:
@@ -153,17 +164,18 @@ class Problem:
             self.coordinate_names, self.fields, read.known, tuple(self.learned), tuple(read.ranges), vectors,
             system=coordinate_system, bounds=dict(zip(box.names, zip(box.lower, box.upper, strict=True), strict=True)),
         )  # fmt: skip
-        given = read_functions(functions or {}, bare)
+        given, self.scope = self._with_functions(functions, replace(bare, bounds={}))
         self.values = given.values
-        self.scope = replace(
-            bare, constants={**read.known, **given.expressions}, symbols=(*self.learned, *given.sources),
-            opaque=tuple(given.values),
-        )  # fmt: skip
+        self.sides = Sides([e for text in equations.values() for e in edges_of(text, self.scope)], self.domain)
+        if not self.sides:
+            _, self.scope = self._with_functions(functions, bare)
         self.exact = read_exact(exact, self.scope, self.learned)
         if not equations:
             raise LanguageError("equations: at least one is needed, such as {poisson: lap(u) = 1}")
-        interior = self._statements("equations", equations, self._interior)
-        bounds = self._statements("conditions", conditions or {}, self._condition)
+        interior, joints = self._within(equations, functions, bare)
+        bounds = self._statements(
+            "conditions", conditions or {}, self._condition, replace(self.scope, bounds=bare.bounds)
+        )
         for key in bounds:
             if key in interior:
                 raise LanguageError(f"conditions: the name {key!r} is taken by an equation")
@@ -171,9 +183,9 @@ class Problem:
             source: with_truths(f"functions.{source}", value, self.learned)
             for source, value in manufacture(given.sources, {**interior, **bounds}, self.exact, self.scope).items()
         }
-        stated, bounds = (
+        stated, bounds, self.across = (
             {key: replace(e, residual=e.residual.subs(self.sources)) for key, e in statements.items()}
-            for statements in (interior, bounds)
+            for statements in (interior, bounds, joints)
         )
         self.stated, self.conditions = stated, bounds
         how, names = enforced(enforce, bounds, conditions or {}), conditions or {}
@@ -228,6 +240,13 @@ class Problem:
         return Problem(**{**self.definition, **changed})
 
     @property
+    def broken(self) -> "Problem":
+        """The same, with what the equations say at interfaces: for fields that are broken along them."""
+        found = copy(self)
+        found.equations = {**self.equations, **self.across}
+        return found
+
+    @property
     def enforce(self) -> dict[str, str]:
         """Whether each condition is built in, `hard`, or a loss, `soft`: what related problems are to have as well."""
         return {key: HARD if key in self.built_in else SOFT for key in self.conditions}
@@ -266,14 +285,48 @@ class Problem:
         columns = self._exact_function(*x.unbind(1))
         return torch.stack([x[:, 0] * 0 + column for column in columns], dim=1)
 
+    def _with_functions(self, functions: Mapping[str, Any] | None, bare: Scope) -> tuple[Functions, Scope]:
+        """The known functions, and a scope with them."""
+        given = read_functions(functions or {}, bare)
+        symbols, opaque = (*self.learned, *given.sources), tuple(given.values)
+        return given, replace(bare, constants={**bare.constants, **given.expressions}, symbols=symbols, opaque=opaque)
+
+    def _within(
+        self, equations: Mapping[str, str], functions: Mapping[str, Any] | None, bare: Scope
+    ) -> tuple[dict[str, Equation], dict[str, Equation]]:
+        """The equations, and what they say at interfaces; sets `lost`."""
+        self.lost: str | None = None
+        if not self.sides:
+            return self._statements("equations", equations, self._interior, self.scope), {}
+        try:
+            self._statements("equations", equations, self._interior, self._with_functions(functions, bare)[1])
+        except LostSource as error:
+            self.lost = str(error)
+        _, scope = self._with_functions(functions, replace(bare, edges=self.sides.edges))
+        found, result = self._statements("equations", equations, self._interior, scope), {}
+        for key, equation in found.items():
+            for place in self.sides.places:
+                for condition in said_at(equation.residual, place.interface.edge):
+                    residual = across(condition, self.scope)
+                    if residual in {e.residual for e in result.values() if e.place == place}:
+                        continue
+                    names = (f"{key}_interface{k or ''}" for k in count())
+                    name = next(n for n in names if n not in {**result, **found})
+                    try:
+                        text = f"{to_text(condition, self.scope)} = 0 at {place.name}"
+                    except LanguageError:  # too long
+                        text = f"{equation.text}, at {place.name}"
+                    result[name] = Equation(name, text, self._of_values(residual), place)
+        return {key: replace(e, residual=regular(e.residual)) for key, e in found.items()}, result
+
     def _statements(
-        self, section: str, texts: Mapping[str, str], read: Callable[[str, Statement, str], Equation]
+        self, section: str, texts: Mapping[str, str], read: Callable[[str, Statement, str], Equation], scope: Scope
     ) -> dict[str, Equation]:
         """The equations of a section; one between vectors is one for each component."""
         result = {}
         for name, text in texts.items():
             with about(f"{section}.{name}"):
-                whole = parse_equation(text, self.scope)
+                whole = parse_equation(text, scope)
                 for suffix, statement in whole.components([x.name for x in self.scope.space]).items():
                     needs_field(statement, text)
                     equation = read(f"{name}{suffix}", statement, text)

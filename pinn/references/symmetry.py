@@ -17,8 +17,8 @@ from sympy.core.function import AppliedUndef
 
 from pinn.ansatz import Fixed, Trace, trace_condition
 from pinn.geometry import Place
-from pinn.language import TIME, LanguageError, coordinate
-from pinn.problem import Equation, partner_name
+from pinn.language import TIME, LanguageError, coordinate, partner_name
+from pinn.problem import Equation
 from pinn.references.evolution import Evolution
 
 if TYPE_CHECKING:

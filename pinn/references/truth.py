@@ -101,6 +101,8 @@ def chosen(problem: Problem) -> tuple[str, Mapping[str, Any]]:
         ValueError: There is none of this name, or it has no such option.
     """
     name, options = _named(problem.reference)
+    if problem.lost:
+        raise ValueError(f"reference {name} is for fields that are smooth across interfaces: {problem.lost}")
     if name not in REFERENCES:
         raise ValueError(f"there is no reference {name!r}: {_nearest(name, REFERENCES, 'the known ones are')}")
     known = [p.name for p in inspect.signature(REFERENCES[name]).parameters.values() if p.kind == p.KEYWORD_ONLY]

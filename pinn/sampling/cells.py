@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.quasirandom import SobolEngine
 
-from pinn.geometry import Box, Domain, Place, Points, Region
+from pinn.geometry import Box, Domain, Place, Points, Region, Side
 from pinn.sampling.bisection import Leaves
 from pinn.sampling.tensor import along, legendre
 
@@ -34,6 +34,7 @@ NODES = 100  # along a coordinate, from which on Sobol points do as well
 ENDS = 32  # points by which the ends of intervals in a cell are found
 FEW = 32  # cells, among which each is compared with each point
 BITS = SobolEngine.MAXBIT  # of a unit coordinate
+SAME = 2.0**-34  # of the domain: points that are one, but for rounding
 SLACK = 2.0**-40  # of the domain's sides: above rounding, below any cell's size
 Candidates = Callable[[Tensor, Tensor], tuple[Points, Tensor]]  # cells (N,), unit (N, d) to points, and which count
 Part = tuple[Points, Tensor]  # points, and the cell of each
@@ -48,6 +49,7 @@ def points_in_cells(
     *,
     seed: int,
     rule: Literal["gauss", "sobol"] = "gauss",
+    side: Side | None = None,
 ) -> Part:
     """About so many points of a place in each cell that it meets, evenly in each.
 
@@ -63,6 +65,7 @@ def points_in_cells(
         counts: How many points each cell gets, (K,) or one number. A tensor grid has as many or a few more; a cell of
             which the place fills less than about 1/64 may have fewer, and a corner has one.
         seed: The only source of chance; Gauss points have none.
+        side: Of interfaces, on which all points are to lie, and to which the cells belong.
         rule: What fills a whole cell: "gauss", a tensor grid of the nodes of Gauss and Legendre, as far as four
             dimensions; "sobol", scrambled Sobol points, exactly as many.
 
@@ -73,16 +76,18 @@ def points_in_cells(
     assert lower.shape == upper.shape and lower.shape[1:] == (len(domain.names),), "a box for each cell"
     counts = torch.as_tensor(counts, dtype=torch.long).expand(len(lower))
     if place.data is not None:
-        points = place.data.points
+        points = place.data.points if side is None else place.data.points[side.holds(place.data.points.x)]
         cells = _owner(domain, points.x, lower, upper)
-        return _ordered([(points[cells >= 0], cells[cells >= 0])])
+        return ordered([(points[cells >= 0], cells[cells >= 0])])
+    if place.interface is not None:
+        return ordered(_beside(domain, place, lower, upper, counts, seed, side))
     if not place.boundary:
-        return _ordered(_flat(domain, place, lower, upper, counts, seed, rule))
+        return ordered(_flat(domain, place, lower, upper, counts, seed, rule, side))
     if isinstance(domain, Region):
-        return _ordered(_curved(domain, place, lower, upper, counts, seed))
+        return ordered(_curved(domain, place, lower, upper, counts, seed, side))
     ends = [(domain.names[i], end) for i in domain.spatial for end in (domain.lower[i], domain.upper[i])]
     faces = [domain.face({name: end}) for name, end in ends]
-    return _ordered([p for face in faces for p in _flat(domain, face, lower, upper, counts, seed, rule)])
+    return ordered([p for face in faces for p in _flat(domain, face, lower, upper, counts, seed, rule, side)])
 
 
 def cells_of(x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
@@ -135,7 +140,7 @@ def _owner(domain: Domain, x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
 
 
 def _flat(
-    domain: Domain, place: Place, lower: Tensor, upper: Tensor, counts: Tensor, seed: int, rule: str
+    domain: Domain, place: Place, lower: Tensor, upper: Tensor, counts: Tensor, seed: int, rule: str, side: Side | None
 ) -> list[Part]:
     """In the interior and where coordinates have values: there the cells are boxes, save for what a shape cuts off."""
     start, end = _owned(domain, lower, upper)
@@ -148,7 +153,8 @@ def _flat(
     low, sides, d = lower[:, free], (upper - lower)[:, free], len(free)
 
     def candidates(cells: Tensor, unit: Tensor) -> Part:
-        return _placed(domain, place, free, low[cells] + sides[cells] * unit)
+        points, kept = _placed(domain, place, free, low[cells] + sides[cells] * unit)
+        return points, kept if side is None else kept & side.holds(points.x)
 
     if not d:
         cells = (wanted > 0).nonzero()[:, 0]
@@ -193,7 +199,37 @@ def _placed(domain: Domain, place: Place, free: list[int], x: Tensor) -> Part:
     return points, kept
 
 
-def _curved(domain: Region, place: Place, lower: Tensor, upper: Tensor, counts: Tensor, seed: int) -> list[Part]:
+def _beside(
+    domain: Domain, place: Place, lower: Tensor, upper: Tensor, counts: Tensor, seed: int, side: Side | None
+) -> list[Part]:  # fmt: skip
+    """On one side of an interface, or of both one by one: the nearest to points of the cell, if they lie in it too."""
+    interface, (start, end), sides = place.interface, _owned(domain, lower, upper), upper - lower
+
+    def projected(x: Tensor) -> tuple[Points, Tensor]:
+        signs = x.new_ones(len(x)) if side is None else x.new_full((len(x),), side.sign(interface))
+        if side is None:
+            signs[1::2] = -1
+        points = interface.beside(x, signs)
+        return points, domain.inside(points.x) & domain.inside(place.partners(points.x))
+
+    def candidates(cells: Tensor, unit: Tensor) -> Part:
+        points, kept = projected(lower[cells] + sides[cells] * unit)
+        kept &= ((start[cells] <= points.x) & (points.x < end[cells])).all(1)
+        return points, kept if side is None else kept & side.holds(points.x)
+
+    unit = SobolEngine(lower.shape[1], scramble=True, seed=0).draw(FIRST, dtype=torch.float64)
+    x = (lower[:, None] + sides[:, None] * unit).reshape(-1, lower.shape[1])
+    nearest = interface.beside(x, 1.0).x.reshape(len(lower), len(unit), lower.shape[1])
+    near = ((nearest >= (lower - sides)[:, None]) & (nearest <= (upper + sides)[:, None])).all(2).any(1)
+    key, wanted = f"{seed}/{place.name}", torch.where(near, counts, 0)
+    return _once(key, lower, upper, wanted, candidates) if len(domain.names) == 1 else _fill(
+        key, lower, upper, wanted, lower.shape[1], candidates
+    )  # fmt: skip
+
+
+def _curved(
+    domain: Region, place: Place, lower: Tensor, upper: Tensor, counts: Tensor, seed: int, side: Side | None
+) -> list[Part]:  # fmt: skip
     """On the boundary of a shape, or on a named part of it."""
     space = list(domain.spatial)
     others = [i for i in range(len(domain.names)) if i not in space]
@@ -214,14 +250,21 @@ def _curved(domain: Region, place: Place, lower: Tensor, upper: Tensor, counts: 
         points.x[:, others] = x
         assert points.normals is not None
         inward = points.x - slack * points.normals  # a border of cells may lie on that of the shape
-        return points, kept & ((start[cells] <= inward) & (inward < end[cells])).all(1)
+        kept &= ((start[cells] <= inward) & (inward < end[cells])).all(1)
+        return points, kept if side is None else kept & side.holds(inward)
 
     wanted = torch.where(leaves.met, counts, 0)
-    if len(domain.names) == 1:  # ends, each once
-        points, cells = _ordered(_fill(key, lower, upper, wanted.clamp(max=1) * ENDS, 1, candidates))
-        _, first = np.unique(points.x.numpy(), return_index=True)
-        return [(points[torch.from_numpy(first)], cells[first])]
+    if len(domain.names) == 1:
+        return _once(key, lower, upper, wanted, candidates)
     return _fill(key, lower, upper, wanted, len(domain.names), candidates)
+
+
+def _once(key: str, lower: Tensor, upper: Tensor, wanted: Tensor, candidates: Candidates) -> list[Part]:
+    """Ends of intervals, each once."""
+    points, cells = ordered(_fill(key, lower, upper, wanted.clamp(max=1) * ENDS, 1, candidates))
+    same = SAME * (upper.max() - lower.min()) if len(lower) else 1.0
+    _, first = np.unique((points.x / same).round().numpy(), return_index=True)
+    return [(points[torch.from_numpy(first)], cells[first])]
 
 
 def _fill(key: str, lower: Tensor, upper: Tensor, wanted: Tensor, d: int, candidates: Candidates) -> list[Part]:
@@ -259,14 +302,14 @@ def _digits(key: bytes, d: int) -> Tensor:
     return torch.from_numpy(np.frombuffer(hashlib.shake_128(key).digest(8 * d), np.int64) & (2**BITS - 1))
 
 
-def _ordered(parts: list[Part]) -> Part:
+def ordered(parts: list[Part]) -> Part:
     """All of them, in the order of the cells."""
     cells = torch.cat([part for _, part in parts])
     order = cells.argsort(stable=True)
     normals = [points.normals for points, _ in parts if points.normals is not None]
     together = replace(parts[0][0], x=torch.cat([points.x for points, _ in parts]))
-    if normals:
-        together = replace(together, normals=torch.cat(normals))
+    values = {name: torch.cat([points.values[name] for points, _ in parts]) for name in together.values}
+    together = replace(together, values=values, normals=torch.cat(normals) if normals else None)
     return together[order], cells[order]
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 import torch
 
 from pinn.geometry import Box, Domain, Place, Points
+from pinn.sampling.cells import points_in_cells
 from pinn.sampling.sampler import Sampler
 from pinn.sampling.sobol import Sobol
 from pinn.sampling.tensor import Gauss
@@ -55,7 +56,7 @@ def points(
 def _suited(sampler: Sampler, domain: Domain, place: Place, n: int) -> tuple[Sampler, int]:
     """Integrals over boxes of few dimensions take Gauss points, and not many; a whole boundary has no tensor grid."""
     d = domain.dimension(place)
-    if place.boundary:
+    if place.boundary or place.interface is not None:
         return (Sobol() if sampler.tensor else sampler), n
     if place.integral and isinstance(domain, Box) and d <= MOST_GAUSS:
         return Gauss(), min(n, NODES**d)
@@ -66,6 +67,9 @@ def _draw(domain: Domain, place: Place, n: int, sampler: Sampler, seed: int) -> 
     """The first n points that the sampler's sequence has in a place, however long it must be for that."""
     if place.data is not None:
         return place.data.points
+    if place.interface is not None:
+        low, high = (torch.tensor([ends], dtype=torch.float64) for ends in (domain.lower, domain.upper))
+        return points_in_cells(domain, place, low, high, n, seed=seed)[0]
     d = domain.dimension(place)
     if not d:
         return domain.sample(place, torch.empty(1, 0, dtype=torch.float64))

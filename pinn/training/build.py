@@ -79,15 +79,23 @@ def ready(problem: Problem) -> None:
 
 
 def solved(problem: Problem, config: Config) -> Problem:
-    """What has residuals: the problem; of a partition whose cells are found, with all of its conditions."""
-    return softened(problem) if isinstance(config.network, Partition) and config.network.refined else problem
+    """What has residuals: the problem; of a partition whose cells are found, with all of its conditions.
+
+    Raises:
+        ConfigError: It asks for fields that are broken along interfaces, and those of the network are not.
+    """
+    if isinstance(config.network, Partition) and config.network.refined:
+        return softened(problem)
+    if problem.lost:
+        raise ConfigError(f"pde={problem.name}: {problem.lost}")
+    return problem
 
 
 def counts(config: Config, residuals: Residuals) -> dict[Place, int]:
     """How many points each place gets in a step."""
     sampling = config.sampling
     drawn = {
-        place: sampling.boundary_points if place.fixed or place.boundary else sampling.points
+        place: sampling.boundary_points if place.fixed or place.boundary or place.interface else sampling.points
         for place in residuals.places
     }
     return {place: n if place.data is None else len(place.data.points.x) for place, n in drawn.items()}
@@ -95,12 +103,12 @@ def counts(config: Config, residuals: Residuals) -> dict[Place, int]:
 
 @lru_cache(maxsize=4)
 def softened(problem: Problem) -> Problem:
-    """The problem with nothing built into the network."""
+    """The problem with nothing built into the network, and with what holds at interfaces."""
     if not problem.built_in:
-        return problem
+        return problem.broken
     found = Problem(**{**problem.definition, "enforce": SOFT})
     observe(found)
-    return found
+    return found.broken
 
 
 def output_layer(residuals: Residuals) -> nn.Module:

@@ -87,13 +87,15 @@ def _partition(problem: Problem, chosen: Partition) -> networks.Partition:
     for name in counts:
         if name not in names:
             raise ConfigError(f"network.cells.{name}: no coordinate has this name. {did_you_mean(name, names)}")
-    tiling = Cells.grid(problem.domain.lower, problem.domain.upper, [counts.get(name, 1) for name in names])
+    sides = problem.sides if chosen.refined else None
+    every = [counts.get(name, 1) for name in names]
+    tiling = Cells.grid(problem.domain.lower, problem.domain.upper, every, len(sides or ()))
     box = problem.domain.lower, problem.domain.upper
     waves: list[nn.Module] = []
     for name, guess in problem.coefficients.items():
         along = problem.depends.get(name, range(len(names)))
         waves.append(networks.Waves(*box, guess, WAVES.get(len(along), MANY), along))
-    return partition_of(tiling, Local(chosen.local, problem), highest_derivative(problem), waves)
+    return partition_of(tiling, Local(chosen.local, problem), highest_derivative(problem), waves, sides)
 
 
 def _network(problem: Problem, config: Config, inputs: Inputs | None, outputs: int) -> nn.Module:

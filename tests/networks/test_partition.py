@@ -12,6 +12,7 @@ from torch import nn
 from pinn import Problem, operators
 from pinn.geometry import Points
 from pinn.networks import NETWORKS, Fourier, Partition, Scaled, Waves
+from pinn.networks.partition import CELLS
 from pinn.networks.windows import Window
 from pinn.operators import derivatives, jet_values
 from pinn.partition import Cells, partition_of
@@ -254,8 +255,8 @@ def strips():
         (_, *lower), (_, *upper) = (list(ends[:2]) for ends in BOX)
         cells = Cells.grid([float(k), *lower], [k + 1.0, *upper], [2, 2 + k])
         parts.append(partition(cells, order=2, seed=k))
-    corners = [torch.cat([getattr(part, name) for part in parts]) for name in ("lower", "upper", "below", "above")]
-    _, _, below, above = corners
+    corners = [torch.cat([getattr(part, name) for part in parts]) for name in CELLS]
+    _, _, below, above, _ = corners
     above[:4][above[:4, 0] < 0, 0] = 0.0
     below[4:][below[4:, 0] < 0, 0] = 0.0
     networks = [network for part in parts for network in part.networks]

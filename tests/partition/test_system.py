@@ -147,9 +147,9 @@ def test_a_cell_that_meets_a_face_and_its_partner_has_both_in_a_row():
 def test_the_check_sees_what_is_wrong(monkeypatch):
     sampled, residuals = case("periodic")
     check(sampled, residuals)
-    right = Residuals.shift
+    right = Sampled._at
     with monkeypatch.context() as patch:
-        patch.setattr(Residuals, "shift", lambda self, place: [s * (1 - 1e-6) for s in right(self, place)])
+        patch.setattr(Sampled, "_at", lambda self, place, partner: right(self, place, partner) * (1 - 1e-6 * partner))
         with pytest.raises(AssertionError):
             check(*case("periodic"))
     with monkeypatch.context() as patch:
@@ -168,7 +168,7 @@ def test_values_are_the_operators_of_the_network(name):
     values = sampled.values(coefficients(sampled.partition))
     for place, at in sampled.points.items():
         plan = residuals.plans[place]
-        network = Paired(sampled.partition, residuals.shift(place)) if place.partner else sampled.partition
+        network = Paired(sampled.partition, place.partners) if place.pairs else sampled.partition
         expected = operator_values(network, at.x, plan.operators, plan.fields)
         assert values[place].keys() == expected.keys() and values[place]
         for operator, value in values[place].items():

@@ -1,5 +1,6 @@
 """Partitions by configuration: how many cells, of which networks, and trained as an FBPINN."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -69,3 +70,19 @@ def test_training_lowers_the_loss(optimizer, steps, more, capsys):
     network = found[1].residuals.network
     assert last < 0.3 * first and isinstance(network, Partition) and len(network) == 3
     assert all(isinstance(one, MLP) for one in network.networks)
+
+
+def test_a_flux_that_jumps_asks_for_cells(capsys):
+    wall = Problem(
+        coordinates={"x": [0, 1]}, fields=["u"], equations={"heat": "d(where(x < 0.4, 1, 10)*u_x, x) = 0"},
+        conditions={"left": "u(x=0) = 0", "right": "u(x=1) = 1"},
+        exact={"u": "where(x < 0.4, x, 0.4 + (x - 0.4)/10)/0.46"},
+    )  # fmt: skip
+    cells = "network.cells={x: 4}"
+    for typed, groups in (((), {"network": "mlp"}), ((), {"optimizer": "adam"}), ((cells,), {"network": "partition"})):
+        with pytest.raises(ConfigError, match=r"jumps where x - 2/5 = 0.*cells end at the jump"):
+            solve(wall, *typed, **groups)
+    solution = solve(wall)
+    x = torch.linspace(0, 1, 101, dtype=torch.float64)[:, None]
+    assert np.abs(solution(x[:, 0]) - wall.exact_values(x)[:, 0].numpy()).max() < 1e-10
+    assert "jump(where(x < 2/5, 1, 10)*u_x) = 0 at x = 2/5" in capsys.readouterr().out.replace("\n", "")
