@@ -82,8 +82,10 @@ def _guard(branches: Any) -> sympy.Expr:
     return sympy.Piecewise(*found, evaluate=False)
 
 
-def _where(condition: Any, a: Any, b: Any, like: Any) -> Tensor:
-    """Numbers among its arguments become tensors of the dtype and on the device of `like`."""
+def _where(condition: Any, a: Any, b: Any, like: Any) -> Any:
+    """Numbers among its arguments become tensors of the dtype and on the device of `like`, if that is one."""
+    if not isinstance(like, Tensor):
+        return a if condition else b
     first, second = (torch.as_tensor(value, dtype=like.dtype, device=like.device) for value in (a, b))
     return torch.where(torch.as_tensor(condition, device=like.device), first, second)
 

@@ -26,6 +26,7 @@ from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
 from pinn.partition.refine import DEPTH, directions, left, marked, refined
+from pinn.partition.rounding import parts_of_terms
 from pinn.partition.starts import bowls, standing, zero
 from pinn.partition.system import Sampled, Values
 from pinn.partition.unknown import moved, unknown
@@ -36,7 +37,8 @@ from pinn.sampling.sobol import Sobol
 
 HIDDEN = 5.0  # times what is left at the points that were fitted: there are too few of them
 MATTERS = 0.01  # of the largest that is left: what is less does not
-NOTHING = 1e-12  # of the largest field: one that is smaller, and another at each level, is zero
+NOTHING = 1e-10  # of the terms of an equation: a field that makes no more of them, and another at each level, is zero,
+UNSEEN = 10.0  # if that is also less than so many times what is left
 CROWDED = 8.0  # times as many points, at most
 CHECKED, CHECKED_START = 0.25, 0.5  # points that nothing is fitted to, as parts of those that are
 COMPARED = 2**11  # points at which two levels are compared
@@ -197,7 +199,7 @@ class Strip:
         told = unknown(partition, found, self.known.deviations, self._compared_at(partition), compared)
         self.known = replace(self.known, unknown=dict(zip(self.problem.fields, told.tolist(), strict=False)))
         change = moved(self._compared, compared, told)
-        estimate = self._estimate(compared, residual, spread)
+        estimate = self._estimate(compared, residual, spread, sampled)
         inherited = self._inherited(partition, found, compared)
         unknowns = sum(c.numel() for c in found.coefficients)
         seconds = self._since(began)
@@ -434,7 +436,7 @@ class Strip:
             dtype=partition.lower.dtype, device=partition.lower.device,
         )[self.domain.interior].x  # fmt: skip
 
-    def _estimate(self, after: Tensor, residual: float, spread: float) -> dict[str, float] | None:
+    def _estimate(self, after: Tensor, residual: float, spread: float, sampled: Sampled) -> dict[str, float] | None:
         before, self._compared = self._compared, after
         if before is None:
             return None
@@ -445,13 +447,22 @@ class Strip:
         falls = [new / old for new, old in ((residual, last.residual), (spread, last.spread)) if old]
         self.fall = min(1.0, math.prod(falls) ** (1 / len(falls))) if falls else 1.0
         size, change = after.norm(dim=0), (after - before).norm(dim=0)
-        zero = (size <= NOTHING * size.max()) & (change >= MATTERS * size)  # but for rounding
-        change = torch.where(zero, change / size.max(), change / size).nan_to_num(nan=0.0)
-        self.processes.agree([change])
+        relative = (change / size).nan_to_num(nan=0.0)
+        self.processes.agree([relative])
         then = last.estimate or {}  # where few cells have changed, they tell little of the others
+        if residual < FINE and len(size) > 1 and bool((relative >= MATTERS).any()):
+            assert self.found is not None
+            part = parts_of_terms(sampled, self.found, size)
+            self.processes.agree([part])
+            zero = (part <= min(NOTHING, UNSEEN * residual)) & (relative >= MATTERS)  # but for rounding
+            relative = torch.where(zero, part * relative, relative)
+            then = {
+                field: 0.0 if nothing else then.get(field, 0.0)
+                for field, nothing in zip(self.problem.fields, zero.tolist(), strict=False)
+            }
         return {
             field: self.fall * max(float(c), then.get(field, 0.0))
-            for field, c in zip(self.problem.fields, change, strict=True)
+            for field, c in zip(self.problem.fields, relative, strict=True)
         }
 
 
