@@ -4,6 +4,7 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sympy
@@ -48,17 +49,24 @@ def long_time(problem: Problem) -> LongTime | None:
         return None
     k = problem.coordinate_names.index(TIME)
     span = problem.domain.upper[k] - problem.domain.lower[k]
-    rates = {key: _nonlinear_rate(equation.residual) for key, equation in problem.stated.items()}
+    begins = {problem.scope.unknown(field): value for field, value in initial(problem).items()}
+    middle = {x: sympy.Float((a + b) / 2) for x, a, b in zip(
+        problem.scope.variables, problem.domain.lower, problem.domain.upper, strict=True
+    )}  # fmt: skip
+    there = {field: value.xreplace(middle) for field, value in begins.items()}
+    rates = {key: _nonlinear_rate(equation.residual, there) for key, equation in problem.stated.items()}
     key = max(rates, key=rates.__getitem__)
     return LongTime(key, span, rates[key]) if span * rates[key] > LONG else None
 
 
-def _nonlinear_rate(residual: sympy.Expr) -> float:
+def _nonlinear_rate(residual: sympy.Expr, begins: Mapping[sympy.Expr, sympy.Expr]) -> float:
     """`(|c/a|)^(1/m)` for the largest coefficient c of a nonlinear term without derivatives in space, and `a u_t..t`.
 
-    The term's derivatives by time are below the order m of that.
+    The term's derivatives by time are below the order m of that. An exponential or a quotient may be larger or smaller
+    than its coefficient by many orders of magnitude, as in Arrhenius' law: of the sum of such terms the slope counts
+    that it has where time begins.
     """
-    orders, rates = {0: 0.0}, [(0.0, 0)]
+    orders, rates, steep = {0: 0.0}, [(0.0, 0)], []
     for term in sympy.Add.make_args(sympy.expand(residual)):
         coefficient, rest = term.as_independent(*term.free_symbols, AppliedUndef)
         derivatives = term.atoms(sympy.Derivative)
@@ -68,11 +76,29 @@ def _nonlinear_rate(residual: sympy.Expr) -> float:
         if is_atom(rest):
             orders[order] = max(orders.get(order, 0.0), size)
         elif _nonlinear(rest):
-            rates.append((size, order))
+            if _steep(rest):
+                steep.append(term)
+            else:
+                rates.append((size, order))
+    rates.append((_slope(sympy.Add(*steep), begins), 0))
     m = max(orders)
     if not m:  # it says nothing of how time goes on
         return 0.0
     return (max(size for size, order in rates if order < m) / max(orders[m], 1e-300)) ** (1 / m)
+
+
+def _steep(term: sympy.Expr) -> bool:
+    """Whether fields stand in an exponential, or in a quotient below the line."""
+    below = [e for e in term.atoms(sympy.Pow) if not (e.exp.is_number and e.exp.is_nonnegative)]
+    return any(e.atoms(AppliedUndef) for e in [*below, *term.atoms(sympy.exp)])
+
+
+def _slope(term: sympy.Expr, begins: Mapping[sympy.Expr, sympy.Expr]) -> float:
+    """The largest by any field with which time begins; 0 where that is not known."""
+    known = {field: sympy.Dummy(real=True) for field in term.atoms(AppliedUndef)}
+    there = {known[field]: value for field, value in begins.items() if field in known}
+    slopes = [term.xreplace(known).diff(symbol).xreplace(there).evalf() for symbol in known.values()]
+    return max((abs(float(s)) for s in slopes if s.is_number and s.is_finite), default=0.0)
 
 
 def linear(problem: Problem) -> bool:
@@ -125,6 +151,22 @@ def powers(problem: Problem) -> tuple[int, ...]:
         if orders != set(range(len(orders))):
             raise LanguageError(f"{field} begins with a derivative by time, but not with those of lower order")
     return tuple(len(orders) for orders in found.values())
+
+
+def initial(problem: Problem) -> dict[str, sympy.Expr]:
+    """With what fields begin, as far as expressions of the coordinates say it."""
+    found: dict[str, sympy.Expr] = {}
+    for equation in problem.conditions.values():
+        fields = [a for a in equation.residual.atoms(AppliedUndef) if a.func.__name__ in problem.fields]
+        if equation.place != start(problem) or len(fields) != 1 or equation.residual.atoms(sympy.Derivative):
+            continue
+        value = sympy.Dummy("value")
+        rest = equation.residual.xreplace({fields[0]: value})
+        slope = rest.diff(value)
+        begins = -rest.xreplace({value: sympy.Integer(0)}) / slope if slope != 0 and not slope.has(value) else None
+        if begins is not None and begins.free_symbols <= {*problem.scope.variables} and not begins.atoms(Called):
+            found[fields[0].func.__name__] = begins
+    return found
 
 
 def start(problem: Problem) -> Place:

@@ -1,9 +1,13 @@
 """Problems in time: how they begin, how long they are, and what goes strip by strip."""
 
+import math
+
 import pytest
+import sympy
 
 from pinn import LanguageError, Problem
-from pinn.evolution import long_time, powers, uncut
+from pinn.evolution import initial, long_time, powers, uncut
+from pinn.language import coordinate
 from pinn.problem import configs
 
 
@@ -70,6 +74,17 @@ def test_the_rate_is_that_of_the_fastest_nonlinear_term(equation, rate):
     if found:
         assert long_time(evolution(equation, 1e3 / found.strips)) is None
         assert long_time(evolution(equation, 1e4 / found.strips))
+
+
+def test_of_an_exponential_or_a_quotient_the_slope_where_time_begins_counts():
+    """Arrhenius' law has a factor of 7e10 before an exponential of 2e-12."""
+    law = "u_t = 7e10*exp(-9000/u)*(350 - u)"
+    begins = {"one": "u(t=0) = 320 + 2*x", "other": "v(t=0) = 0"}
+    slope = 7e10 * math.exp(-9000 / 321) * abs((350 - 321) * 9000 / 321**2 - 1)
+    found = long_time(evolution(law, 1e3, conditions=begins))
+    assert found is not None and found.rate == pytest.approx(slope)
+    assert long_time(evolution(law, 1e3, conditions={"other": "v(t=0) = 0"})) is None  # not known
+    assert initial(evolution(law, conditions=begins))["u"] == sympy.sympify("320 + 2*x", {"x": coordinate("x")})
 
 
 def test_no_problem_of_the_catalogue_is_long():

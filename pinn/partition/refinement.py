@@ -57,6 +57,7 @@ MOST = 10  # levels of a strip
 JUDGED = 3  # levels, after which a strip that leaves more than FAILED is too long
 FAILED = 1e-2
 COARSE = 1e-5  # what is left of a strip that is too long where a level gains nothing
+SPOILT = 1e3  # times the most that a strip before has left: so much is left of such a strip as well
 
 
 class Refinement:
@@ -284,7 +285,8 @@ class Refinement:
     def _strip_failed(self) -> bool:
         levels, (begin, end) = self.strip.levels, self.strip.interval
         left, gained = levels[-1].residual, levels[-1].gained
-        worse = left > FAILED and len(levels) >= JUDGED or left > COARSE and not gained
+        coarse = min(COARSE, SPOILT * max(self._worst, LITTLE)) if self.done else COARSE
+        worse = left > FAILED and len(levels) >= JUDGED or left > coarse and not gained
         return worse and end - begin > SHORTEST * (self.span[1] - self.span[0])
 
     def _end(self, level: Level) -> str | None:

@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import sympy
 import torch
 from torch import Tensor, nn
 
+from pinn.evolution import initial, start
+from pinn.language import torch_function
 from pinn.networks.paired import Paired
 from pinn.operators.autograd import operator_values
 from pinn.partition.system import Sampled, Values
+from pinn.problem import Problem
 
 if TYPE_CHECKING:
     from pinn.partition.strip import Strip
@@ -45,6 +49,14 @@ def standing(sampled: Sampled, before: Strip, begin: float, axis: int) -> Values
     return values
 
 
+def begun(sampled: Sampled, problem: Problem) -> Values:
+    """What time begins with, as if it stood still; zero where that is not known, or has no derivatives."""
+    values = _values(sampled, _Begun(problem))
+    if all(bool(value.isfinite().all()) for of_place in values.values() for value in of_place.values()):
+        return values
+    return _times(0.0, _values(sampled, _Bowl(*_box(sampled), sampled.fields)))
+
+
 def bowls(sampled: Sampled) -> Iterator[Values]:
     """A paraboloid in each field that opens upward, and one that opens downward, where they leave less than zero does.
 
@@ -52,8 +64,7 @@ def bowls(sampled: Sampled) -> Iterator[Values]:
     from there steps may lead to where the linearised equation is of another type. A convex or concave function has the
     type that such equations ask for. The height is the one that leaves the least of the equations in the interior.
     """
-    lower, upper = sampled.partition.lower.amin(0), sampled.partition.upper.amax(0)
-    unit = _values(sampled, _Bowl(lower, upper, sampled.fields))
+    unit = _values(sampled, _Bowl(*_box(sampled), sampled.fields))
     before = sampled.residual(_times(0.0, unit))
     inside = [place for place in sampled.points if place.name == "interior"]
     sizes = {(place, name): r.square().mean() for place in inside for name, r in before[place].items() if bool(r.any())}
@@ -67,6 +78,26 @@ def bowls(sampled: Sampled) -> Iterator[Values]:
         height = min((sign * h for h in HEIGHTS), key=leaves)
         if leaves(height) < LOWER:
             yield _times(height, unit)
+
+
+def _box(sampled: Sampled) -> tuple[Tensor, Tensor]:
+    return sampled.partition.lower.amin(0), sampled.partition.upper.amax(0)
+
+
+class _Begun(nn.Module):
+    """x to what the fields are where time begins."""
+
+    def __init__(self, problem: Problem):
+        super().__init__()
+        known, x = initial(problem), problem.scope.variables
+        place = start(problem)
+        now = {x[k]: sympy.Float(value) for k, value in place.fixed}
+        values = [known.get(field, sympy.Integer(0)).xreplace(now) for field in problem.fields]
+        self.function = torch_function(x, values)
+
+    def forward(self, x: Tensor) -> Tensor:
+        nothing = 0 * x.sum(dim=1)  # of which there are derivatives
+        return torch.stack([nothing + value for value in self.function(*x.unbind(1))], dim=1)
 
 
 class _Bowl(nn.Module):

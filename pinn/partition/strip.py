@@ -27,7 +27,7 @@ from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
 from pinn.partition.refine import DEPTH, directions, left, marked, refined
 from pinn.partition.rounding import parts_of_terms
-from pinn.partition.starts import bowls, standing, zero
+from pinn.partition.starts import begun, bowls, standing, zero
 from pinn.partition.system import Sampled, Values
 from pinn.partition.unknown import moved, unknown
 from pinn.problem import Problem
@@ -404,6 +404,8 @@ class Strip:
             return self.values(sampled.points)
         if self.before is not None and self.problem.domain.interior in sampled.points:
             return standing(sampled, self.before, self.interval[0], self.problem.coordinate_names.index(TIME))
+        if self.times is not None and self.problem.domain.interior in sampled.points:
+            return begun(sampled, self.problem)
         return zero(sampled, self.local.features)
 
     def _from_elsewhere(self, sampled: Sampled, found: Found, most: int) -> Found:
@@ -443,6 +445,8 @@ class Strip:
         if residual > HOPELESS:
             return dict.fromkeys(self.problem.fields, math.inf)
         last = self.levels[-1]
+        if last.residual > HOPELESS:  # that was no solution
+            return None
         # by cells, where the smallest count for too much, and by volume, where a corner counts for too little
         falls = [new / old for new, old in ((residual, last.residual), (spread, last.spread)) if old]
         self.fall = min(1.0, math.prod(falls) ** (1 / len(falls))) if falls else 1.0

@@ -113,6 +113,38 @@ def test_strips_of_time_follow_each_other_without_a_gap():
         assert float((sides[0] - sides[1]).abs()) < 1e-8
 
 
+def reactor(jacket: float) -> Problem:
+    """A stirred reactor with Arrhenius' law; at 280 K it is at rest, at 305 K it ignites and oscillates."""
+    return Problem(
+        coordinates={"t": [0, 10]}, fields=["T", "C"],
+        parameters={"Tj": jacket}, functions={"k": "7.2e10*exp(-8750/T)"},
+        equations={
+            "energy": "T_t = 350 - T + 5e4/239*k*C + 5e4/23900*(Tj - T)",
+            "mass": "C_t = 1 - C - k*C",
+        },
+        conditions={"T0": "T(t=0) = 324.475443431599", "C0": "C(t=0) = 0.87725294608097"}, enforce="soft",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("jacket", [280.0, 305.0])
+def test_a_reactor_that_ignites(jacket):
+    problem, t = reactor(jacket), np.linspace(0, 10, 501)
+    found = refined(problem, 30, levels=300)
+
+    def slope(_, y):
+        rate = 7.2e10 * np.exp(-8750 / y[0]) * y[1]
+        return [350 - y[0] + 5e4 / 239 * rate + 5e4 / 23900 * (jacket - y[0]), 1 - y[1] - rate]
+
+    begins = [324.475443431599, 0.87725294608097]
+    true = solve_ivp(slope, (0, 10), begins, "Radau", rtol=1e-11, atol=1e-12, t_eval=t).y
+    with torch.no_grad():
+        values = found.partition(torch.from_numpy(t)[:, None]).numpy().T
+    wrong = np.linalg.norm(values - true, axis=1) / np.linalg.norm(true, axis=1)
+    assert found.ended == "the time is over" and found.converged
+    assert wrong.max() < 1e-7
+    assert max(found.estimate.values()) > wrong.max() / 10
+
+
 @pytest.mark.parametrize(("problem", "most"), [(pendulum(12), 30), (waves(25.0), 5)])
 def test_a_state_goes_on_as_if_nothing_had_been(problem, most):
     whole, first = refinement(problem, 30), refinement(problem, 30)

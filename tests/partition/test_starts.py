@@ -5,7 +5,7 @@ from refinements import error, refinement
 
 from pinn import Problem
 from pinn.partition.newton import newton
-from pinn.partition.starts import LOWER, bowls, zero
+from pinn.partition.starts import LOWER, begun, bowls, zero
 
 BOX = {"x": [0, 1], "y": [0, 1]}
 FEATURES = 150
@@ -58,3 +58,21 @@ def test_an_equation_that_zero_says_nothing_of_is_solved_from_a_bowl():
     level = found.advance()
     assert level.converged and error(problem, found) < 1e-6
     assert found.strip.found.loss < 1e-3 * blind.loss  # steps from zero alone end elsewhere
+
+
+def test_time_begins_with_what_is_given():
+    """Each operator of the initial value, without time's; zero where it has no derivatives."""
+    problem = Problem(
+        coordinates={"t": [1, 2], "x": [0, 1]}, fields=["u", "v"], enforce="soft",
+        equations={"a": "u_t = u_xx + u*v", "b": "v = u_x"},
+        conditions={"start": "2*u(t=1) = 6*t*x**2", "left": "u(x=0) = 0"},
+    )  # fmt: skip
+    sampled = sampled_first(problem)
+    interior = next(place for place in sampled.points if place.name == "interior")
+    values, x = begun(sampled, problem)[interior], sampled.points[interior].x[:, 1]
+    known = {("u", (0, 0)): 3 * x**2, ("u", (0, 1)): 6 * x, ("u", (0, 2)): 6 + 0 * x}  # and not by time
+    for name, operator in sampled.residuals.plans[interior].operators.items():
+        expected = sum((float(c) * known.get((f, e), 0 * x) for f, e, c in operator.terms), 0 * x)
+        torch.testing.assert_close(values[name], expected)
+    rough = Problem(**{**problem.definition, "conditions": {"start": "u(t=1) = sqrt(x - 1/2)", "left": "u(x=0) = 0"}})
+    assert not any(value.any() for of_place in begun(sampled, rough).values() for value in of_place.values())
