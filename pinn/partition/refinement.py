@@ -286,7 +286,8 @@ class Refinement:
         levels, (begin, end) = self.strip.levels, self.strip.interval
         left, gained = levels[-1].residual, levels[-1].gained
         coarse = min(COARSE, SPOILT * max(self._worst, LITTLE)) if self.done else COARSE
-        worse = left > FAILED and len(levels) >= JUDGED or left > coarse and not gained
+        lost = not levels[-1].converged and left > LITTLE  # by Newton's steps
+        worse = left > FAILED and len(levels) >= JUDGED or not gained and (left > coarse or lost)
         return worse and end - begin > SHORTEST * (self.span[1] - self.span[0])
 
     def _end(self, level: Level) -> str | None:
