@@ -26,7 +26,7 @@ from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
 from pinn.partition.refine import DEPTH, directions, left, marked, refined
-from pinn.partition.starts import bowls, standing, zero
+from pinn.partition.starts import bowls, going_on, zero
 from pinn.partition.system import Sampled, Values
 from pinn.partition.unknown import moved, unknown
 from pinn.problem import Problem
@@ -398,11 +398,11 @@ class Strip:
         return sampled.values(self.coefficients if coefficients is None else coefficients)
 
     def _start(self, sampled: Sampled) -> Values:
-        """Where Newton's steps begin: the level before, or what stands still."""
+        """Where Newton's steps begin: the level before, or how the strip before goes on."""
         if self.partition is not None:
             return self.values(sampled.points)
         if self.before is not None and self.problem.domain.interior in sampled.points:
-            return standing(sampled, self.before, self.interval[0], self.problem.coordinate_names.index(TIME))
+            return going_on(sampled, self.before, self.interval[0], self.problem.coordinate_names.index(TIME))
         return zero(sampled, self.local.features)
 
     def _from_elsewhere(self, sampled: Sampled, found: Found, most: int) -> Found:
