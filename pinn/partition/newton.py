@@ -28,6 +28,7 @@ from pinn.partition.system import Linearised, Sampled, Values
 HALVINGS = 6
 SAME = 1e-3  # relative: a residual that is so near to what its linearisation promised is as small as it will be
 FOREIGN = 4.0  # times the loss of what other cells have left: so much a first step may leave
+ROUGHLY = 1e-4  # of an error: what it may be wrong by itself
 FALLING = 0.99  # a step that leaves more of the loss is the last
 
 
@@ -168,10 +169,10 @@ def _doubted(
         for place, of_place in after.items()
     }
 
-    def follows(target: Tensor) -> list[Tensor]:
-        return [c.reshape(sampled.fields, -1) for c in solver.solve((rows * target).nan_to_num(0.0, 0.0, 0.0))]
-
-    return follows(_joined(shifted)), follows(_joined(before) - _joined(after))
+    targets = torch.stack([_joined(shifted), _joined(before) - _joined(after)], dim=1)
+    both, _ = solver.solve_all((rows[:, None] * targets).nan_to_num(0.0, 0.0, 0.0), ROUGHLY)
+    inherited, changed = ([c[:, k].reshape(sampled.fields, -1) for c in both] for k in (0, 1))
+    return inherited, changed
 
 
 def _tell(sampled: Sampled, found: Found, solver: BlockLeastSquares, rows: Tensor, target: Tensor) -> None:

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from pinn.geometry import Place, Points
-from pinn.language.scope import TIME
 from pinn.operators import plan
 from pinn.operators.planner import Plan
 from pinn.partition.cells import Cells
@@ -30,7 +29,7 @@ DEPTH = 5  # times at most
 SMALLEST = 2.0**-27  # of the domain: cells that are halved no more
 
 
-def roughness(problem: Problem) -> Plan:
+def fourth(problem: Problem) -> Plan:
     """The derivatives of order `ORDER` of each field along each coordinate."""
     texts = {
         f"{field}_{k}": sympy.Derivative(problem.scope.unknown(field), (variable, ORDER))
@@ -126,32 +125,45 @@ def _peaks(squares: Tensor, of: Tensor) -> Tensor:
     return squares * (number - 1) >= PEAK * (total - squares)
 
 
-def directions(
+def roughness(
     problem: Problem,
     derivatives: Callable[[Plan, Tensor], dict[str, Tensor]],
     at: Points,
     cells: Tensor,
     tiling: Cells,
-    fixed: int | None = None,
     processes: Processes = ALONE,
 ) -> Tensor:
-    """For each cell the coordinates along which its fields change most on its scale, (K, D); not the fixed one.
+    """How much the fields of each cell change along each coordinate on the cell's scale, squared, (K, D).
 
     Of several processes each has the points of its own cells.
     """
-    found = derivatives(roughness(problem), at.x)
+    found = derivatives(fourth(problem), at.x)
     count, dimensions = tiling.lower.shape
     rough = at.x.new_zeros(count, dimensions)
     for field in problem.fields:
         of_field = torch.stack([found[f"{field}_{k}"] for k in range(dimensions)], dim=1).detach()
         squares = (of_field * tiling.widths[cells] ** ORDER).square()
         (mean,) = processes.sums([torch.zeros_like(rough).index_add_(0, cells, squares)])
-        if fixed is not None:
-            mean[:, fixed] = 0
         rough += mean / mean.sum().clamp(min=1e-300)
     processes.agree([rough])
-    largest, part = rough.max(dim=1, keepdim=True).values, ALONG_TIME if TIME in problem.coordinate_names else ALONG
-    open_to_all = torch.ones(dimensions, dtype=torch.bool, device=rough.device)
+    return rough
+
+
+def directions(rough: Tensor, in_time: bool, fixed: int | None = None) -> Tensor:
+    """For each cell the coordinates along which its fields change most on its scale, (K, D); not the fixed one."""
+    open_to_all = torch.ones(rough.shape[1], dtype=torch.bool, device=rough.device)
     if fixed is not None:
         open_to_all[fixed] = False
+    rough = rough * open_to_all
+    largest, part = rough.max(dim=1, keepdim=True).values, ALONG_TIME if in_time else ALONG
     return torch.where(largest > 0, (rough >= part**2 * largest) & (rough > 0), open_to_all)
+
+
+def idle(rough: Tensor, axis: int) -> Tensor:
+    """Which cells could be twice as long along a coordinate, and need not be halved along it then, (K,).
+
+    The change along it would be 2^ORDER times as large, and still less than along another, or than what matters beside
+    other cells.
+    """
+    enough = torch.maximum(ALONG_TIME**2 * rough.max(dim=1).values, MARKED**2 * rough.max())
+    return rough[:, axis] * 4**ORDER < enough

@@ -6,7 +6,6 @@ Shape letters: K cells, D coordinates.
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import asdict
 from typing import Any
 
@@ -21,37 +20,28 @@ from pinn.partition.cells import Cells
 from pinn.partition.estimate import EstimatedError, estimated_error
 from pinn.partition.identify import Knowledge
 from pinn.partition.local import MakesLocal
-from pinn.partition.memory import there_is
-from pinn.partition.processes import ALONE, Processes, agreed
-from pinn.partition.strip import FALLS, FINE, START, Level, Strip
+from pinn.partition.processes import ALONE, Processes
+from pinn.partition.strip import FALLS, FINE, HOPELESS, START, Level, Strip
+from pinn.partition.worth import CHEAP, TOLD, Worth, expected
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 
 ROUNDING = 1e-13  # of the fields: what is left that no more cells make smaller
 GOOD = 1e-9  # an estimate that is good enough to end at
-CHEAP = 5.0  # seconds: a level that is worth it whatever the estimate
-PAID = 8.0  # seconds that a level is worth where the error is estimated to be 1e-7; and with its fourth root elsewhere
-HANDED_ON = 4.0  # times as much a level of a strip is worth, whose error those after it begin with
-TOLD = 1.0  # seconds: a level that lasts so long tells how long the next one will
-USUAL = 5  # steps of Newton's from a level that has found the solution
-SLOW = 3.0  # times its price: what a level may take on a slow core
-DEARER = 1.2  # the power of a level's price with which its time grows
+HANDED_ON = 2.0  # times as much a level is worth that all strips to come may need
 STALLED = 0.5  # of the residual of the level before: above it nothing is gained
-PATIENCE = 240.0  # seconds without a budget, after which no level begins where the solution is good
-MORE = 600.0  # seconds more where it is poor
-POOR = 1e-4  # the estimate of a poor solution
-POOR_STRIP = 6e-6  # that of a strip, whose error may grow in those after it
 FIRST = 8  # cells to begin with, at most
 LONG = 1.5  # times as long as wide: then more cells are taken along that coordinate to begin with
-EASY = 2  # levels, after which the next strip is twice as long, if it is so good
+EASY = 2  # levels, after which the next strip is twice as long, if it adds so little
 STRIPS = 1  # of the time, to begin with
 UNFINISHED = "the time for it is over before the end is reached: what is beyond is not solved"
 SHORTEST = 2.0**-14  # of the time: a strip that fails then is the end
 SOLVED = 2e-9  # the estimate of a strip that is done
-ADDED = 0.3  # of what a strip has made of the error before it: one that adds less is done
-LESS = 0.1  # of the most that a strip before has left: one that leaves less was too short
+ADDED = 3.0  # of what a strip has made of the error before it, by its part of the time: one that adds less is done
+LESS = 3e-3  # of what a strip may add: an error of eighth order of cells that are half as long as they might be
 SHARE = 2.0  # times what is left of the time, by its length: a strip's, as most take less
 WORTH = 0.25  # of the seconds of a strip: levels that gain little are worth so much
+FASTEST = 20.0  # e-foldings of an error that are reckoned with, at most
 LITTLE = 1e-11  # what is left of one that is, whatever there is to compare
 MOST = 10  # levels of a strip
 JUDGED = 3  # levels, after which a strip that leaves more than FAILED is too long
@@ -80,13 +70,12 @@ class Refinement:
     ):  # fmt: skip
         self.problem, self.residuals, self.local, self.seed = problem, residuals, local, seed
         self.processes, self.device = processes, next(residuals.parameters()).device
-        self.ends = time.perf_counter() + (PATIENCE + MORE if budget is None else budget)  # the first process's counts
-        self.priced = budget is None
-        self.memory = memory or there_is(self.device, processes.size)
+        self.worth = Worth(budget, memory, processes, self.device)
         self.done: list[Strip] = []
         self.levels: list[Level] = []
         self.ended: str | None = None
         self.length = 0.0
+        self.rate = 0.0  # e-foldings of an error in a unit of time
         self.marching = not linear(problem) and TIME in problem.coordinate_names and uncut(problem) is None
         if self.marching:
             axis = problem.coordinate_names.index(TIME)
@@ -112,7 +101,8 @@ class Refinement:
         if not self.marching:
             tiling = Cells.grid(domain.lower, domain.upper, self._counts(), len(self.problem.sides))
             return Strip(
-                self.problem, self.residuals, self.local, self.seed, tiling, until=self.ends, processes=self.processes
+                self.problem, self.residuals, self.local, self.seed, tiling, until=self.worth.ends,
+                processes=self.processes,
             )  # fmt: skip
         before = self.done[-1] if self.done else None
         begin = before.times[1] if before and before.times else self.span[0]
@@ -127,9 +117,9 @@ class Refinement:
             tiling = before.cells_over(begin, end).with_others(tiling)
         strip = Strip(
             self.problem, self.residuals, self.local, self.seed, tiling, (begin, end), before, start(self.problem),
-            self.ends, self.processes,
+            self.worth.ends, self.processes,
         )  # fmt: skip
-        self._had = self._left
+        self._had = self.worth.left
         strip.meet_the_start(max(START, before.levels[-1].residual) if before else START)
         if before or strip.price > TOLD:
             strip.begin_with_fewer_features()
@@ -152,15 +142,10 @@ class Refinement:
             counts[longest] += 1
         return counts
 
-    @property
-    def _left(self) -> float:
-        """Seconds until no level begins."""
-        return agreed(self.processes, [self.ends - time.perf_counter()], self.device)[0]
-
     def advance(self) -> Level:
         """One level; then `ended` says why it was the last, or None."""
         strip = self.strip
-        self._had = self._left if self._had is None else self._had
+        self._had = self.worth.left if self._had is None else self._had
         level = strip.solve()
         self.levels.append(level)
         self.ended = self._after_strip() if self.marching else self._after(level)
@@ -176,7 +161,10 @@ class Refinement:
 
     def _after_strip(self) -> str | None:
         """Refine the strip or begin another, or say why not."""
-        late = self._left < 0
+        late = self.worth.left < 0
+        self._note_growth()
+        if not late and self._takes_up_the_first():
+            return None
         done = self._strip_is_done()
         if not done:
             self.strip.refine()
@@ -191,11 +179,22 @@ class Refinement:
         elif done:
             self._hand_on()
             self.done.append(self.strip)
-            if len(self.strip.levels) <= EASY and self.strip.levels[-1].residual <= LESS * self._worst:
-                self.length = 2 * self.strip.length
+            self.length = self.strip.layer * (2 if self.strip.idle or self._strip_was_easy() else 1)
         if done or failed:
             self.strip = self._next()
         return None
+
+    def _takes_up_the_first(self) -> bool:
+        """Go back to the first strip where it is worth another level, now that the second shows how errors grow."""
+        if len(self.done) != 1 or len(self.strip.levels) != 1 or self._strip_failed():
+            return False
+        second, self.strip = self.strip, self.done.pop()
+        refined = self.strip.price > self.strip.levels[-1].price
+        if not refined or self._strip_is_done() or self._strip_is_dear():
+            self.done, self.strip = [self.strip], second
+            return False
+        self._had = None
+        return True
 
     def _hand_on(self) -> None:
         """Make the error of a strip of one level, which is known in size alone, as large as that."""
@@ -206,88 +205,91 @@ class Refinement:
 
     def _too_long(self, level: Level) -> str | None:
         """Whether the next level is, or is not worth it."""
-        price, growth = self.strip.price, max(self.strip.price / level.price, 1.0)
+        price, error = self.strip.price, math.inf if level.estimate is None else max(level.estimate.values())
         falling = len(self.levels) < 2 or level.residual <= FALLS * self.levels[-2].residual
-        if level.estimate is not None:
-            estimate = max(level.estimate.values())
-            if estimate <= GOOD and not (price <= CHEAP and falling):
-                return f"the error is estimated to be below {GOOD:.0e}"
-            if price > self._worth(estimate):
-                return f"the error is estimated to be {estimate:.0e}, and the next level would take long"
-        if self._too_large(growth * level.memory):
+        if error <= GOOD and not (price <= CHEAP and falling):
+            return f"the error is estimated to be below {GOOD:.0e}"
+        if price > self.worth.of(error):
+            return f"the error is estimated to be {error:.0e}, and the next level would take long"
+        if self.worth.too_large(self.strip):
             return "the next level would take more memory than there is"
-        if self._expected(level) > self._left - self._kept(level):
+        if expected(self.strip) > self.worth.left - self.worth.kept(error):
             return "the next level would take too long"
         return None
-
-    def _too_large(self, memory: float) -> bool:
-        return bool(agreed(self.processes, [memory > self.memory], self.device)[0])
-
-    def _worth(self, estimate: float) -> float:
-        """Seconds that a level may take which begins with such an error."""
-        return max(CHEAP, PAID * (estimate / 1e-7) ** 0.25) if self.priced else math.inf
-
-    def _expected(self, level: Level) -> float:
-        """Seconds that the next level of the strip takes, by what this one took.
-
-        What a level of a moment took tells little: then it is its price, on a slow core. Newton's steps from a level
-        that has found the solution are few, however long the way to it was.
-        """
-        growth, steps = max(self.strip.price / level.price, 1.0), min(level.steps, USUAL)
-        most = growth**DEARER * level.seconds * steps / level.steps
-        return most if level.price > TOLD else min(most, SLOW * steps * self.strip.price)
 
     def _strip_is_done(self) -> bool:
         levels = self.strip.levels
         left = levels[-1].residual
         stalled = len(levels) > 2 and left > STALLED * levels[-2].residual > STALLED**2 * levels[-3].residual
-        stalled = stalled and left <= FAILED and self._elapsed > WORTH * self._share(levels[-1])
-        estimate = max(levels[-1].estimate.values()) if levels[-1].estimate else None
-        told = bool(self._ratios)
-        enough = max(SOLVED, ADDED * max((levels[-1].inherited or {}).values(), default=0.0))
-        solved = left <= LITTLE and told or estimate is not None and estimate <= enough
-        solved = solved or told and bool(self.done) and left <= self._worst
+        stalled = stalled and left <= FAILED and self._elapsed > WORTH * self._share
+        solved = left <= LITTLE and bool(self._ratios) or self._part_of_enough(levels[-1]) <= 1
         return solved or stalled or not levels[-1].gained or self._strip_failed() or len(levels) >= MOST
 
+    def _part_of_enough(self, level: Level) -> float:
+        """What a level of a strip adds, over what it may: next to nothing, or its share of what it inherits."""
+        if level.estimate is None:
+            return math.inf
+        share = self.strip.length / (self.span[1] - self.span[0])
+        enough = max(SOLVED, ADDED * share * max((level.inherited or {}).values(), default=0.0))
+        return max(level.estimate.values()) / enough
+
+    def _strip_was_easy(self) -> bool:
+        """Whether cells of twice its length would do as well, as far as can be told."""
+        last = self.strip.levels[-1]
+        return len(self.strip.levels) <= EASY and (last.residual <= LITTLE or self._part_of_enough(last) <= LESS)
+
     @property
-    def _worst(self) -> float:
-        """The most that a strip has left."""
-        return max((strip.levels[-1].residual for strip in self.done), default=0.0)
+    def _ahead(self) -> float:
+        """How many such strips there are until the end of time, with the present one."""
+        return (self.span[1] - self.strip.interval[0]) / self.strip.length
+
+    @property
+    def _growth(self) -> float:
+        """The factor by which the error that a strip adds is expected to grow until the end of time."""
+        return math.exp(min(max(self.rate, 0.0) * (self.span[1] - self.strip.interval[1]), FASTEST))
+
+    def _note_growth(self) -> None:
+        """How fast errors have grown in the later half of the time so far."""
+        half = (self.span[0] + self.strip.interval[1]) / 2
+        late = [s for s in self._solved if s.interval[1] > half and s.levels[-1].inherited]
+        if late:
+            grown = sum(math.log(max(s.levels[-1].growth, 1e-3)) for s in late)
+            self.rate = grown / sum(s.length for s in late)
 
     @property
     def _elapsed(self) -> float:
         """Seconds since the strip was begun."""
         assert self._had is not None
-        return self._had - self._left
+        return self._had - self.worth.left
 
-    def _share(self, level: Level) -> float:
-        """Seconds that are the strip's after such a level."""
+    @property
+    def _share(self) -> float:
+        """Seconds that are the strip's after its last level."""
         assert self._had is not None
-        begin, end = self.strip.interval
-        return (self._had - self._kept(level)) * (end - begin) / (self.span[1] - begin)
+        return (self._had - self.worth.kept(self._by_then)) / self._ahead
 
-    def _kept(self, level: Level) -> float:
-        """Seconds that are not for what is solved well."""
+    @property
+    def _by_then(self) -> float:
+        """The error at the end of time, if all strips from now on add what this one does; infinite if none can tell."""
+        level = self.strip.levels[-1]
         added = level.estimate or {f: ratio * level.residual for f, ratio in self._ratios.items()}
-        enough = POOR_STRIP if self.marching else POOR
-        return MORE if self.priced and max(added.values(), default=math.inf) <= enough else 0.0
+        return self._ahead * self._growth * max(added.values(), default=math.inf)
 
     def _strip_is_dear(self) -> bool:
         """Whether the next level would take more than it is worth, or than what the strip may have."""
         level = self.strip.levels[-1]
-        growth = max(self.strip.price / level.price, 1.0)
-        handed_on = HANDED_ON if self.strip.interval[1] < self.span[1] else 1.0
-        if level.estimate and self.strip.price > handed_on * self._worth(max(level.estimate.values())):
+        if level.estimate and self._ahead * self.strip.price > HANDED_ON * self.worth.of(self._by_then):
             return True
-        late = self._elapsed + self._expected(level) > SHARE * self._share(level) and len(self.strip.levels) > 1
-        return level.residual <= FAILED and (late or self._too_large(growth * level.memory))
+        late = self._elapsed + expected(self.strip) > SHARE * self._share and len(self.strip.levels) > 1
+        return level.residual <= FAILED and (late or self.worth.too_large(self.strip))
 
     def _strip_failed(self) -> bool:
         levels, (begin, end) = self.strip.levels, self.strip.interval
         left, gained = levels[-1].residual, levels[-1].gained
-        coarse = min(COARSE, SPOILT * max(self._worst, LITTLE)) if self.done else COARSE
+        others = [strip.levels[-1].residual for strip in self.done]
+        coarse = min(COARSE, SPOILT * max(*others, LITTLE)) if others else COARSE
         lost = not levels[-1].converged and left > LITTLE  # by Newton's steps
-        worse = left > FAILED and len(levels) >= JUDGED or not gained and (left > coarse or lost)
+        worse = left > FAILED and len(levels) >= JUDGED or not gained and (left > coarse or lost) or left > HOPELESS
         return worse and end - begin > SHORTEST * (self.span[1] - self.span[0])
 
     def _end(self, level: Level) -> str | None:
@@ -362,20 +364,21 @@ class Refinement:
             "strips": [strip.state() for strip in [*self.done, self.strip]],
             "levels": [asdict(one) for one in self.levels],
             "length": self.length,
+            "rate": self.rate,
             "ended": self.ended,
         }
 
     def load(self, state: dict[str, Any], network: Partition) -> None:
         """Go on from a state, with the network that was there."""
         self.levels = [Level(**one) for one in state["levels"]]
-        self.length, self.ended, self.done = state["length"], state["ended"], []
+        self.length, self.rate, self.ended, self.done = state["length"], state["rate"], state["ended"], []
         start_of = 0
         for kept in state["strips"]:
             tiling, times = Cells(*kept["tiling"]), kept["times"] and tuple(kept["times"])
             before = self.done[-1] if self.done else None
             strip = Strip(
                 self.problem, self.residuals, self.local, self.seed, tiling, times, before,
-                start(self.problem) if self.marching else None, self.ends, self.processes,
+                start(self.problem) if self.marching else None, self.worth.ends, self.processes,
             )  # fmt: skip
             strip.levels = [Level(**one) for one in kept["levels"]]
             strip.tolerance, strip.size, strip.smooth = kept["tolerance"], kept["size"], kept["smooth"]

@@ -244,12 +244,13 @@ class BlockLeastSquares:
         own = [basis.transform @ y[at] for basis, at in zip(self._bases, self._columns, strict=True)]
         return self._share.whole(own)
 
-    def solve_all(self, targets: Tensor) -> tuple[list[Tensor], Tensor]:
+    def solve_all(self, targets: Tensor, accuracy: float = 0.0) -> tuple[list[Tensor], Tensor]:
         """The coefficients of each block, (P, Z), for many targets (M + L, Z), and ``b - A c``, (M + L, Z).
 
-        The iteration of `solve` for all of them at once; it ends where the last has come to its end.
+        The iteration of `solve` for all of them at once; it ends where the last has come to its end, or to a part of
+        its target that is asked for.
         """
-        eps = torch.finfo(targets.dtype).eps
+        eps = max(torch.finfo(targets.dtype).eps, accuracy)
         r, y = targets.clone(), targets.new_zeros(self.rank, targets.shape[1])
         s = self._adjoint(r)
         p = self._cholesky.solve(s)

@@ -5,6 +5,8 @@ Shape letters: D coordinates, N points, F fields.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,9 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from pinn.evolution import initial, start
+from pinn.geometry import Place
 from pinn.language import torch_function
 from pinn.networks.paired import Paired
 from pinn.operators.autograd import operator_values
+from pinn.partition.processes import agreed
 from pinn.partition.system import Sampled, Values
 from pinn.problem import Problem
 
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
     from pinn.partition.strip import Strip
 
 HEIGHTS = [4.0**k for k in range(-12, 13)]  # of bowls, in the units of the fields
+NODES = 1 / 16  # of the interval before: the distance of the moments from which a polynomial goes on
+HIGHEST = 3  # its degree
 LOWER = 0.9  # of the residual of zero: a bowl that leaves more of it is no better than zero
 
 
@@ -33,20 +39,84 @@ def zero(sampled: Sampled, features: int) -> Values:
     return sampled.values([none] * len(sampled.partition))
 
 
-def standing(sampled: Sampled, before: Strip, begin: float, axis: int) -> Values:
-    """The end of the interval before, as if time stood still: without the derivatives by it."""
-    held = {}
+def going_on(sampled: Sampled, before: Strip, begin: float, axis: int) -> Values:
+    """The end of the interval before, gone on with as a polynomial of time, of the degree that leaves the least.
+
+    Of degree zero time stands still, and derivatives by it are zero.
+    """
+    step = NODES * before.length
+    ends = _held(sampled, before, [begin - k * step for k in range(HIGHEST + 1)], axis)
+    later = {place: (at.x[:, axis] - begin) / step for place, at in sampled.points.items()}
+    tries, values, differences = [_still(sampled, ends[0], axis)], ends[0], ends
+    for degree in range(1, HIGHEST + 1):
+        differences = [_sum(a, b, -1.0) for a, b in itertools.pairwise(differences)]
+        weights = {place: _binomial(steps, degree) for place, steps in later.items()}
+        values = _sum(values, differences[0], weights)
+        tries.append(values)
+    left = agreed(sampled.processes, _left(sampled, tries), sampled.partition.lower.device)
+    return tries[left.index(min(left))]
+
+
+def moved_to(x: Tensor, axis: int, moment: float) -> Tensor:
+    """The points (N, D), all at one moment."""
+    return x.index_fill(1, torch.tensor([axis], device=x.device), moment)
+
+
+def _held(sampled: Sampled, before: Strip, moments: list[float], axis: int) -> list[Values]:
+    """The operators of what is before, held at each of some moments: points that differ in time alone are one."""
+    held, same = {}, {}
     for place, at in sampled.points.items():
-        x = at.x.clone()
-        x[:, axis] = begin
-        held[place] = replace(at, x=x)
+        apart, same[place] = moved_to(at.x, axis, moments[0]).unique(dim=0, return_inverse=True)
+        first = same[place].new_zeros(len(apart)).scatter_(0, same[place], torch.arange(len(at.x), device=at.x.device))
+        x = torch.cat([moved_to(apart, axis, moment) for moment in moments])
+        held[place] = replace(at[first.repeat(len(moments))], x=x)
     values = before.values(held)
-    for place, of_place in values.items():
-        operators = sampled.residuals.plans[place].operators
-        for name in of_place:
-            if any(exponents[axis] for symbol in operators[name].symbols().values() for exponents in symbol):
-                of_place[name] = torch.zeros_like(of_place[name])
-    return values
+    return [
+        {
+            place: {name: v.reshape(len(moments), -1)[k, same[place]] for name, v in of_place.items()}
+            for place, of_place in values.items()
+        }
+        for k in range(len(moments))
+    ]
+
+
+def _still(sampled: Sampled, values: Values, axis: int) -> Values:
+    """The same without the derivatives by time."""
+
+    def in_time(place: Place, name: str) -> bool:
+        operator = sampled.residuals.plans[place].operators[name]
+        return any(exponents[axis] for symbol in operator.symbols().values() for exponents in symbol)
+
+    return {
+        place: {name: torch.zeros_like(v) if in_time(place, name) else v for name, v in of_place.items()}
+        for place, of_place in values.items()
+    }
+
+
+def _sum(a: Values, b: Values, factors: dict[Place, Tensor] | float) -> Values:
+    """``a + factors b``."""
+    return {
+        place: {
+            name: v + (factors[place] if isinstance(factors, dict) else factors) * b[place][name]
+            for name, v in of_place.items()
+        }
+        for place, of_place in a.items()
+    }
+
+
+def _binomial(s: Tensor, k: int) -> Tensor:
+    """What the k-th backward difference counts s steps further: ``s (s + 1) ... (s + k - 1) / k!``."""
+    return math.prod((s + i for i in range(k)), start=torch.ones_like(s)) / math.factorial(k)
+
+
+def _left(sampled: Sampled, tries: list[Values]) -> list[float]:
+    """What each leaves of the equations in the interior, as parts of what the first leaves."""
+    inside = [place for place in sampled.points if place.name == "interior"]
+    squares = []
+    for values in tries:
+        residual = sampled.residual(values)
+        squares.append(torch.stack([r.square().mean() for place in inside for r in residual[place].values()]))
+    return [float((one / squares[0].clamp(min=1e-300)).mean().nan_to_num(nan=torch.inf)) for one in squares]
 
 
 def begun(sampled: Sampled, problem: Problem) -> Values:

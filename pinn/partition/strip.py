@@ -21,13 +21,14 @@ from pinn.networks.partition import Partition
 from pinn.operators import Plan, derivatives
 from pinn.partition.cells import Cells
 from pinn.partition.identify import Knowledge, identified
+from pinn.partition.layers import at_end, following, layer
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of, write
 from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
-from pinn.partition.refine import DEPTH, directions, left, marked, refined
+from pinn.partition.refine import DEPTH, directions, idle, left, marked, refined, roughness
 from pinn.partition.rounding import parts_of_terms
-from pinn.partition.starts import begun, bowls, standing, zero
+from pinn.partition.starts import begun, bowls, going_on, moved_to, zero
 from pinn.partition.system import Sampled, Values
 from pinn.partition.unknown import moved, unknown
 from pinn.problem import Problem
@@ -55,6 +56,7 @@ ROUGH = 1e-6  # the largest that are not
 SUPPRESSED = 0.2  # of what is left, that lies in what was so left out: the solution is smooth, and misses it
 STALLED = 0.5  # of what was left before: a level that leaves more has fitted the points
 START_LEVELS = 12
+IDLE = 0.75  # of the cells at the end: where so many are idle in time, those that follow are twice as long
 DEAR = 3.0  # seconds: cells that hold the start well enough, as the levels to come are to see to the rest
 FEATURE = 1.2e-6  # seconds for an unknown and each feature of its cell: their jets at the points
 COLUMN = 1.25e-9  # seconds for an unknown and the square of those of its cell: their orthonormal columns
@@ -80,6 +82,7 @@ class Level:
         gained: Whether it was better than the level before.
         noisy: Whether it changed less than what the noise of the data leaves unknown.
         inherited: What the error of the strip before makes of each field, relative to it.
+        growth: Of that error, from the strip's beginning to its end, as a factor.
     """
 
     cells: int
@@ -96,6 +99,7 @@ class Level:
     gained: bool = True
     noisy: bool = False
     inherited: dict[str, float] | None = None
+    growth: float = 1.0
 
 
 class Strip:
@@ -130,6 +134,7 @@ class Strip:
         self.coefficients: list[Tensor] = []
         self.levels: list[Level] = []
         self.left: Tensor | None = None
+        self.rough: Tensor | None = None  # how much the fields of each cell change along each coordinate
         self.crowding = torch.ones(len(tiling), dtype=torch.float64)  # times the usual number of points, by cell
         self.size = 1.0  # of the fields: the largest root mean square
         self.tolerance: float | None = None  # of the next level
@@ -150,10 +155,28 @@ class Strip:
         """Of the interval."""
         return self.interval[1] - self.interval[0]
 
-    def cells_over(self, begin: float, end: float) -> Cells:
-        """Those of an interval that follows: as many, as small as they are where this one ends."""
+    @property
+    def _solved(self) -> Cells:
+        """The cells of the last level."""
         assert self.partition is not None
-        return Cells.of(self.partition).over(self.problem.coordinate_names.index(TIME), begin, end)
+        return Cells.of(self.partition)
+
+    @property
+    def layer(self) -> float:
+        """How long most cells are where the interval ends: see `layers`."""
+        return layer(self._solved, self.problem.coordinate_names.index(TIME))
+
+    @property
+    def idle(self) -> bool:
+        """Whether nearly all cells at the end could be twice as long in time, as far as is known."""
+        if self.rough is None:
+            return False
+        axis = self.problem.coordinate_names.index(TIME)
+        return float(idle(self.rough.cpu(), axis)[at_end(self._solved, axis)].double().mean()) >= IDLE
+
+    def cells_over(self, begin: float, end: float) -> Cells:
+        """Those of an interval that follows."""
+        return following(self._solved, self.problem.coordinate_names.index(TIME), begin, end)
 
     def _since(self, began: float) -> float:
         """Seconds, the same in all processes."""
@@ -200,32 +223,36 @@ class Strip:
         self.known = replace(self.known, unknown=dict(zip(self.problem.fields, told.tolist(), strict=False)))
         change = moved(self._compared, compared, told)
         estimate = self._estimate(compared, residual, spread, sampled)
-        inherited = self._inherited(partition, found, compared)
+        inherited, growth = self._inherited(partition, found, compared)
         unknowns = sum(c.numel() for c in found.coefficients)
         seconds = self._since(began)
         level = Level(
             len(partition), unknowns, residual, spread, estimate, found.steps, found.converged, seconds, found.memory,
             self.price, self.times, noisy=self.known.hide(found, sampled.numbers - numbers, estimate, change),
-            inherited=inherited,
+            inherited=inherited, growth=growth,
         )  # fmt: skip
         self.levels.append(level)
         return level
 
-    def _inherited(self, partition: Partition, found: Found, fields: Tensor) -> dict[str, float] | None:
-        """What the error of the strip before makes of each field, relative to it; and `doubt`, with what is added here.
+    def _inherited(self, partition: Partition, found: Found, fields: Tensor) -> tuple[dict[str, float] | None, float]:
+        """What the error of the strip before makes of each field, relative to it, and by what factor it grows.
 
         An error at the end of a strip is an error of the start of the next, and grows or decays there as small changes
-        of the solution do.
+        of the solution do. `doubt` is that with what is added here.
         """
         if not found.inherited:
-            return None
+            return None, 1.0
         self.doubt = found.inherited
         if self.levels:
             self.doubt = [a + self.fall * b for a, b in zip(found.inherited, found.changed, strict=True)]
+        at, axis = self._compared_at(partition), self.problem.coordinate_names.index(TIME)
         write(partition, found.inherited)
-        told = partition(self._compared_at(partition)).detach().norm(dim=0) / fields.norm(dim=0)
+        with torch.no_grad():
+            told = (partition(at).norm(dim=0) / fields.norm(dim=0)).nan_to_num(nan=0.0)
+            begin, end = (float(partition(moved_to(at, axis, moment)).norm()) for moment in self.interval)
         write(partition, found.coefficients)
-        return dict(zip(self.problem.fields, told.nan_to_num(nan=0.0).tolist(), strict=True))
+        *told, growth = agreed(self.processes, [*told.tolist(), end / begin if begin else 1.0], at.device)
+        return dict(zip(self.problem.fields, told, strict=True)), growth
 
     def _as_before(self, found: Found, seconds: float) -> Level:
         """A level whose cells do no better than those before: those stay."""
@@ -252,7 +279,8 @@ class Strip:
             self.processes.agree([rest])
             if float(rest.max()) <= enough or self.price > DEAR:
                 return
-            along = self._directions(partition, held_out, self.initial, time_axis)
+            rough = self._roughness(partition, held_out, self.initial)
+            along = directions(rough, True, time_axis)
             self.tiling, parents = refined(self.tiling, rest, along, self._looking(partition, found, [self.initial]))
             self.crowding = self.crowding[parents]
 
@@ -285,12 +313,13 @@ class Strip:
         if wider > self.local.features and self._more_features_gain(everywhere):
             self.local = self.local.of(wider)
         else:
-            assert self.partition is not None and self.found is not None
+            assert self.partition is not None and self.found is not None and self.rough is not None
             unseen = everywhere and self.smooth and self.levels[-1].residual >= RESOLVED
             look = self._looking(self.partition, self.found, self.residuals.places)
             # a peak is a corner, but not in what waves and fronts leave that are not resolved
             depth = 0 if self.smooth or self.times else DEPTH
-            self.tiling, parents = refined(self.tiling, self.left, self.rough, look, unseen, depth)
+            along = directions(self.rough, TIME in self.problem.coordinate_names)
+            self.tiling, parents = refined(self.tiling, self.left, along, look, unseen, depth)
             self.crowding = self.crowding[parents]
 
     def _more_features_gain(self, everywhere: bool) -> bool:
@@ -399,11 +428,11 @@ class Strip:
         return sampled.values(self.coefficients if coefficients is None else coefficients)
 
     def _start(self, sampled: Sampled) -> Values:
-        """Where Newton's steps begin: the level before, or what stands still."""
+        """Where Newton's steps begin: the level before, or how the strip before goes on."""
         if self.partition is not None:
             return self.values(sampled.points)
         if self.before is not None and self.problem.domain.interior in sampled.points:
-            return standing(sampled, self.before, self.interval[0], self.problem.coordinate_names.index(TIME))
+            return going_on(sampled, self.before, self.interval[0], self.problem.coordinate_names.index(TIME))
         if self.times is not None and self.problem.domain.interior in sampled.points:
             return begun(sampled, self.problem)
         return zero(sampled, self.local.features)
@@ -422,15 +451,15 @@ class Strip:
         held_out = self._held_out(partition, self.residuals.places, CHECKED)
         of_cells = left(held_out, found.coefficients, found.scales)
         self.processes.agree([of_cells])
-        return of_cells, self._directions(partition, held_out, self.problem.domain.interior)
+        return of_cells, self._roughness(partition, held_out, self.problem.domain.interior)
 
-    def _directions(self, partition: Partition, sampled: Sampled, place: Place, fixed: int | None = None) -> Tensor:
+    def _roughness(self, partition: Partition, sampled: Sampled, place: Place) -> Tensor:
         def of_solution(plan: Plan, x: Tensor) -> dict[str, Tensor]:
             return {name: value.detach() for name, value in derivatives(partition, x, plan).items()}
 
         at, cells = sampled.points[place], sampled.cells[place]
         own = torch.tensor(sampled.share.owners, device=cells.device)[cells] == self.processes.rank
-        return directions(self.problem, of_solution, at[own], cells[own], self.tiling, fixed, self.processes)
+        return roughness(self.problem, of_solution, at[own], cells[own], self.tiling, self.processes)
 
     def _compared_at(self, partition: Partition) -> Tensor:
         return points(

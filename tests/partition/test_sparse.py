@@ -126,6 +126,17 @@ def test_many_targets_at_once_have_the_solutions_of_each(shape, long_rows):
     assert not torch.allclose(torch.cat(found)[:, 0], torch.cat(found)[:, 1])
 
 
+def test_less_accuracy_may_be_asked_for():
+    touched = SHAPES["ring"]
+    solver = factorise(random_blocks(touched, 5), 1 + max(int(r[-1]) for r in touched))
+    target = torch.randn(
+        1 + max(int(r[-1]) for r in touched), 1, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
+    expected = torch.cat(solver.solve_all(target)[0])
+    found = torch.cat(solver.solve_all(target, 1e-3)[0])
+    assert float((found - expected).norm()) < 1e-2 * float(expected.norm())
+
+
 def step(x: Tensor) -> Tensor:
     """From 0 at -1 to 1 at 1, with four continuous derivatives."""
     t = (x.clamp(-1, 1) + 1) / 2

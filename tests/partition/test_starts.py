@@ -1,11 +1,13 @@
-"""Where Newton's steps begin on the first cells: zero, what stands still, and bowls."""
+"""Where Newton's steps begin on the first cells: zero, how the strip before goes on, and bowls."""
 
+import pytest
 import torch
 from refinements import error, refinement
 
 from pinn import Problem
+from pinn.partition import starts
 from pinn.partition.newton import newton
-from pinn.partition.starts import LOWER, begun, bowls, zero
+from pinn.partition.starts import LOWER, begun, bowls, going_on, zero
 
 BOX = {"x": [0, 1], "y": [0, 1]}
 FEATURES = 150
@@ -76,3 +78,52 @@ def test_time_begins_with_what_is_given():
         torch.testing.assert_close(values[name], expected)
     rough = Problem(**{**problem.definition, "conditions": {"start": "u(t=1) = sqrt(x - 1/2)", "left": "u(x=0) = 0"}})
     assert not any(value.any() for of_place in begun(sampled, rough).values() for value in of_place.values())
+
+
+def wave() -> Problem:
+    return Problem(
+        coordinates={"t": [0, 1], "x": [0, 1]}, fields=["u"], equations={"burgers": "u_t + u*u_x = 0.1*u_xx"},
+        conditions={"start": "u(t=0) = sin(pi*x)", "ends": "u(boundary) = 0"}, enforce="soft",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def followed():
+    """A strip that is solved, and the points of the one after it."""
+    found = refinement(wave(), FEATURES)
+    found.length = 0.2
+    found.strip.solve()
+    found.done.append(found.strip)
+    second = found._next()
+    return found.done[0], second._fitted(second._partition(), second.residuals.places)
+
+
+def by_degree(followed, monkeypatch, degree):
+    before, sampled = followed
+    with monkeypatch.context() as patch:
+        patch.setattr(starts, "_left", lambda sampled, tries: [float(k != degree) for k in range(len(tries))])
+        return going_on(sampled, before, before.times[1], 0)
+
+
+def test_a_strip_begins_with_how_the_one_before_goes_on(followed, monkeypatch):
+    before, sampled = followed
+    reached = newton(sampled, going_on(sampled, before, before.times[1], 0), 30)
+    interior = next(place for place in sampled.points if place.name == "interior")
+    apart = []
+    for degree in range(4):
+        found = by_degree(followed, monkeypatch, degree)[interior]
+        apart.append(max(float((found[name] - v).norm() / v.norm()) for name, v in reached.values[interior].items()))
+    assert apart[0] >= 1  # without derivatives by time
+    assert max(apart[1:3]) < 0.3  # values are near
+    assert reached.steps <= newton(sampled, by_degree(followed, monkeypatch, 0), 30).steps
+
+
+def test_the_degree_that_leaves_the_least_is_taken(followed, monkeypatch):
+    before, sampled = followed
+    interior = next(place for place in sampled.points if place.name == "interior")
+
+    def leaves(values):
+        return float(sampled.residual(values)[interior]["burgers"].norm())
+
+    every = [leaves(by_degree(followed, monkeypatch, degree)) for degree in range(4)]
+    assert leaves(going_on(sampled, before, before.times[1], 0)) == min(every) < every[0] / 10

@@ -46,6 +46,7 @@ def test_an_error_at_the_start_grows_and_decays_as_the_flow_says(rate):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * DOUBT)
     assert float((found / DOUBT - 1).abs().max()) > 0.5  # what is merely handed on would be seen
     assert level.inherited["u"] == pytest.approx(float(expected.norm() / u.norm()), rel=0.1)
+    assert level.growth == pytest.approx(float(expected[-1] / expected[0]), rel=1e-3)
 
 
 def test_without_an_error_none_is_inherited():
