@@ -28,6 +28,9 @@ AUTO = "auto"
 """In place of a value: `pinn.training.choice` finds one."""
 
 
+MOST_CELLS = 4
+"""Coordinates of a problem that is solved on cells where nothing is said."""
+
 CHOSEN = (
     *("network", "optimizer", "precision", "network.width", "network.scale"),
     *("sampling.points", "sampling.boundary_points"),

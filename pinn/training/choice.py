@@ -14,7 +14,7 @@ from pinn.balancing import SCHEMES
 from pinn.evolution import linear
 from pinn.phases import PHASES, Phase, Phases
 from pinn.problem import Problem
-from pinn.schema import AUTO, CHOSEN, MLP, Auto, AutoNetwork, Config, Partition, Precision
+from pinn.schema import AUTO, CHOSEN, MLP, MOST_CELLS, Auto, AutoNetwork, Config, Partition, Precision
 from pinn.training.build import kept, ready
 from pinn.training.files import first_checkpoint
 from pinn.training.network import network
@@ -25,7 +25,6 @@ USUAL_SCALE = 10.0
 USUAL = {"sampling.points": 3000, "sampling.boundary_points": 400}
 PLAIN = {"width": AUTO, "depth": 1, "activation": "sin", "scale": AUTO, "adaptive": False, "factorised": False,
          "features": None}  # of a network of which nothing is said  # fmt: skip
-MOST_CELLS = 4  # coordinates
 LEVELS = 500  # of refinement, at most: strips of time have some each
 DENSE = 8000  # parameters for which a Jacobian is decomposed
 OVERSAMPLED = 4  # equations an unknown
