@@ -19,7 +19,6 @@ from pinn.references.family import family
 from pinn.references.finite_elements import finite_elements
 from pinn.references.flow import flow
 from pinn.references.harmonic_series import harmonic_series
-from pinn.references.navier_series import navier_series
 from pinn.references.ode import ode
 from pinn.references.plates import clamped_plate, orthotropic_plate
 from pinn.references.spectral import spectral
@@ -34,7 +33,6 @@ REFERENCES: dict[str, Callable[..., Callable[[Tensor], Tensor]]] = {
     "finite_elements": finite_elements,
     "flow": flow,
     "harmonic_series": harmonic_series,
-    "navier_series": navier_series,
     "ode": ode,
     "orthotropic_plate": orthotropic_plate,
     "spectral": spectral,
