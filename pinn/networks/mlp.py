@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pinn.networks.features import Features
-from pinn.networks.layers import FactorisedLinear, elementwise
+from pinn.networks.layers import Activation, FactorisedLinear, elementwise
+from pinn.optimizers.ranges import Count
 
 
 class MLP(nn.Module):
@@ -41,9 +42,9 @@ class MLP(nn.Module):
         features: Features,
         outputs: int,
         *,
-        width: int = 400,
-        depth: int = 1,
-        activation: str = "sin",
+        width: Count = 400,
+        depth: Count = 1,
+        activation: Activation = "sin",
         scale: float | Sequence[float] = 10.0,
         adaptive: bool = False,
         factorised: bool = False,

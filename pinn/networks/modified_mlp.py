@@ -6,7 +6,8 @@ Shape letters: N points, F fields, W width, E features.
 from torch import Tensor, nn
 
 from pinn.networks.features import Features
-from pinn.networks.layers import dense, elementwise
+from pinn.networks.layers import Activation, dense, elementwise
+from pinn.optimizers.ranges import Count
 
 
 class ModifiedMLP(nn.Module):
@@ -34,9 +35,9 @@ class ModifiedMLP(nn.Module):
         features: Features,
         outputs: int,
         *,
-        width: int = 64,
-        depth: int = 3,
-        activation: str = "tanh",
+        width: Count = 64,
+        depth: Count = 3,
+        activation: Activation = "tanh",
         adaptive: bool = False,
         factorised: bool = False,
     ):

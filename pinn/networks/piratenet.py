@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from pinn.networks.features import Features
-from pinn.networks.layers import dense, elementwise
+from pinn.networks.layers import Activation, dense, elementwise
+from pinn.optimizers.ranges import Count
 
 
 class Block(nn.Module):
@@ -62,9 +63,9 @@ class PirateNet(nn.Module):
         features: Features,
         outputs: int,
         *,
-        width: int = 64,
-        depth: int = 2,
-        activation: str = "tanh",
+        width: Count = 64,
+        depth: Count = 2,
+        activation: Activation = "tanh",
         factorised: bool = False,
     ):
         super().__init__()

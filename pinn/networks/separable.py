@@ -6,7 +6,9 @@ Shape letters: N points, F fields, D coordinates, R rank.
 from torch import Tensor, nn
 
 from pinn.networks.features import Features
+from pinn.networks.layers import Activation
 from pinn.networks.mlp import MLP
+from pinn.optimizers.ranges import Count, Positive
 
 
 class Separable(nn.Module):
@@ -35,11 +37,11 @@ class Separable(nn.Module):
         features: Features,
         outputs: int,
         *,
-        rank: int = 64,
-        width: int = 32,
-        depth: int = 2,
-        activation: str = "tanh",
-        scale: float = 3.0,
+        rank: Count = 64,
+        width: Count = 32,
+        depth: Count = 2,
+        activation: Activation = "tanh",
+        scale: Positive = 3.0,
         adaptive: bool = False,
         factorised: bool = False,
     ):
