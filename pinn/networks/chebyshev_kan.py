@@ -39,10 +39,6 @@ class ChebyshevKAN(nn.Module):
     zero. The other coefficients are normal with variance 1/(W n), which keeps the size of what goes through.
 
     Args:
-        features: z, (N, D) to (N, E).
-        outputs: F.
-        width: W, of each hidden layer.
-        depth: Number of hidden layers.
         degree: n, the highest.
     """
 

@@ -23,18 +23,8 @@ class MLP(nn.Module):
     Bengio 2010).
 
     Args:
-        features: z, (N, D) to (N, E).
-        outputs: F.
-        width: W, of each hidden layer.
-        depth: Number of hidden layers.
-        activation: One of tanh, sin, gelu, silu, softplus.
         scale: Largest first-layer weight, of all features or of each of the E: larger for what oscillates or is steep,
             below 1 behind many features.
-        adaptive: Whether the slope of the activation is learned.
-        factorised: Whether the hidden layers' weights are factorised.
-
-    Raises:
-        ValueError: Unknown activation.
     """
 
     def __init__(

@@ -18,16 +18,7 @@ class ModifiedMLP(nn.Module):
     at first. Weights are Glorot-normal, biases zero.
 
     Args:
-        features: z, (N, D) to (N, E).
-        outputs: F.
-        width: W, of each hidden layer.
         depth: Number of gated layers, after the first.
-        activation: One of tanh, sin, gelu, silu, softplus.
-        adaptive: Whether the slope of the activation is learned.
-        factorised: Whether the weights of all layers but the last are factorised.
-
-    Raises:
-        ValueError: Unknown activation.
     """
 
     def __init__(

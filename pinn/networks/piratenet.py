@@ -47,15 +47,7 @@ class PirateNet(nn.Module):
     the output layer to data is left to `optimizer=least_squares`, which fits it to the equation.
 
     Args:
-        features: z, (N, D) to (N, E).
-        outputs: F.
-        width: W, of the gated layers.
         depth: Number of blocks, of three layers each.
-        activation: One of tanh, sin, gelu, silu, softplus.
-        factorised: Whether the weights of all layers but the last are factorised.
-
-    Raises:
-        ValueError: Unknown activation.
     """
 
     def __init__(

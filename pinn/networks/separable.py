@@ -19,17 +19,8 @@ class Separable(nn.Module):
 
     Args:
         features: Of all coordinates; each body has those of its own.
-        outputs: F.
         rank: R.
-        width: Of each hidden layer of a body.
-        depth: Number of hidden layers of a body.
-        activation: One of tanh, sin, gelu, silu, softplus.
         scale: Largest first-layer weight of a body.
-        adaptive: Whether the slopes of the activations are learned, one a body.
-        factorised: Whether the hidden layers' weights are factorised.
-
-    Raises:
-        ValueError: Unknown activation.
     """
 
     def __init__(

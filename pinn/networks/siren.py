@@ -19,10 +19,6 @@ class Siren(nn.Module):
     ±1/E, later ones in ±sqrt(6/W)/omega_0, so that what enters each later sine is normal with deviation one.
 
     Args:
-        features: z, (N, D) to (N, E).
-        outputs: F.
-        width: W, of each hidden layer.
-        depth: Number of hidden layers.
         omega_0: Frequency: the paper's 30 suits pictures; most solutions of differential equations are smoother.
     """
 
