@@ -59,12 +59,7 @@ class Measured:
 
 
 def measure(solution: Solution, weights: Mapping[str, float]) -> Measured:
-    """Measure all of it; a few seconds at most.
-
-    Args:
-        solution: Of the run.
-        weights: Of the losses.
-    """
+    """Measure all of it; a few seconds at most."""
     residuals, problem = solution.residuals, solution.problem
     drawn = _points(problem.domain, residuals, dict.fromkeys(residuals.places, SOME))
     gradients = _gradients(residuals, drawn, weights)

@@ -27,7 +27,6 @@ class NystromNewtonCG(OneGroup):
     Memory: K vectors. For networks whose Jacobian is too large for `GaussNewton`.
 
     Args:
-        params: all trained parameters, a single group.
         rank: K.
         damping: mu, as a part of the largest eigenvalue.
         refresh: steps from one preconditioner to the next.

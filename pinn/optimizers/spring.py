@@ -20,7 +20,6 @@ class SPRING(OneGroup):
     arXiv 2505.12149, whose ENGD-W is mu = 0. The price is M² P: in 5 to 100 dimensions a batch is small, a network not.
 
     Args:
-        params: all trained parameters, a single group.
         lr: the part of the step that is taken: a batch knows its own points only.
         damping: lam as a part of the trace of J Jᵀ.
         momentum: mu.

@@ -28,7 +28,6 @@ class SSBroyden(OneGroup):
     points.
 
     Args:
-        params: all trained parameters, a single group.
         max_iter: iterations a step.
     """
 

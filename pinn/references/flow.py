@@ -75,12 +75,7 @@ def _mesh(corners: np.ndarray, triangles: np.ndarray) -> MeshTri:
 
 @dataclass(frozen=True)
 class Discrete:
-    """The equations on a mesh.
-
-    Attributes:
-        flow: The problem.
-        mesh: The triangles.
-    """
+    """The equations on a mesh."""
 
     flow: Flow
     mesh: MeshTri

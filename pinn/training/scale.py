@@ -29,12 +29,7 @@ NEWTON = 6  # steps, where the problem is not linear
 
 
 class Trials:
-    """Least-squares solutions with networks of several scales, which need no knowledge of the true one.
-
-    Args:
-        problem: What is solved.
-        config: With a network whose scale is to be found.
-    """
+    """Least-squares solutions with networks of several scales, which need no knowledge of the true one."""
 
     def __init__(self, problem: Problem, config: Config):
         self.problem, self.config = problem, config
