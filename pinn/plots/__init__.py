@@ -4,9 +4,10 @@ from pinn.plots.cells import edges
 from pinn.plots.curves import history
 from pinn.plots.fields import figure, pictures, portrait
 from pinn.plots.panels import magnitude_range, value_range
-from pinn.plots.views import View, view, views
+from pinn.plots.views import Slice, View, slices, view, views
 
 __all__ = [
+    "Slice",
     "View",
     "edges",
     "figure",
@@ -14,6 +15,7 @@ __all__ = [
     "magnitude_range",
     "pictures",
     "portrait",
+    "slices",
     "value_range",
     "view",
     "views",
