@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pinn.language import called, parameter
+from pinn.messages import did_you_mean
 from pinn.references.cavity import cavity
 from pinn.references.cole_hopf import cole_hopf
 from pinn.references.family import family
@@ -100,11 +100,12 @@ def chosen(problem: Problem) -> tuple[str, Mapping[str, Any]]:
     """
     name, options = _named(problem.reference)
     if name not in REFERENCES:
-        raise ValueError(f"there is no reference {name!r}: {_nearest(name, REFERENCES, 'the known ones are')}")
+        raise ValueError(f"there is no reference {name!r}. {did_you_mean(name, REFERENCES)}")
     known = [p.name for p in inspect.signature(REFERENCES[name]).parameters.values() if p.kind == p.KEYWORD_ONLY]
     for option in options:
         if option not in known:
-            raise ValueError(f"reference {name} has no option {option!r}: {_nearest(option, known, 'its options are')}")
+            hint = did_you_mean(str(option), known) if known else "It has none."
+            raise ValueError(f"reference {name} has no option {option!r}. {hint}")
     return name, options
 
 
@@ -120,10 +121,3 @@ def _named(reference: Any) -> tuple[str, Mapping[str, Any]]:
     raise ValueError(
         f"reference: {reference!r} is neither a name nor one with options, such as {{name: {{option: 1}}}}"
     )
-
-
-def _nearest(typed: object, known: Any, listed: str) -> str:
-    """The known name that is meant, and all of them."""
-    near = difflib.get_close_matches(str(typed), known, n=1)
-    hint = f"did you mean {near[0]!r}? {listed.capitalize()}" if near else listed
-    return f"{hint} {', '.join(known) or 'none'}"
