@@ -2,7 +2,7 @@
 
 from pinn.plots.cells import edges
 from pinn.plots.curves import history
-from pinn.plots.fields import figure, pictures, portrait
+from pinn.plots.fields import figure, pictures
 from pinn.plots.panels import magnitude_range, value_range
 from pinn.plots.views import Slice, View, slices, view, views
 
@@ -14,7 +14,6 @@ __all__ = [
     "history",
     "magnitude_range",
     "pictures",
-    "portrait",
     "slices",
     "value_range",
     "view",
