@@ -19,7 +19,7 @@ WRONG = 0.05  # an estimated relative error
 RIGHT = 1e-6  # one of a solution of which no equation can be unsolved
 HOPELESS = 1.0  # one of which the figure says nothing
 OPPOSED = -0.5  # a cosine of two gradients that work against each other
-CELLS = ("network=partition", "optimizer=auto", "sampling=sobol", "balancing=fixed", "precision=auto")
+CHOSEN = ("optimizer=auto", "sampling=sobol", "balancing=fixed", "precision=auto")
 SECOND_ORDER = ("optimizer=least_squares_then_gauss_newton", "balancing=fixed", "precision=fp64")
 Result = Mapping[str, Any]
 Rows = Sequence[Mapping[str, float]]
@@ -59,10 +59,12 @@ def diagnose(solution: Solution, config: Config, result: Result, rows: Rows) -> 
 
 def _tries(problem: Problem, config: Config) -> list[tuple[str, tuple[str, ...]]]:
     """What goes further than one network, or than gradients; nothing on cells that are found."""
-    if isinstance(config.network, Partition) and config.network.refined:
+    given = isinstance(config.network, Partition)
+    if given and config.network.refined:
         return []
     if len(problem.coordinate_names) <= MOST_CELLS and not config.curriculum:
-        return [("Cells that find their own places go further, with all that is chosen for them:", CELLS)]
+        found = "network.cells=auto" if given else "network=partition"
+        return [("Cells that find their own places go further, with all that is chosen for them:", (found, *CHOSEN))]
     if any(phase.method.first_order for phase in config.phases):
         return [("A second-order method goes further, as far as there is memory for its Jacobian:", SECOND_ORDER)]
     return []

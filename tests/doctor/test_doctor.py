@@ -47,6 +47,13 @@ def test_cells_are_advised_to_one_network_that_leaves_something_and_help(name, t
     assert better.error["u"]["relative_l2"] < 1e-3 * run.error["u"]["relative_l2"]
 
 
+def test_cells_that_are_given_are_advised_to_find_their_places(tmp_path):
+    cells = ("network=partition", "network.cells={x: 2}", "network.local.width=6", "optimizer=adam")
+    solve(problem(5), *cells, "optimizer.steps=5", "sampling.points=60", run_dir=tmp_path)
+    (advice,) = json.loads((tmp_path / "result.json").read_text())["diagnosis"]["advice"]
+    assert advice["try"][0][0] == "network.cells=auto"
+
+
 def test_in_many_dimensions_a_second_order_method_is_advised_to_gradients_alone(tmp_path):
     names = "abcef"
     many = Problem(
