@@ -59,11 +59,11 @@ def diagnose(solution: Solution, config: Config, result: Result, rows: Rows) -> 
 
 def _tries(problem: Problem, config: Config) -> list[tuple[str, tuple[str, ...]]]:
     """What goes further than one network, or than gradients; nothing on cells that are found."""
-    given = isinstance(config.network, Partition)
-    if given and config.network.refined:
+    chosen = config.network
+    if isinstance(chosen, Partition) and chosen.refined:
         return []
     if len(problem.coordinate_names) <= MOST_CELLS and not config.curriculum:
-        found = "network.cells=auto" if given else "network=partition"
+        found = "network.cells=auto" if isinstance(chosen, Partition) else "network=partition"
         return [("Cells that find their own places go further, with all that is chosen for them:", (found, *CHOSEN))]
     if any(phase.method.first_order for phase in config.phases):
         return [("A second-order method goes further, as far as there is memory for its Jacobian:", SECOND_ORDER)]
