@@ -71,17 +71,12 @@ class Scheduled(Phase):
         return min(1.0, (step + 1) / max(self.warmup, 1)) * self.decay ** (step / self.decay_every)
 
 
-def _model(name: str, method: Method) -> type[Phase]:
-    """The phase of a row: its class's arguments, checked by their annotations."""
-    base = Scheduled if method.scheduled else Phase
-    doc = f"A phase of `{method.make.__module__}.{method.make.__name__}`."
-    named: Any = {"name": (Literal[name], ...), **checked_arguments(method.make)}  # pyright: ignore[reportInvalidTypeForm]
-    return create_model(method.make.__name__, __base__=base, __doc__=doc, **named)
-
-
-def checked_arguments(make: Callable[..., Any]) -> dict[str, Any]:
-    """Fields of a model: the arguments of a class that have defaults, checked by their annotations."""
-    return {key: (_checked(annotation), default) for key, (annotation, default) in arguments(make).items()}
+def row_model(name: str, make: Callable[..., Any], base: type[BaseModel]) -> Any:
+    """The model of a row of a table: what its base has, and its class's arguments, checked by their annotations."""
+    own = {key: (_checked(annotation), default) for key, (annotation, default) in arguments(make).items()}
+    named: Any = {"name": (Literal[name], ...)}  # pyright: ignore[reportInvalidTypeForm]
+    named |= {key: field for key, field in own.items() if key not in base.model_fields}
+    return create_model(make.__name__, __base__=base, __doc__=f"`{make.__module__}.{make.__name__}`.", **named)
 
 
 def _checked(annotation: Any) -> Any:
@@ -91,7 +86,9 @@ def _checked(annotation: Any) -> Any:
     return Annotated[plain, *map(AfterValidator, ranges)]
 
 
-PHASES: Mapping[str, type[Phase]] = {name: _model(name, method) for name, method in OPTIMIZERS.items()}
+PHASES: Mapping[str, type[Phase]] = {
+    name: row_model(name, method.make, Scheduled if method.scheduled else Phase) for name, method in OPTIMIZERS.items()
+}
 
 
 def _tag(data: Any) -> str | None:

@@ -16,17 +16,22 @@ from pydantic import (
     PositiveInt,
     Tag,
     ValidationError,
-    create_model,
 )
 
-from pinn.balancing import SCHEMES, Scheme
+from pinn.balancing import SCHEMES
 from pinn.messages import Model, Unions, explain, keys
+from pinn.networks import NETWORKS
+from pinn.networks.layers import Activation
 from pinn.optimizers.ranges import arguments
-from pinn.phases import PHASES, Auto, Optimizer, Phase, Phases, checked_arguments
+from pinn.phases import PHASES, Auto, Optimizer, Phase, Phases, row_model
+from pinn.sampling import ADAPTIVE, SAMPLERS
 
 AUTO = "auto"
 """In place of a value: `pinn.training.choice` finds one."""
 
+
+MOST_CELLS = 4
+"""Coordinates of a problem that is solved on cells where nothing is said."""
 
 CHOSEN = (
     *("network", "optimizer", "precision", "network.width", "network.scale"),
@@ -86,7 +91,6 @@ def _count(count: Any) -> Any:
 
 
 Count = Annotated[Any, AfterValidator(_count)]
-Activation = Literal["tanh", "sin", "gelu", "silu", "softplus"]
 
 
 def _tag(scale: Any) -> str:
@@ -104,71 +108,36 @@ else:
     ]
 
 
-class _Network(_Strict):
+class OneNetwork(_Strict):
+    """Group `network`: what every row of `pinn.networks.NETWORKS` has."""
+
+    name: str
     width: Count
     depth: PositiveInt
     features: Features | None
 
 
-class MLP(_Network):
+class MLP(OneNetwork):
     """Group `network`: `pinn.networks.MLP`."""
 
-    name: Literal["mlp"]
+    name: Literal["mlp"]  # pyright: ignore[reportIncompatibleVariableOverride]
     activation: Activation
     scale: Scale
     adaptive: bool
     factorised: bool
 
 
-class ModifiedMLP(_Network):
-    """Group `network`: `pinn.networks.ModifiedMLP`."""
-
-    name: Literal["modified_mlp"]
-    activation: Activation
-    adaptive: bool
-    factorised: bool
-
-
-class PirateNet(_Network):
-    """Group `network`: `pinn.networks.PirateNet`."""
-
-    name: Literal["piratenet"]
-    activation: Activation
-    factorised: bool
-
-
-class Siren(_Network):
-    """Group `network`: `pinn.networks.Siren`."""
-
-    name: Literal["siren"]
-    omega_0: PositiveFloat
-
-
-class Separable(_Network):
-    """Group `network`: `pinn.networks.Separable`."""
-
-    name: Literal["separable"]
-    rank: PositiveInt
-    activation: Activation
-    scale: PositiveFloat
-    adaptive: bool
-    factorised: bool
-
-
-class ChebyshevKAN(_Network):
-    """Group `network`: `pinn.networks.ChebyshevKAN`."""
-
-    name: Literal["chebyshev_kan"]
-    degree: PositiveInt
+_NETWORKS = [MLP if name == "mlp" else row_model(name, make, OneNetwork) for name, make in NETWORKS.items()]
+if TYPE_CHECKING:
+    AnyNetwork = OneNetwork
+else:
+    AnyNetwork = Annotated[Union[*_NETWORKS], Field(discriminator="name")]
 
 
 class AutoNetwork(MLP):
     """Group `network`: one `MLP` or a `Partition`, whichever suits the problem; with any key given, the first."""
 
     name: Literal["auto"]  # pyright: ignore[reportIncompatibleVariableOverride]
-
-
-OneNetwork = Annotated[MLP | ModifiedMLP | PirateNet | Siren | Separable | ChebyshevKAN, Field(discriminator="name")]
 
 
 def _cells(cells: Any) -> Any:
@@ -183,7 +152,7 @@ class Partition(_Strict):
 
     name: Literal["partition"]
     cells: Annotated[Any, AfterValidator(_cells)]
-    local: OneNetwork
+    local: AnyNetwork
 
     @property
     def refined(self) -> bool:
@@ -206,10 +175,10 @@ class Partition(_Strict):
         return self.local.features
 
 
-Network = Annotated[
-    AutoNetwork | MLP | ModifiedMLP | PirateNet | Siren | Separable | ChebyshevKAN | Partition,
-    Field(discriminator="name"),
-]
+if TYPE_CHECKING:
+    Network = OneNetwork | Partition
+else:
+    Network = Annotated[Union[AutoNetwork, *_NETWORKS, Partition], Field(discriminator="name")]
 
 
 class _Sampling(_Strict):
@@ -221,39 +190,26 @@ class _Sampling(_Strict):
 class StaticSampling(_Sampling):
     """Group `sampling`: the points are those of a `pinn.sampling.Sampler`."""
 
-    name: Literal["sobol", "uniform", "latin_hypercube", "halton", "hammersley", "grid", "gauss"]
+    name: Literal[*SAMPLERS]  # pyright: ignore[reportInvalidTypeForm]
 
 
 class AdaptiveSampling(_Sampling):
-    """What adaptive rules have in common."""
+    """Group `sampling`: the points are moved by a `pinn.sampling.Adaptive`, whose arguments are its further keys."""
 
+    name: str
     candidates: PositiveInt
 
-
-class RAD(AdaptiveSampling):
-    """Group `sampling`: `pinn.sampling.RAD`."""
-
-    name: Literal["rad"]
-    power: NonNegativeFloat
-    offset: NonNegativeFloat
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of the rule's class."""
+        return {name: getattr(self, name) for name in arguments(ADAPTIVE[self.name])}
 
 
-class RARD(AdaptiveSampling):
-    """Group `sampling`: `pinn.sampling.RARD`."""
-
-    name: Literal["rar_d"]
-    added: PositiveInt
-    power: NonNegativeFloat
-    offset: NonNegativeFloat
-
-
-class R3(AdaptiveSampling):
-    """Group `sampling`: `pinn.sampling.R3`."""
-
-    name: Literal["r3"]
-
-
-Sampling = Annotated[StaticSampling | RAD | RARD | R3, Field(discriminator="name")]
+if TYPE_CHECKING:
+    Sampling = StaticSampling | AdaptiveSampling
+else:
+    _ADAPTIVE = [row_model(name, make, AdaptiveSampling) for name, make in ADAPTIVE.items()]
+    Sampling = Annotated[Union[StaticSampling, *_ADAPTIVE], Field(discriminator="name")]
 
 
 class Precision(_Strict):
@@ -295,12 +251,7 @@ class Weighted(_Strict):
         return {name: getattr(self, name) for name in arguments(SCHEMES[self.name])}
 
 
-def _scheme(name: str, make: type[Scheme]) -> type[Weighted]:
-    named: Any = {"name": (Literal[name], ...), **checked_arguments(make)}  # pyright: ignore[reportInvalidTypeForm]
-    return create_model(make.__name__, __base__=Weighted, __doc__=f"Scheme `pinn.balancing.{name}`.", **named)
-
-
-BALANCING = {name: _scheme(name, make) for name, make in SCHEMES.items()}
+BALANCING = {name: row_model(name, make, Weighted) for name, make in SCHEMES.items()}
 
 if TYPE_CHECKING:
     Balancing = Weighted
@@ -419,7 +370,7 @@ def _choices(union: Any) -> dict[str, Model]:
 
 UNIONS: Unions = {
     "network": _choices(Network),
-    "network.local": _choices(OneNetwork),
+    "network.local": _choices(AnyNetwork),
     "network.features": _choices(Features),
     "sampling": _choices(Sampling),
     "balancing": BALANCING,
@@ -484,7 +435,7 @@ def check(composed: Mapping[str, Any]) -> Config:
         config = Config.model_validate(_one_optimizer(composed))
         if config.derivatives.engine == "autograd" and config.derivatives.compile is True:
             raise ConfigError("derivatives.compile=true: nested derivatives do not compile; take derivatives=jet.")
-        if isinstance(config.sampling, (RAD, RARD, R3)):
+        if isinstance(config.sampling, AdaptiveSampling):
             _check_adaptive(config.sampling)
         _check_scheme(config)
         return config
@@ -501,10 +452,10 @@ def _one_optimizer(composed: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**composed, "optimizer": {key: value for key, value in optimizer.items() if key != superfluous}}
 
 
-def _check_adaptive(sampling: RAD | RARD | R3) -> None:
+def _check_adaptive(sampling: AdaptiveSampling) -> None:
     if AUTO in (sampling.points, sampling.boundary_points):
         raise ConfigError(f"sampling={sampling.name}: points that move need a number of them, such as 3000, not auto.")
-    wanted = sampling.added if isinstance(sampling, RARD) else sampling.points
+    wanted = sampling.options.get("added", sampling.points)
     if sampling.candidates < wanted:
         raise ConfigError(
             f"sampling.candidates={sampling.candidates}: {sampling.name} draws {wanted} points from them."

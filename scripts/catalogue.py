@@ -15,8 +15,8 @@ import sympy
 import yaml
 from benchmarks.accuracy_table import Row, read
 from benchmarks.gallery import said
+from portrait import portrait
 
-from pinn.plots import portrait
 from pinn.problem import Problem, configs
 from pinn.references import REFERENCES, truth
 

@@ -172,7 +172,7 @@ conditions: {ends: u(boundary) = 0}
         (OWN + "functions: {f: where(x < 0.5, 1, 2)}\n", ["functions: nothing stands behind 1", "quotes"]),
         (OWN + "parameters: {k: {range: [2, 1]}}\n", ["parameters.k", "from the smaller to the larger"]),
         (OWN + "observations: {o: {file: none.csv}}\n", ["observations.o", "there is no file 'none.csv'"]),
-        (OWN + "reference: spectal\n", ["no reference 'spectal'", "did you mean 'spectral'?"]),
+        (OWN + "reference: spectal\n", ["no reference 'spectal'", "Did you mean 'spectral'?"]),
         (OWN + "reference: {spectral: {mode: 1}}\n", ["no option 'mode'", "modes"]),
         (OWN + "reference: cole_hopf\n", ["pde=mine", "reference"]),
     ],

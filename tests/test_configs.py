@@ -11,12 +11,13 @@ from omegaconf import OmegaConf
 from pinn.app import CONFIGS
 from pinn.balancing import SCHEMES
 from pinn.networks import ACTIVATIONS, FEATURES, NETWORKS
+from pinn.networks.layers import Activation
 from pinn.optimizers import OPTIMIZERS
 from pinn.optimizers.ranges import arguments
 from pinn.phases import PHASES, Phase
 from pinn.problem import Problem
 from pinn.sampling import ADAPTIVE, SAMPLERS
-from pinn.schema import AUTO, BALANCING, PDE, UNIONS, Activation, check
+from pinn.schema import AUTO, BALANCING, PDE, UNIONS, check
 from pinn.training.build import build
 from pinn.training.choice import PLAIN, choose
 from pinn.training.module import PINN

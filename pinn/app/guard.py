@@ -70,10 +70,6 @@ def guard() -> None:
 def check_lines(lines: Iterable[str], own: str | None = None) -> None:
     """Refuse lines `key=value` that tell Hydra what to call or where to read, and choices that are none.
 
-    Args:
-        lines: As they are typed.
-        own: The folder of one's own problems and recipes.
-
     Raises:
         ConfigError: One does.
     """

@@ -17,8 +17,6 @@ class AugmentedLagrangian(Scheme):
     Lu et al. 2021, SIAM J. Sci. Comput. 43 (arXiv 2102.04626); Basir & Senocak 2022, J. Comput. Phys. 463.
 
     Args:
-        problem: Whose conditions are to be met.
-        every: Steps between updates: each takes a forward pass.
         growth: The factor.
         most: Bound on mu/2.
 

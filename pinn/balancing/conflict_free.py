@@ -12,9 +12,6 @@ class ConflictFree(Scheme):
 
     `u = U(pinv([U(g_1), ..., U(g_E)]) 1)` with `U(g) = g/|g|`, and the gradient is `sum_e (g_e . u) u`: ConFIG, Liu,
     Chu & Thuerey 2024 (arXiv 2408.11104). Scaling a loss does not turn it: weights change its length alone.
-
-    Args:
-        problem: Whose equations are weighed.
     """
 
     combines = True

@@ -14,8 +14,6 @@ class GradientNorm(Scheme):
     in this form, for any number of equations, Wang, Sankaran, Wang & Perdikaris 2023 (arXiv 2308.08468).
 
     Args:
-        problem: Whose equations are weighed.
-        every: Steps between updates.
         memory: a, of the moving average.
     """
 

@@ -12,7 +12,6 @@ class NTK(Scheme):
     equal. Wang, Yu & Perdikaris 2022, J. Comput. Phys. 449 (arXiv 2007.14527).
 
     Args:
-        problem: Whose equations are weighed.
         every: Steps between updates: each takes a backward pass an equation over some of its points.
     """
 

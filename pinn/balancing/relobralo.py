@@ -15,8 +15,6 @@ class ReLoBRaLo(Scheme):
     `w <- a (rho w + (1 - rho) b(0)) + (1 - a) b(t - 1)`. Bischof & Kraus 2021 (arXiv 2110.09813).
 
     Args:
-        problem: Whose equations are weighed.
-        every: Steps between updates: each takes a forward pass.
         memory: a.
         temperature: T; the larger, the more alike the weights.
         lookback: Chance that rho is 1 and the past is not looked up.

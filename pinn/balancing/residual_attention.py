@@ -14,8 +14,6 @@ class ResidualAttention(Scheme):
     Karniadakis 2024, Comput. Methods Appl. Mech. Eng. 421 (arXiv 2307.00379).
 
     Args:
-        problem: Whose equations are weighed.
-        every: Steps between updates: each takes a forward pass.
         gamma: What is left of l after an update.
         eta: What the point of the largest residual gains.
     """

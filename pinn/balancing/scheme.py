@@ -52,7 +52,7 @@ class Scheme(ABC):
 
     Args:
         problem: Whose equations are weighed.
-        every: Steps between updates; the first comes before the first step.
+        every: Steps between updates, each of which takes a forward pass; the first comes before the first step.
 
     Attributes:
         by_point: Whether it remembers something of each point, so that the points must stay.

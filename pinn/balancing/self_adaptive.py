@@ -18,8 +18,6 @@ class SelfAdaptive(Scheme):
     McClenny & Braga-Neto 2023, J. Comput. Phys. 474 (arXiv 2009.04544), with the mask l**2.
 
     Args:
-        problem: Whose equations are weighed.
-        every: Steps between updates: each takes a forward pass.
         lr: Length of Adam's steps.
     """
 

@@ -1,4 +1,4 @@
-"""The doctor: what limits a run, in plain words, and what to try, in the order of expected gain."""
+"""The doctor: what limits a run, in plain words, and what to try."""
 
 from pinn.doctor.diagnose import diagnose
 

@@ -59,15 +59,10 @@ class Measured:
 
 
 def measure(solution: Solution, weights: Mapping[str, float]) -> Measured:
-    """Measure all of it; a few seconds at most.
-
-    Args:
-        solution: Of the run.
-        weights: Of the losses.
-    """
+    """Measure all of it; a few seconds at most."""
     residuals, problem = solution.residuals, solution.problem
     drawn = _points(problem.domain, residuals, dict.fromkeys(residuals.places, SOME))
-    gradients = _gradients(residuals, drawn, weights)
+    gradients = {name: gradient.double() for name, gradient in residuals.gradients(drawn, weights).items()}
     norms = {name: float(g.norm()) for name, g in gradients.items()}
     cosines = {a: {b: _cosine(g, h) for b, h in gradients.items()} for a, g in gradients.items()}
     interior = problem.domain.interior
@@ -132,11 +127,6 @@ def _zeroed(parameters: Sequence[Tensor]) -> Iterator[None]:
 def _points(domain: Domain, residuals: Residuals, counts: Mapping[Place, int]) -> dict[Place, Points]:
     kind = {"dtype": next(residuals.parameters()).dtype, "device": "cpu"}
     return points(domain, counts, Sobol(), seed=SEED, step=0, **kind)
-
-
-def _gradients(residuals: Residuals, drawn: Mapping[Place, Points], weights: Mapping[str, float]) -> dict[str, Tensor]:
-    """Of each weighted loss, (P,) each."""
-    return {name: gradient.double() for name, gradient in residuals.gradients(drawn, weights).items()}
 
 
 def _cosine(a: Tensor, b: Tensor) -> float:

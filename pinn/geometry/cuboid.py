@@ -22,7 +22,6 @@ class Cuboid(Primitive):
 
     Args:
         bounds: The interval of each coordinate.
-        name: What its boundary is called.
 
     Raises:
         ValueError: An interval is not two finite numbers in increasing order.

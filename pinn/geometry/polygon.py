@@ -30,7 +30,6 @@ class Polygon(Primitive):
 
     Args:
         vertices: Corners in order, either way round; the last is joined to the first.
-        name: What its boundary is called.
 
     Raises:
         ValueError: There are fewer than three corners, or edges touch or cross each other.

@@ -20,13 +20,20 @@ from pinn.geometry.levels import number
 from pinn.geometry.shape import Primitive, choose, positive
 
 
-class Ball(Primitive):
+class Round(Primitive):
+    """A shape to which `sample` maps the unit cube: nothing is refused."""
+
+    @property
+    def covered(self) -> float:  # noqa: D102
+        return self.measure
+
+
+class Ball(Round):
     """All x with |x - center| <= radius: a disk in the plane, a ball in space.
 
     Args:
         center: Two or three numbers.
         radius: Positive.
-        name: What its boundary is called.
 
     Raises:
         ValueError: The radius is not positive.
@@ -41,10 +48,6 @@ class Ball(Primitive):
     @property
     def measure(self) -> float:  # noqa: D102
         return self.boundary_measure * self.radius / len(self.center)
-
-    @property
-    def covered(self) -> float:  # noqa: D102
-        return self.measure
 
     @property
     def boundary_measure(self) -> float:  # noqa: D102
@@ -68,7 +71,7 @@ class Ball(Primitive):
         return [_within(x, self.center, self.radius)]
 
 
-class Annulus(Primitive):
+class Annulus(Round):
     """All x in the plane with inner <= |x - center| <= outer.
 
     Args:
@@ -92,10 +95,6 @@ class Annulus(Primitive):
     @property
     def measure(self) -> float:  # noqa: D102
         return math.pi * (self.outer**2 - self.inner**2)
-
-    @property
-    def covered(self) -> float:  # noqa: D102
-        return self.measure
 
     @property
     def boundary_measure(self) -> float:  # noqa: D102
@@ -126,13 +125,12 @@ class Annulus(Primitive):
         return [_within(x, self.center, self.outer), -_within(x, self.center, self.inner)]
 
 
-class Ellipse(Primitive):
+class Ellipse(Round):
     """All x in the plane with ((x - center) / radii)**2 <= 1, summed over both coordinates.
 
     Args:
         center: Two numbers.
         radii: Half the length of either axis.
-        name: What its boundary is called.
 
     Raises:
         ValueError: A radius is not positive.
@@ -149,10 +147,6 @@ class Ellipse(Primitive):
     @property
     def measure(self) -> float:  # noqa: D102
         return math.pi * math.prod(self.radii)
-
-    @property
-    def covered(self) -> float:  # noqa: D102
-        return self.measure
 
     @property
     def _eccentricity(self) -> float:
@@ -196,7 +190,7 @@ class Ellipse(Primitive):
         return [f / sympy.sqrt(f**2 + sympy.Add(*[f.diff(z) ** 2 for z in x]))]
 
 
-class Cylinder(Primitive):
+class Cylinder(Round):
     """A round cylinder in space along one of the coordinates, with its lids.
 
     Args:
@@ -204,7 +198,6 @@ class Cylinder(Primitive):
         center: Of the circle in the other two coordinates.
         radius: Of the circle.
         ends: Where the lids are, along the axis.
-        name: What its boundary is called.
 
     Raises:
         ValueError: The radius is not positive, or the ends are in the wrong order.
@@ -234,10 +227,6 @@ class Cylinder(Primitive):
     @property
     def measure(self) -> float:  # noqa: D102
         return self._disk.measure * self._height
-
-    @property
-    def covered(self) -> float:  # noqa: D102
-        return self.measure
 
     @property
     def boundary_measure(self) -> float:  # noqa: D102

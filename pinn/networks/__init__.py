@@ -1,6 +1,11 @@
 """Networks: plain modules from points (N, D) to fields (N, F), made of what jets have rules for.
 
-Each is a function of the features that it is given and ends in a linear layer, `output`.
+Each is a function of the features that it is given and ends in a linear layer, `output`. Arguments that several have:
+
+* ``features``: z, (N, D) to (N, E), ``outputs``: F, ``width``: W, ``depth``: the number of hidden layers;
+* ``activation``: tanh, sin, gelu, silu or softplus; a `ValueError` where it is another one;
+* ``adaptive``: whether the slope of the activation is learned;
+* ``factorised``: whether the weights of the hidden layers are factorised.
 """
 
 from collections.abc import Callable

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pinn.networks.features import Features
+from pinn.optimizers.ranges import Count
 
 
 class Chebyshev(nn.Module):
@@ -38,14 +39,10 @@ class ChebyshevKAN(nn.Module):
     zero. The other coefficients are normal with variance 1/(W n), which keeps the size of what goes through.
 
     Args:
-        features: z, (N, D) to (N, E).
-        outputs: F.
-        width: W, of each hidden layer.
-        depth: Number of hidden layers.
         degree: n, the highest.
     """
 
-    def __init__(self, features: Features, outputs: int, *, width: int = 16, depth: int = 2, degree: int = 4):
+    def __init__(self, features: Features, outputs: int, *, width: Count = 16, depth: Count = 2, degree: Count = 4):
         super().__init__()
         self.features, self.basis = features, Chebyshev(degree)
         sizes = [features.size, *[width] * depth, outputs]

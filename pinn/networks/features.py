@@ -1,5 +1,8 @@
 """What a network sees of the coordinates: they alone, scaled, or functions of them.
 
+All have `inputs`, D, `size`, E, and `groups`: how many of the features are one thing to see, such as the cosine and the
+sine of a period, in turn. `along` gives the same of some coordinates alone.
+
 Shape letters: N points, D coordinates, E features.
 """
 
@@ -18,11 +21,6 @@ class Scaled(nn.Module):
     Args:
         lower: Lower ends of the box, D of them.
         upper: Upper ends.
-
-    Attributes:
-        inputs: D.
-        size: E.
-        groups: How many of them are one thing to see, such as the cosine and the sine of a period, in turn.
     """
 
     center: Tensor
@@ -57,10 +55,6 @@ class Fourier(nn.Module):
         upper: Upper ends.
         count: Number of wave vectors.
         scale: Their size: larger where the solution oscillates or is steep.
-
-    Attributes:
-        inputs: D.
-        size: E.
     """
 
     waves: Tensor
@@ -95,10 +89,6 @@ class Periodic(nn.Module):
         upper: Upper ends.
         periodic: Whether it is periodic, of each coordinate.
         count: m.
-
-    Attributes:
-        inputs: D.
-        size: E.
     """
 
     frequencies: Tensor
@@ -136,10 +126,6 @@ class Embedded(nn.Module):
         coordinates: The symbols of the D coordinates.
         expressions: Of each coordinate, those functions of it.
         features: Of all of them in turn.
-
-    Attributes:
-        inputs: D.
-        size: E.
     """
 
     def __init__(

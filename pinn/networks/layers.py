@@ -3,6 +3,8 @@
 Shape letters: N points, W width.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +17,7 @@ class Sin(nn.Module):
         return torch.sin(z)
 
 
+Activation = Literal["tanh", "sin", "gelu", "silu", "softplus"]
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
     "sin": Sin,

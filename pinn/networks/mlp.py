@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pinn.networks.features import Features
-from pinn.networks.layers import FactorisedLinear, elementwise
+from pinn.networks.layers import Activation, FactorisedLinear, elementwise
+from pinn.optimizers.ranges import Count
 
 
 class MLP(nn.Module):
@@ -22,18 +23,8 @@ class MLP(nn.Module):
     Bengio 2010).
 
     Args:
-        features: z, (N, D) to (N, E).
-        outputs: F.
-        width: W, of each hidden layer.
-        depth: Number of hidden layers.
-        activation: One of tanh, sin, gelu, silu, softplus.
         scale: Largest first-layer weight, of all features or of each of the E: larger for what oscillates or is steep,
             below 1 behind many features.
-        adaptive: Whether the slope of the activation is learned.
-        factorised: Whether the hidden layers' weights are factorised.
-
-    Raises:
-        ValueError: Unknown activation.
     """
 
     def __init__(
@@ -41,9 +32,9 @@ class MLP(nn.Module):
         features: Features,
         outputs: int,
         *,
-        width: int = 400,
-        depth: int = 1,
-        activation: str = "sin",
+        width: Count = 400,
+        depth: Count = 1,
+        activation: Activation = "sin",
         scale: float | Sequence[float] = 10.0,
         adaptive: bool = False,
         factorised: bool = False,

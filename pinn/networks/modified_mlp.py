@@ -6,7 +6,8 @@ Shape letters: N points, F fields, W width, E features.
 from torch import Tensor, nn
 
 from pinn.networks.features import Features
-from pinn.networks.layers import dense, elementwise
+from pinn.networks.layers import Activation, dense, elementwise
+from pinn.optimizers.ranges import Count
 
 
 class ModifiedMLP(nn.Module):
@@ -17,16 +18,7 @@ class ModifiedMLP(nn.Module):
     at first. Weights are Glorot-normal, biases zero.
 
     Args:
-        features: z, (N, D) to (N, E).
-        outputs: F.
-        width: W, of each hidden layer.
         depth: Number of gated layers, after the first.
-        activation: One of tanh, sin, gelu, silu, softplus.
-        adaptive: Whether the slope of the activation is learned.
-        factorised: Whether the weights of all layers but the last are factorised.
-
-    Raises:
-        ValueError: Unknown activation.
     """
 
     def __init__(
@@ -34,9 +26,9 @@ class ModifiedMLP(nn.Module):
         features: Features,
         outputs: int,
         *,
-        width: int = 64,
-        depth: int = 3,
-        activation: str = "tanh",
+        width: Count = 64,
+        depth: Count = 3,
+        activation: Activation = "tanh",
         adaptive: bool = False,
         factorised: bool = False,
     ):

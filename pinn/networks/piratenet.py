@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from pinn.networks.features import Features
-from pinn.networks.layers import dense, elementwise
+from pinn.networks.layers import Activation, dense, elementwise
+from pinn.optimizers.ranges import Count
 
 
 class Block(nn.Module):
@@ -46,15 +47,7 @@ class PirateNet(nn.Module):
     the output layer to data is left to `optimizer=least_squares`, which fits it to the equation.
 
     Args:
-        features: z, (N, D) to (N, E).
-        outputs: F.
-        width: W, of the gated layers.
         depth: Number of blocks, of three layers each.
-        activation: One of tanh, sin, gelu, silu, softplus.
-        factorised: Whether the weights of all layers but the last are factorised.
-
-    Raises:
-        ValueError: Unknown activation.
     """
 
     def __init__(
@@ -62,9 +55,9 @@ class PirateNet(nn.Module):
         features: Features,
         outputs: int,
         *,
-        width: int = 64,
-        depth: int = 2,
-        activation: str = "tanh",
+        width: Count = 64,
+        depth: Count = 2,
+        activation: Activation = "tanh",
         factorised: bool = False,
     ):
         super().__init__()

@@ -6,7 +6,9 @@ Shape letters: N points, F fields, D coordinates, R rank.
 from torch import Tensor, nn
 
 from pinn.networks.features import Features
+from pinn.networks.layers import Activation
 from pinn.networks.mlp import MLP
+from pinn.optimizers.ranges import Count, Positive
 
 
 class Separable(nn.Module):
@@ -17,17 +19,8 @@ class Separable(nn.Module):
 
     Args:
         features: Of all coordinates; each body has those of its own.
-        outputs: F.
         rank: R.
-        width: Of each hidden layer of a body.
-        depth: Number of hidden layers of a body.
-        activation: One of tanh, sin, gelu, silu, softplus.
         scale: Largest first-layer weight of a body.
-        adaptive: Whether the slopes of the activations are learned, one a body.
-        factorised: Whether the hidden layers' weights are factorised.
-
-    Raises:
-        ValueError: Unknown activation.
     """
 
     def __init__(
@@ -35,11 +28,11 @@ class Separable(nn.Module):
         features: Features,
         outputs: int,
         *,
-        rank: int = 64,
-        width: int = 32,
-        depth: int = 2,
-        activation: str = "tanh",
-        scale: float = 3.0,
+        rank: Count = 64,
+        width: Count = 32,
+        depth: Count = 2,
+        activation: Activation = "tanh",
+        scale: Positive = 3.0,
         adaptive: bool = False,
         factorised: bool = False,
     ):

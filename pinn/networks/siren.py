@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pinn.networks.features import Features
+from pinn.optimizers.ranges import Count, Positive
 
 
 class Siren(nn.Module):
@@ -18,14 +19,12 @@ class Siren(nn.Module):
     ±1/E, later ones in ±sqrt(6/W)/omega_0, so that what enters each later sine is normal with deviation one.
 
     Args:
-        features: z, (N, D) to (N, E).
-        outputs: F.
-        width: W, of each hidden layer.
-        depth: Number of hidden layers.
         omega_0: Frequency: the paper's 30 suits pictures; most solutions of differential equations are smoother.
     """
 
-    def __init__(self, features: Features, outputs: int, *, width: int = 64, depth: int = 3, omega_0: float = 30.0):
+    def __init__(
+        self, features: Features, outputs: int, *, width: Count = 64, depth: Count = 3, omega_0: Positive = 30.0
+    ):
         super().__init__()
         self.features, self.omega_0 = features, omega_0
         sizes = [features.size, *[width] * depth]

@@ -31,48 +31,6 @@ class Traced(Feature):
                 return apply(name, args[::-1], kwargs or {})
         raise NoJetRule(f"{func} has no jet rule")
 
-    def __add__(self, other: Any) -> "Traced":
-        return apply("add", (self, other))
-
-    def __radd__(self, other: Any) -> "Traced":
-        return apply("add", (self, other))
-
-    def __sub__(self, other: Any) -> "Traced":
-        return apply("sub", (self, other))
-
-    def __rsub__(self, other: Any) -> "Traced":
-        return apply("sub", (other, self))
-
-    def __mul__(self, other: Any) -> "Traced":
-        return apply("mul", (self, other))
-
-    def __rmul__(self, other: Any) -> "Traced":
-        return apply("mul", (self, other))
-
-    def __truediv__(self, other: Any) -> "Traced":
-        return apply("div", (self, other))
-
-    def __rtruediv__(self, other: Any) -> "Traced":
-        return apply("div", (other, self))
-
-    def __pow__(self, other: Any) -> "Traced":
-        return apply("pow", (self, other))
-
-    def __iadd__(self, other: Any) -> "Traced":
-        return apply("add", (self, other), in_place=True)
-
-    def __isub__(self, other: Any) -> "Traced":
-        return apply("sub", (self, other), in_place=True)
-
-    def __imul__(self, other: Any) -> "Traced":
-        return apply("mul", (self, other), in_place=True)
-
-    def __itruediv__(self, other: Any) -> "Traced":
-        return apply("div", (self, other), in_place=True)
-
-    def __ipow__(self, other: Any) -> "Traced":
-        return apply("pow", (self, other), in_place=True)
-
     def __neg__(self) -> "Traced":
         return apply("mul", (self, -1.0))
 
@@ -100,6 +58,19 @@ class Traced(Feature):
         if hasattr(Tensor, name):
             raise NoJetRule(f"{name} has no jet rule")
         raise AttributeError(name)
+
+
+def _operator(rule: str, *, reflected: bool = False, in_place: bool = False) -> Any:
+    def operator(self: Traced, other: Any) -> Traced:
+        return apply(rule, (other, self) if reflected else (self, other), in_place=in_place)
+
+    return operator
+
+
+for _spelling, _rule in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow"}.items():
+    setattr(Traced, f"__{_spelling}__", _operator(_rule))
+    setattr(Traced, f"__r{_spelling}__", _operator(_rule, reflected=True))
+    setattr(Traced, f"__i{_spelling}__", _operator(_rule, in_place=True))
 
 
 def network_jet(

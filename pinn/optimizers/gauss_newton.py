@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pinn.optimizers.ranges import Inside, Positive, Range, check
 from pinn.optimizers.sketch import Sketch
-from pinn.optimizers.system import System, finite_linearisation, loss_at, read, singular_values, write
+from pinn.optimizers.system import OneGroup, System, finite_linearisation, loss_at, read, singular_values, write
 
 WINDOW = (9.0, 5.0, 3.0, 1.7, 1.0, 0.6, 0.3, 0.1, 0.03)
 """Radii tried in a step, relative to the present one, the boldest first."""
@@ -30,7 +30,7 @@ BISECTIONS = 60
 """A range of 60 decades of damping, halved this often, is known to rounding."""
 
 
-class GaussNewton(torch.optim.Optimizer):
+class GaussNewton(OneGroup):
     r"""Gauss–Newton steps, each the longest whose gain is a fair share of the predicted one.
 
     For the loss ``r·r`` the step ``d(lam) = -(JᵀJ + lam I)⁻¹ Jᵀ r`` predicts a reduction of
@@ -63,28 +63,21 @@ class GaussNewton(torch.optim.Optimizer):
     def __init__(self, params, radius: Positive = 1.0, target: Inside = 0.075, sketch: Columns = None):
         check(GaussNewton, radius=radius, target=target, sketch=sketch)
         super().__init__(params, {"target": target, "sketch": sketch})
-        if len(self.param_groups) != 1:
-            raise ValueError("GaussNewton has one radius for all its parameters: give it one group")
-        self._memory.update(radius=float(radius), precise=False, converged=False, count=0)
-
-    @property
-    def _memory(self) -> dict:
-        """What passes from step to step. torch files state by parameter, so it lies with the first."""
-        return self.state[self.param_groups[0]["params"][0]]
+        self.memory.update(radius=float(radius), precise=False, converged=False, count=0)
 
     @property
     def converged(self) -> bool:
         """Whether the last step found that whatever is left to gain, or to move, is below rounding."""
-        return self._memory["converged"]
+        return self.memory["converged"]
 
     @property
     def radius(self) -> float:
         """The length of the last step, or a small part of it after a window without success."""
-        return self._memory["radius"]
+        return self.memory["radius"]
 
     def step(self, closure: Callable[[], System]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take one step; returns the loss r·r (0-d) at the parameters before it, as `torch.optim.LBFGS` does."""
-        parameters, memory = self.param_groups[0]["params"], self._memory
+        parameters, memory = self.parameters, self.memory
         system = closure()
         r, jacobian = finite_linearisation(system)
         start, eps, loss, sketch = read(parameters), torch.finfo(r.dtype).eps, r @ r, None
@@ -115,7 +108,7 @@ class GaussNewton(torch.optim.Optimizer):
         sketch: Sketch | None,
     ) -> float | None:
         """Write the longest acceptable step into the parameters and return its damping; None if there is none."""
-        parameters, target = self.param_groups[0]["params"], self.param_groups[0]["target"]
+        parameters, target = self.parameters, self.param_groups[0]["target"]
         previous = None
         for lam in model.dampings([self.radius * factor for factor in WINDOW]):
             if lam == previous:  # both radii reach beyond the full step

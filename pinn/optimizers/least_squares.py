@@ -9,7 +9,16 @@ import torch
 from torch import Tensor
 
 from pinn.optimizers.ranges import Range, check
-from pinn.optimizers.system import Refined, System, finite_linearisation, loss_at, read, singular_values, write
+from pinn.optimizers.system import (
+    OneGroup,
+    Refined,
+    System,
+    finite_linearisation,
+    loss_at,
+    read,
+    singular_values,
+    write,
+)
 
 HALVINGS = 10
 Rcond = Annotated[float | None, Range("lie in [0, 1)", lambda x: x is None or 0 <= x < 1)]
@@ -17,7 +26,7 @@ WORTHWHILE = 0.01  # part of the loss: a step that gains less is the last
 RESOLVED = 0.01  # part of the sum of squares that directions near rounding must leave at most, to be used
 
 
-class LeastSquares(torch.optim.Optimizer):
+class LeastSquares(OneGroup):
     r"""Solve ``r(0) + J theta = 0``, linearised where the parameters stand, for the ``theta`` of least norm.
 
     That is ``theta' = argmin |J theta' - (J theta - r)|``, and ``theta <- theta + a (theta' - theta)``.
@@ -44,35 +53,31 @@ class LeastSquares(torch.optim.Optimizer):
     def __init__(self, params, rcond: Rcond = None):
         check(LeastSquares, rcond=rcond)
         super().__init__(params, {"rcond": rcond})
-        if len(self.param_groups) != 1:
-            raise ValueError("LeastSquares solves for all its parameters at once: give it one group")
 
     @property
     def converged(self) -> bool:
         """Whether the last step gained next to nothing, or as much as its linearisation promised."""
-        return self.state[self.param_groups[0]["params"][0]].get("converged", False)
+        return self.memory.get("converged", False)
 
     def step(self, closure: Callable[[], System | Refined]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take one step; the loss r·r (0-d) at the parameters before it, as `torch.optim.LBFGS` returns."""
-        group = self.param_groups[0]
-        parameters = group["params"]
-        system = closure()
+        parameters, rcond, system = self.parameters, self.param_groups[0]["rcond"], closure()
         if isinstance(system, Refined):
             loss = system.advance()
             self.state.clear()
             parameters[:] = system.parameters
-            self.state[parameters[0]]["converged"] = system.ended is not None
+            self.memory["converged"] = system.ended is not None
             return loss
         r, jacobian = finite_linearisation(system)
         loss = float(r @ r)
         start = read(parameters)
         target = jacobian @ start - r
-        pivoted = group["rcond"] is None and r.device.type == "cpu" and len(r) >= len(start)
-        direction = (solve_pivoted(jacobian, target) if pivoted else solve(jacobian, target, group["rcond"])) - start
+        pivoted = rcond is None and r.device.type == "cpu" and len(r) >= len(start)
+        direction = (solve_pivoted(jacobian, target) if pivoted else solve(jacobian, target, rcond)) - start
         promised = float((r + jacobian @ direction).square().sum())
         reached = descend(system, parameters, start, direction, loss)
         done = reached <= (1 + WORTHWHILE) * promised or reached >= (1 - WORTHWHILE) * loss
-        self.state[parameters[0]]["converged"] = done
+        self.memory["converged"] = done
         return r @ r
 
 

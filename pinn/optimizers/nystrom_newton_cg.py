@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from pinn.optimizers.ranges import Count, Inside, Positive, check
-from pinn.optimizers.system import read, read_gradient, write
+from pinn.optimizers.system import OneGroup, read, read_gradient, write
 
 ARMIJO = 0.1
 HALVINGS = 40
 
 
-class NystromNewtonCG(torch.optim.Optimizer):
+class NystromNewtonCG(OneGroup):
     r"""Newton steps ``(H + mu I) d = -g`` by conjugate gradients under a Nyström preconditioner; Armijo's rule.
 
     NysNewton-CG: Rathore et al. 2024, arXiv 2402.01868, who polish with it what Adam and L-BFGS have reached. H is
@@ -27,7 +27,6 @@ class NystromNewtonCG(torch.optim.Optimizer):
     Memory: K vectors. For networks whose Jacobian is too large for `GaussNewton`.
 
     Args:
-        params: all trained parameters, a single group.
         rank: K.
         damping: mu, as a part of the largest eigenvalue.
         refresh: steps from one preconditioner to the next.
@@ -47,23 +46,16 @@ class NystromNewtonCG(torch.optim.Optimizer):
         options = {"rank": rank, "damping": damping, "refresh": refresh, "iterations": iterations}
         check(NystromNewtonCG, tolerance=tolerance, **options)
         super().__init__(params, {"tolerance": tolerance, **options})
-        if len(self.param_groups) != 1:
-            raise ValueError("NystromNewtonCG has one system for all its parameters: give it one group")
-
-    @property
-    def _memory(self) -> dict:
-        """What passes from step to step. torch files state by parameter, so it lies with the first."""
-        return self.state[self.param_groups[0]["params"][0]]
 
     @property
     def converged(self) -> bool:
         """Whether the last line search found nothing lower."""
-        return self._memory.get("converged", False)
+        return self.memory.get("converged", False)
 
     def step(self, closure: Callable[[], Tensor]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take one step; the loss before it."""
-        group, memory = self.param_groups[0], self._memory
-        parameters, count = group["params"], self._memory.get("count", 0)
+        group, memory, parameters = self.param_groups[0], self.memory, self.parameters
+        count = memory.get("count", 0)
         loss, start = closure(), read(parameters)
         gradient = read_gradient(parameters)
         if not bool(gradient.isfinite().all()):

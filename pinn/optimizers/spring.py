@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from pinn.optimizers.ranges import Part, Positive, check
-from pinn.optimizers.system import System, finite_linearisation, read, write
+from pinn.optimizers.system import OneGroup, System, finite_linearisation, read, write
 
 
-class SPRING(torch.optim.Optimizer):
+class SPRING(OneGroup):
     r"""Gauss–Newton in the space of the residuals, with momentum: for batches of M << P points, drawn anew each step.
 
     ``d <- mu d + Jᵀ (J Jᵀ + lam I)⁻¹ (r - mu J d)``, ``theta <- theta - lr d``: of all steps that solve this batch's
@@ -20,7 +20,6 @@ class SPRING(torch.optim.Optimizer):
     arXiv 2505.12149, whose ENGD-W is mu = 0. The price is M² P: in 5 to 100 dimensions a batch is small, a network not.
 
     Args:
-        params: all trained parameters, a single group.
         lr: the part of the step that is taken: a batch knows its own points only.
         damping: lam as a part of the trace of J Jᵀ.
         momentum: mu.
@@ -29,13 +28,10 @@ class SPRING(torch.optim.Optimizer):
     def __init__(self, params, lr: Positive = 0.1, damping: Positive = 1e-8, momentum: Part = 0.9):
         check(SPRING, lr=lr, damping=damping, momentum=momentum)
         super().__init__(params, {"lr": lr, "damping": damping, "momentum": momentum})
-        if len(self.param_groups) != 1:
-            raise ValueError("SPRING has one step for all its parameters: give it one group")
 
     def step(self, closure: Callable[[], System]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take one step; the loss r·r before it."""
-        group = self.param_groups[0]
-        parameters, memory = group["params"], self.state[group["params"][0]]
+        group, parameters, memory = self.param_groups[0], self.parameters, self.memory
         r, jacobian = finite_linearisation(closure())
         start = read(parameters)
         kept = group["momentum"] * memory.get("direction", torch.zeros_like(start))

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from pinn.optimizers.line_search import Trial, strong_wolfe
 from pinn.optimizers.ranges import Count, check
-from pinn.optimizers.system import read, read_gradient, write
+from pinn.optimizers.system import OneGroup, read, read_gradient, write
 
 
-class SSBroyden(torch.optim.Optimizer):
+class SSBroyden(OneGroup):
     r"""Quasi-Newton steps ``-H g``, whose H (P, P) is of Broyden's family and rescaled before each update.
 
     With the step s, the change y of the gradient, ``v = s/(yᵀs) - H y/(yᵀH y)`` and two scalars tau and phi,
@@ -28,29 +28,21 @@ class SSBroyden(torch.optim.Optimizer):
     points.
 
     Args:
-        params: all trained parameters, a single group.
         max_iter: iterations a step.
     """
 
     def __init__(self, params, max_iter: Count = 20):
         check(SSBroyden, max_iter=max_iter)
         super().__init__(params, {"max_iter": max_iter})
-        if len(self.param_groups) != 1:
-            raise ValueError("SSBroyden has one matrix for all its parameters: give it one group")
-
-    @property
-    def _memory(self) -> dict:
-        """What passes from step to step. torch files state by parameter, so it lies with the first."""
-        return self.state[self.param_groups[0]["params"][0]]
 
     @property
     def converged(self) -> bool:
         """Whether no step along the gradient lowers the loss."""
-        return self._memory.get("converged", False)
+        return self.memory.get("converged", False)
 
     def step(self, closure: Callable[[], Tensor]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take max_iter iterations; the loss before them."""
-        parameters, memory = self.param_groups[0]["params"], self._memory
+        parameters, memory = self.parameters, self.memory
         loss = closure()
         now = Trial(0.0, float(loss), 0.0, read_gradient(parameters))
         if not math.isfinite(now.value):
@@ -68,7 +60,7 @@ class SSBroyden(torch.optim.Optimizer):
 
     def _iterate(self, closure: Callable[[], Tensor], now: Trial) -> Trial | None:
         """One line search and the update of H; the point reached, or None, and back, if nothing lowers the loss."""
-        parameters, inverse = self.param_groups[0]["params"], self._memory.get("inverse")
+        parameters, inverse = self.parameters, self.memory.get("inverse")
         start, gradient = read(parameters), now.gradient
         direction = -gradient if inverse is None else -(inverse @ gradient)
         slope = float(gradient @ direction)
@@ -83,7 +75,7 @@ class SSBroyden(torch.optim.Optimizer):
         write(parameters, start + found.t * direction if found else start)
         if found is not None:
             y = found.gradient - gradient
-            self._memory["inverse"] = updated(inverse, found.t * direction, y, -(found.t**2) * slope)
+            self.memory["inverse"] = updated(inverse, found.t * direction, y, -(found.t**2) * slope)
         return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -35,6 +35,25 @@ class Refined(Protocol):
     def advance(self) -> Tensor:
         """Take one step; the loss, 0-d."""
         ...
+
+
+class OneGroup(torch.optim.Optimizer):
+    """An optimizer that sees all of its parameters as one vector, so that they are a single group."""
+
+    def __init__(self, params: Any, defaults: dict[str, Any]):
+        super().__init__(params, defaults)
+        if len(self.param_groups) != 1:
+            raise ValueError(f"{type(self).__name__} takes all its parameters at once: give it one group")
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """All of them."""
+        return self.param_groups[0]["params"]
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """What passes from step to step. torch files state by parameter, so it lies with the first."""
+        return self.state[self.parameters[0]]
 
 
 def read(parameters: list[Tensor]) -> Tensor:

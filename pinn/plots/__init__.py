@@ -2,18 +2,19 @@
 
 from pinn.plots.cells import edges
 from pinn.plots.curves import history
-from pinn.plots.fields import figure, pictures, portrait
+from pinn.plots.fields import figure, pictures
 from pinn.plots.panels import magnitude_range, value_range
-from pinn.plots.views import View, view, views
+from pinn.plots.views import Slice, View, slices, view, views
 
 __all__ = [
+    "Slice",
     "View",
     "edges",
     "figure",
     "history",
     "magnitude_range",
     "pictures",
-    "portrait",
+    "slices",
     "value_range",
     "view",
     "views",

@@ -1,6 +1,6 @@
 """Where to look at a domain: lines and planes through it.
 
-Shape letters: N points, D coordinates.
+Shape letters: N points, D coordinates, K positions of a slice.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from pinn.geometry import Domain
 
 RESOLUTION = 101  # points along each axis of a picture
 TIMES = (0.0, 1 / 3, 2 / 3, 1.0)  # parts of the time interval at which a plane in space is shown
+POSITIONS = (11, 9)  # of a slice that moves in time or with a parameter, and through space
 
 
 @dataclass(frozen=True)
@@ -45,26 +47,71 @@ class View:
 def views(domain: Domain, parts: Sequence[float] = TIMES, resolution: int = RESOLUTION) -> list[View]:
     """Choose where to look at a domain.
 
-    One coordinate: the line. Two: the plane, time running to the right. More: the plane of the first two spatial
-    coordinates, or of time and the only one, through the middle of the others; several times, if time is left, or
-    several values of the first parameter that is left.
+    The first slice, time running to the right: at several times or values of a parameter, or in the middle of space.
 
     Args:
         domain: What is looked at.
         parts: Which parts of the interval of time, or of the parameter, have gone by.
         resolution: Points along each axis.
     """
-    time_first = sorted(range(len(domain.names)), key=lambda i: (domain.names[i] != "t", i not in domain.spatial))
-    if len(domain.names) < 3:
-        return [view(domain, tuple(time_first), {}, resolution)]
-    plane = domain.spatial[:2] if len(domain.spatial) > 1 else tuple(time_first[:2])
-    middle = {i: (low + high) / 2 for i, (low, high) in enumerate(zip(domain.lower, domain.upper, strict=True))}
-    others = [i for i in time_first if i not in plane and i not in domain.spatial]
-    if not others:
-        return [view(domain, plane, middle, resolution)]
-    low, high = domain.lower[others[0]], domain.upper[others[0]]
-    held = [{**middle, others[0]: low + part * (high - low)} for part in parts]
-    return [view(domain, plane, values, resolution) for values in held]
+    one = slices(domain)[0]
+    held = dict(enumerate(one.held))
+    if one.along is None or one.along in domain.spatial:
+        return [view(domain, one.axes, held, resolution)]
+    low, high = domain.lower[one.along], domain.upper[one.along]
+    return [view(domain, one.axes, {**held, one.along: low + part * (high - low)}, resolution) for part in parts]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A plane, or a line where there is one coordinate, that moves along one more coordinate where there is one.
+
+    Attributes:
+        axes: The one or two coordinates that vary, by index.
+        along: The coordinate that it moves along; None for a slice that stays.
+        positions: Values of that coordinate, (K,); one of no meaning if it stays.
+        held: Values of all coordinates; those of `axes` and `along` have no meaning.
+    """
+
+    axes: tuple[int, ...]
+    along: int | None
+    positions: tuple[float, ...]
+    held: tuple[float, ...]
+
+    def at(self, k: int) -> dict[int, float]:
+        """The coordinates that are held at a position."""
+        held = dict(enumerate(self.held))
+        return held if self.along is None else {**held, self.along: self.positions[k]}
+
+
+def slices(domain: Domain) -> list[Slice]:
+    """Choose slices of a domain.
+
+    Up to two coordinates are seen whole. Of more, the plane is that of space, or of time and a single coordinate of
+    space; it moves in time, else with the first parameter, else through space: then there is one plane for each pair of
+    three coordinates. What is left is held in the middle.
+    """
+    space, names = domain.spatial, domain.names
+    middle = tuple((low + high) / 2 for low, high in zip(domain.lower, domain.upper, strict=True))
+    ordered = sorted(range(len(names)), key=lambda i: (names[i] != "t", i not in space))
+    if len(names) < 3:
+        return [Slice(tuple(ordered), None, (0.0,), middle)]
+    plane = space[:2] if len(space) > 1 else tuple(ordered[:2])
+    others = [i for i in ordered if i not in plane]
+    moving = [i for i in others if i not in space]
+    if moving:
+        return [Slice(plane, moving[0], _positions(domain, moving[0], POSITIONS[0]), middle)]
+    triples = [(0, 1, 2), (0, 2, 1), (1, 2, 0)] if len(space) == 3 else [(0, 1, 2)]
+    return [
+        Slice((space[a], space[b]), space[c], _positions(domain, space[c], POSITIONS[1]), middle) for a, b, c in triples
+    ]
+
+
+def _positions(domain: Domain, i: int, count: int) -> tuple[float, ...]:
+    """Even ones; through space without the faces, where conditions hold."""
+    low, high = domain.lower[i], domain.upper[i]
+    inner = np.linspace(low, high, count + 2)[1:-1] if i in domain.spatial else np.linspace(low, high, count)
+    return tuple(map(float, inner))
 
 
 def view(domain: Domain, axes: tuple[int, ...], held: Mapping[int, float], resolution: int) -> View:

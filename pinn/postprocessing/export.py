@@ -25,10 +25,6 @@ TOLERATED = 1e-6
 def export(solution: Solution, path: Path) -> float:
     """Write a file whose kind its suffix tells, and run it: `.pt2` for `torch.export.load`, `.onnx`.
 
-    Args:
-        solution: What to write.
-        path: Where to.
-
     Returns:
         The largest difference between the file's values and the solution's at 1,000 points.
 

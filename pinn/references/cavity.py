@@ -28,7 +28,6 @@ from pinn.references.cache import cached
 from pinn.references.cavity_problem import Cavity, cavity_problem
 from pinn.references.evolution import numpy_function
 from pinn.references.legendre import ClampedPolynomials
-from pinn.references.stream_function import velocities
 
 if TYPE_CHECKING:
     from pinn.problem import Problem
@@ -51,14 +50,15 @@ def cavity(problem: Problem, *, tolerance: float | str = 1e-5) -> Callable[[Tens
 
     Args:
         problem: The three equations with u, v, p in this order, the velocity on the four sides, and the pressure at a
-            corner, where it is not given its mean is zero; or the stream function's equation (`stream_function.py`).
+            corner, where it is not given its mean is zero; or the equation of the stream function, with
+            psi = 0 on all sides and dn(psi) = 0 but on the upper one.
         tolerance: The change that is small enough, relative to the lid's largest speed.
 
     Raises:
         ValueError: The problem is another one, or the tolerance cannot be reached.
     """
     streams = len(problem.fields) == 1
-    problem, small = velocities(problem) if streams else problem, float(constant(tolerance))
+    small = float(constant(tolerance))
     flow = _Flow(problem, cavity_problem(problem))
     stored = cached(problem, "cavity", VERSION, {"tolerance": small}, lambda: _converged(flow, small))
 

@@ -10,10 +10,10 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import sympy
-from sympy.core.function import AppliedUndef
 
 from pinn.ansatz import LOWER, UPPER, Fixed, Trace, build_ansatz, trace_condition
 from pinn.language import LanguageError
+from pinn.references.flow_problem import navier_stokes
 
 if TYPE_CHECKING:
     from pinn.problem import Problem
@@ -46,25 +46,28 @@ class Cavity:
 
 
 def cavity_problem(problem: Problem) -> Cavity:
-    """Read a problem as a cavity.
+    """Read a problem in u, v, p, or in the stream function, `u = psi_y, v = -psi_x`, as a cavity.
 
     Raises:
         ValueError: It is none.
     """
-    viscosity = _viscosity(problem)
+    streams = len(problem.fields) == 1
+    viscosity = _viscosity(problem) if streams else navier_stokes(problem, "cavity")[0]
     sides, zero = _sides(problem)
-    wanted = {(field, face) for field in problem.fields[:2] for face in [LID, *WALLS]}
-    moving = [key for key, value in sides.items() if value != 0 and key != (problem.fields[0], LID)]
-    if set(sides) != wanted or moving:
+    first = problem.fields[0]
+    moving = (first, LID, int(streams))  # u = psi_y
+    wanted = set(product(problem.fields[:2], [LID, *WALLS], (0, 1) if streams else (0,)))
+    if set(sides) != wanted or any(value != 0 for key, value in sides.items() if key != moving):
+        given = f"{first} and dn({first})" if streams else f"the velocity {', '.join(problem.fields[:2])}"
         raise ValueError(
-            f"reference cavity needs the velocity {', '.join(problem.fields[:2])} on all four sides, zero but for "
-            f"{problem.fields[0]} on the upper one"
+            f"reference cavity needs {given} on all four sides, zero but for {f'dn({first})' if streams else first} on "
+            "the upper one"
         )
     x, y = problem.scope.variables
     (x0, y0), (x1, y1) = (
         [sympy.Rational(repr(end)) for end in ends] for ends in (problem.domain.lower, problem.domain.upper)
     )
-    lid = sides[problem.fields[0], LID]
+    lid = sides[moving]
     speeds, slopes = ([e.subs(x, end) for end in (x0, x1)] for e in (lid, lid.diff(x)))
     left, p_left = _corner(speeds[0], slopes[0], x - x0, y1 - y)
     right, p_right = _corner(speeds[1], -slopes[1], x1 - x, y1 - y)
@@ -107,33 +110,30 @@ def _lift(problem: Problem, lid: sympy.Expr, left: sympy.Expr, right: sympy.Expr
 
 
 def _viscosity(problem: Problem) -> float:
-    """Compare the equations with those of Navier and Stokes, whatever their order, signs and factors in x and y."""
-    about = "reference cavity solves u*u_x + v*u_y + p_x = nu*lap(u), the same for v, and u_x + v_y = 0"
-    interior = [e for e in problem.equations.values() if e.place == problem.domain.interior]
-    if len(problem.coordinate_names) != 2 or len(problem.fields) != 3 or len(interior) != 3 or problem.learned:
-        raise ValueError(f"{about}; this problem has other coordinates, fields or equations")
-    (x, y), (u, v, p) = problem.scope.variables, (problem.scope.unknown(f) for f in problem.fields)
-    residuals = [sympy.expand(equation.residual) for equation in interior]
-    ratios = {sympy.cancel(-r.coeff(u.diff(x, x)) / r.coeff(p.diff(x))) for r in residuals if r.coeff(p.diff(x)) != 0}
-    nu = ratios.pop() if len(ratios) == 1 else sympy.Integer(0)
-    expected = [
-        u * w.diff(x) + v * w.diff(y) + p.diff(z) - nu * (w.diff(x, x) + w.diff(y, y)) for w, z in ((u, x), (v, y))
-    ]
-    for wanted, marker in zip([*expected, u.diff(x) + v.diff(y)], (p.diff(x), p.diff(y), v.diff(y)), strict=True):
-        factors = [(r, r.coeff(marker)) for r in residuals if not r.coeff(marker).has(AppliedUndef)]
-        if not any(sympy.expand(r - factor * wanted) == 0 for r, factor in factors):
-            raise ValueError(
-                f"{about}; none of these equations says {wanted} = 0: {', '.join(e.text for e in interior)}"
-            )
-    if not (nu.is_number and float(nu) > 0):
-        raise ValueError(f"{about} with a number nu > 0, here it is {nu}")
+    """That of the equation of the stream function."""
+    about = "reference cavity solves psi_y*lap(psi_x) - psi_x*lap(psi_y) = nu*lap(lap(psi)) with a number nu > 0"
+    if len(problem.coordinate_names) != 2 or len(problem.stated) != 1 or problem.learned:
+        raise ValueError(f"{about}; this problem has other coordinates or equations")
+    (x, y), psi = problem.scope.variables, problem.scope.unknown(problem.fields[0])
+    (equation,) = problem.stated.values()
+    residual = sympy.expand(equation.residual)
+
+    def lap(e: sympy.Expr) -> sympy.Expr:
+        return e.diff(x, x) + e.diff(y, y)
+
+    factor = residual.coeff(psi.diff(y) * psi.diff(x, 3))
+    nu = -residual.coeff(psi.diff(x, 4)) / factor if factor != 0 else sympy.Integer(0)
+    expected = psi.diff(y) * lap(psi.diff(x)) - psi.diff(x) * lap(psi.diff(y)) - nu * lap(lap(psi))
+    if not nu.is_number or not float(nu) > 0 or sympy.expand(residual - factor * expected) != 0:
+        raise ValueError(f"{about}; this is {equation.text!r}")
     return float(nu)
 
 
 def _sides(problem: Problem) -> tuple[dict, tuple[tuple[float, float], float] | None]:
-    """The velocity on each side, and the corner where the pressure is given."""
-    sides, zero, pressure = {}, None, problem.scope.unknown(problem.fields[2])
+    """By field, side and order of its slope what is given there; and the corner where the pressure is given."""
+    sides, zero = {}, None
     for key, condition in problem.conditions.items():
+        pressure = problem.scope.unknown(problem.fields[-1])
         if len(condition.place.fixed) == 2 and condition.residual.has(pressure):
             corner = dict(condition.place.fixed)
             zero = (corner[0], corner[1]), -float(condition.residual.subs(pressure, 0))
@@ -142,7 +142,6 @@ def _sides(problem: Problem) -> tuple[dict, tuple[tuple[float, float], float] | 
             trace = trace_condition(condition.residual, condition.place, problem.scope, problem.domain)
         except LanguageError as error:
             raise ValueError(f"reference cavity: condition {key}, {condition.text!r}: {error.reason}") from None
-        for face, order in product(trace.data, (0, 1)):
-            if order in trace.data[face]:
-                sides[trace.field if order == 0 else f"dn({trace.field})", face] = trace.data[face][order].value
+        for face, orders in trace.data.items():
+            sides |= {(trace.field, face, order): fixed.value for order, fixed in orders.items()}
     return sides, zero

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinn.references.requirements import require
+from pinn.geometry import Box
 
 if TYPE_CHECKING:
     from pinn.problem import Problem
@@ -27,8 +27,12 @@ def cole_hopf(problem: Problem) -> Callable[[Tensor], Tensor]:
     Raises:
         ValueError: If the problem is another one.
     """
-    require(problem, "cole_hopf", coordinates=("t", "x"), parameters=("nu",))
-    nu, domain = problem.parameters["nu"], problem.domain
+    nu, domain = problem.parameters.get("nu", 0.0), problem.domain
+    if not isinstance(domain, Box) or set(domain.names) != {"t", "x"} or len(problem.fields) != 1 or not nu > 0:
+        raise ValueError(
+            "reference cole_hopf has one field of t and x, and a number nu > 0; this problem has "
+            f"{', '.join(problem.fields)} of {', '.join(domain.names)}, and nu = {nu:g}"
+        )
     t, x = domain.names.index("t"), domain.names.index("x")
     if (domain.lower[t], domain.lower[x], domain.upper[x]) != (0, -1, 1):
         raise ValueError(f"reference cole_hopf solves t from 0 and x in [-1, 1], but the domain is {domain}")

@@ -75,12 +75,7 @@ def _mesh(corners: np.ndarray, triangles: np.ndarray) -> MeshTri:
 
 @dataclass(frozen=True)
 class Discrete:
-    """The equations on a mesh.
-
-    Attributes:
-        flow: The problem.
-        mesh: The triangles.
-    """
+    """The equations on a mesh."""
 
     flow: Flow
     mesh: MeshTri
@@ -127,17 +122,6 @@ class Discrete:
         k = velocity.N
         parts = (velocity, fields[:k]), (velocity, fields[k : 2 * k]), (pressure, fields[2 * k :])
         return np.stack([evaluate(basis, values, points) for basis, values in parts], axis=1)
-
-    def force(self, fields: np.ndarray, disk: int) -> np.ndarray:
-        """What the flow does to a disk, (2,): the residual of the equations tested with 1 on its circle.
-
-        As accurate as the energy, better than an integral of the stress (Babuska & Miller 1984).
-        """
-        convection = self._convection(fields)[0] if self.flow.inertia else 0
-        residual = self._stokes() @ fields + convection
-        velocity, _ = self.bases
-        on_disk = velocity.get_dofs(self._facets(("disk", disk))).flatten()
-        return -np.array([residual[on_disk].sum(), residual[velocity.N + on_disk].sum()])
 
     def _stokes(self) -> Any:
         """Of nu grad u : grad w - p div w, and of div u q, (2 K + L, 2 K + L)."""

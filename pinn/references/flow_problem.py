@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from pinn.problem import Equation, Problem
 
 Side = tuple[str, Any]  # ("box", (axis, end)), or ("disk", its number)
-ABOUT = (
-    "reference flow solves u*u_x + v*u_y + p_x = nu*lap(u), the same for v, or both without inertia, and u_x + v_y = 0"
-)
 
 
 @dataclass(frozen=True)
@@ -54,9 +51,7 @@ def flow_problem(problem: Problem) -> Flow:
     Raises:
         ValueError: It is none.
     """
-    if len(problem.coordinate_names) != 2 or len(problem.fields) != 3 or len(problem.stated) != 3 or problem.learned:
-        raise ValueError(f"{ABOUT}; this problem has other coordinates, fields or equations")
-    viscosity, inertia = _equations(problem)
+    viscosity, inertia = navier_stokes(problem, "flow", creeping=True)
     disks, names = _disks(problem)
     given: tuple[dict[Side, sympy.Expr], dict[Side, sympy.Expr]] = ({}, {})
     outflow: dict[Side, set[str]] = {}
@@ -85,14 +80,28 @@ def flow_problem(problem: Problem) -> Flow:
     return Flow(viscosity, inertia, problem.scope.variables, box.lower, box.upper, disks, given, corner)
 
 
-def _equations(problem: Problem) -> tuple[float, bool]:
+def navier_stokes(problem: Problem, reference: str, *, creeping: bool = False) -> tuple[float, bool]:
+    """The viscosity, and whether there is inertia: whatever the equations' order, signs and factors in x and y.
+
+    Args:
+        problem: With u, v, p in this order.
+        reference: Who asks, for the messages.
+        creeping: Whether Stokes' equations will do as well.
+
+    Raises:
+        ValueError: It has other equations.
+    """
+    about = f"reference {reference} solves u*u_x + v*u_y + p_x = nu*lap(u), the same for v"
+    about += f"{', or both without inertia' if creeping else ''}, and u_x + v_y = 0"
+    if len(problem.coordinate_names) != 2 or len(problem.fields) != 3 or len(problem.stated) != 3 or problem.learned:
+        raise ValueError(f"{about}; this problem has other coordinates, fields or equations")
     (x, y), (u, v, p) = problem.scope.variables, (problem.scope.unknown(f) for f in problem.fields)
     residuals = [sympy.expand(equation.residual) for equation in problem.stated.values()]
-    ratios = {r.coeff(u.diff(x, x)) / -r.coeff(p.diff(x)) for r in residuals if r.coeff(p.diff(x)) != 0}
+    ratios = {sympy.cancel(-r.coeff(u.diff(x, x)) / r.coeff(p.diff(x))) for r in residuals if r.coeff(p.diff(x)) != 0}
     nu = ratios.pop() if len(ratios) == 1 else sympy.Integer(0)
     if not (nu.is_number and float(nu) > 0):
-        raise ValueError(f"{ABOUT} with a number nu > 0")
-    for inertia in (True, False):
+        raise ValueError(f"{about} with a number nu > 0, here it is {nu}")
+    for inertia in (True, False)[: 1 + creeping]:
         momentum = [
             int(inertia) * (u * w.diff(x) + v * w.diff(y)) + p.diff(z) - nu * (w.diff(x, x) + w.diff(y, y))
             for w, z in ((u, x), (v, y))
@@ -100,13 +109,14 @@ def _equations(problem: Problem) -> tuple[float, bool]:
         expected = zip([*momentum, u.diff(x) + v.diff(y)], (p.diff(x), p.diff(y), v.diff(y)), strict=True)
         if all(_says(residuals, wanted, marker) for wanted, marker in expected):
             return float(nu), inertia
-    raise ValueError(f"{ABOUT}; these are {', '.join(repr(e.text) for e in problem.stated.values())}")
+    texts = ", ".join(repr(e.text) for e in problem.stated.values())
+    raise ValueError(f"{about}, one of which none of these says: {texts}")
 
 
 def _says(residuals: list[sympy.Expr], wanted: sympy.Expr, marker: sympy.Expr) -> bool:
-    """Whether one of the equations is this one, times a number."""
+    """Whether one of the equations is this one, times a function of place."""
     factors = [(r, r.coeff(marker)) for r in residuals]
-    return any(f.is_number and f != 0 and sympy.expand(r - f * wanted) == 0 for r, f in factors)
+    return any(f != 0 and not has_field(f) and sympy.expand(r - f * wanted) == 0 for r, f in factors)
 
 
 def _disks(problem: Problem) -> tuple[tuple[tuple[tuple[float, ...], float], ...], dict[str, list[Side]]]:

@@ -58,8 +58,7 @@ def harmonic_series(problem: Problem, *, tolerance: float | str = 1e-10) -> Call
     def compute() -> Arrays:
         return _converged(domain, pieces, numpy_function(problem.scope.variables, values), small)
 
-    options = {"tolerance": small, "shape": str(domain)}
-    arrays = cached(problem, "harmonic_series", VERSION, options, compute)
+    arrays = cached(problem, "harmonic_series", VERSION, {"tolerance": small}, compute)
 
     def truth(points: Tensor) -> Tensor:
         x, y = points.detach().cpu().double().numpy().T
@@ -101,11 +100,6 @@ class Holed:
 
     outer: Cuboid | Ball
     holes: tuple[Ball, ...]
-
-    def __str__(self) -> str:
-        """All that its points depend on."""
-        circles = [(hole.center, hole.radius) for hole in self.holes]
-        return f"{type(self.outer).__name__} {self.outer.lower} {self.outer.upper} less {circles}"
 
     @property
     def scale(self) -> tuple[complex, float]:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from pinn.ansatz import trace_condition
-from pinn.geometry import Place
+from pinn.geometry import Box, Place
 from pinn.language import LanguageError, decompose
 from pinn.references.evolution import numpy_function
 from pinn.references.legendre import ClampedPolynomials
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MOST_POLYNOMIALS, SMALL = 56, 1e-9  # along a coordinate; change of the deflection, relative to the largest
 TERMS = 400  # of the series: 12 digits of the largest deflection
-CONFLUENT = 1e-6  # relative distance of two characteristic roots below which they count as one: its square is the error
+CONFLUENT = 1e-5  # relative distance of two characteristic roots below which they count as one: its square is the error
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ def clamped_plate(problem: Problem) -> Callable[[Tensor], Tensor]:
 def orthotropic_plate(problem: Problem) -> Callable[[Tensor], Tensor]:
     """Return the deflection of a rectangular plate under a uniform load with w = 0 and no moment on its edges.
 
+    An isotropic plate, D lap(lap(w)) = q, is one of them.
+
     Args:
         problem: One field in two coordinates; w = w_xx = 0 on two edges, w = w_yy = 0 on the others.
 
@@ -98,7 +100,8 @@ def read(problem: Problem, reference: str) -> Plate:
     """
     residuals = [e.residual for e in problem.equations.values() if e.place == problem.domain.interior]
     wanted = {(4, 0), (2, 2), (0, 4)}
-    if len(problem.coordinate_names) == 2 and len(problem.fields) == 1 and not problem.learned and len(residuals) == 1:
+    plane = len(problem.coordinate_names) == 2 and isinstance(problem.domain, Box)
+    if plane and len(problem.fields) == len(residuals) == 1 and not problem.learned:
         decomposition = decompose(sympy.expand(residuals[0]), problem.scope.variables)
         factors, terms = decomposition.expression.as_coefficients_dict(), list(decomposition.operators.items())
         if len(terms) == 1 and {e for _, e, _ in terms[0][1].terms} <= wanted and factors[terms[0][0]] != 0:
@@ -110,7 +113,7 @@ def read(problem: Problem, reference: str) -> Plate:
                 load = -sign * decomposition.expression.subs(terms[0][0], 0)
                 return Plate((sign * dx, sign * h2 / 2, sign * dy), load)
     raise ValueError(
-        f"reference {reference} solves one equation Dx*w_xxxx + 2*H*w_xxyy + Dy*w_yyyy = q in two coordinates, with "
+        f"reference {reference} solves one equation Dx*w_xxxx + 2*H*w_xxyy + Dy*w_yyyy = q on a rectangle, with "
         f"Dx, Dy > 0 and H > -sqrt(Dx*Dy); this problem has {', '.join(e.text for e in problem.equations.values())}"
     )
 
@@ -126,8 +129,9 @@ def supported(
     w = (x^4 - 2 a x^3 + a^3 x) / (24 Dx) - 4 / (a Dx) \sum_{k = pi/a, 3 pi/a, ...} sin(k x) / k^5 *
         [s_1 g(s_2) - s_2 g(s_1)] / (s_1 - s_2),    g(s) = cosh(sqrt(s) k Y) / cosh(sqrt(s) k c),
 
-    where s_1, s_2 are the roots of Dy s^2 - 2 H s + Dx = 0, complex where H^2 < Dx Dy. x runs along the side that is
-    shorter for its stiffness, where the terms fall fastest.
+    where s_1, s_2 are the roots of Dy s^2 - 2 H s + Dx = 0, complex where H^2 < Dx Dy; where both are s, as of an
+    isotropic plate, [...] is g(s) - s g'(s). x runs along the side that is shorter for its stiffness, where the terms
+    fall fastest.
 
     Args:
         x: First coordinates, (N,).
@@ -143,20 +147,26 @@ def supported(
     dx, h, dy = stiffness
     if a**4 * dy > b**4 * dx:
         x, y, a, b, dx, dy = y, x, b, a, dy, dx
-    root = np.sqrt(complex(h**2 - dx * dy))
+    root, distance, c = np.sqrt(complex(h**2 - dx * dy)), abs(y - b / 2), b / 2
     s1, s2 = (h + root) / dy, (h - root) / dy
-    if abs(s1 - s2) < CONFLUENT * abs(s1):
-        s1, s2 = s1 * (1 + CONFLUENT), s1 * (1 - CONFLUENT)
+    confluent = abs(s1 - s2) < CONFLUENT * abs(s1)
     w = (x**4 - 2 * a * x**3 + a**3 * x) / 24
     for k in np.pi / a * np.arange(1, 2 * terms, 2):
-        first, second = (_cosines(k * np.sqrt(s), abs(y - b / 2), b / 2) for s in (s1, s2))
-        w = w - 4 / a * np.sin(k * x) / k**5 * ((s1 * second - s2 * first) / (s1 - s2)).real
+        if confluent:
+            along = k * np.sqrt(abs(h) / dy)
+            cosh, sinh = _ratios(along, distance, c)
+            bracket = (1 + along * c / 2 * np.tanh(along * c)) * cosh - along * distance / 2 * sinh
+        else:
+            (first, _), (second, _) = (_ratios(k * np.sqrt(s), distance, c) for s in (s1, s2))
+            bracket = ((s1 * second - s2 * first) / (s1 - s2)).real
+        w = w - 4 / a * np.sin(k * x) / k**5 * bracket
     return w / dx
 
 
-def _cosines(k: complex, distance: np.ndarray, c: float) -> np.ndarray:
-    """cosh(k Y) / cosh(k c) without a positive exponent."""
-    return (np.exp(-k * (c - distance)) + np.exp(-k * (c + distance))) / (1 + np.exp(-2 * k * c))
+def _ratios(k: complex, distance: np.ndarray, c: float) -> tuple[np.ndarray, np.ndarray]:
+    """cosh(k Y) / cosh(k c) and sinh(k Y) / cosh(k c) without a positive exponent."""
+    near, far = (np.exp(-k * (c + sign * distance)) / (1 + np.exp(-2 * k * c)) for sign in (-1, 1))
+    return near + far, near - far
 
 
 def _require_clamped(problem: Problem) -> None:

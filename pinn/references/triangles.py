@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
+import shapely
 from scipy.spatial import Delaunay, KDTree
 
 if TYPE_CHECKING:
@@ -42,31 +44,28 @@ def polygon(loops: Loops) -> MeshTri:
     """
     from skfem import MeshTri
 
-    corners = np.concatenate(loops)
-    lengths = [np.linalg.norm(np.roll(loop, -1, axis=0) - loop, axis=1) for loop in loops]
-    spacing = min(np.ptp(corners, axis=0).min() / ACROSS, 2 * min(length.min() for length in lengths))
-    boundary = np.concatenate([_along(loop, spacing) for loop in loops])
-    lattice = _lattice(corners.min(axis=0), corners.max(axis=0), spacing)
+    polygons = [shapely.Polygon(loop) for loop in loops]
+    if not all(one.is_valid for one in polygons):
+        raise ValueError("the edges of a polygon must not cross")
+    region = reduce(shapely.symmetric_difference, polygons)
+    lower, upper = np.array(region.bounds).reshape(2, 2)
+    shortest = min(np.linalg.norm(np.diff(np.append(loop, loop[:1], axis=0), axis=0), axis=1).min() for loop in loops)
+    spacing = min((upper - lower).min() / ACROSS, 2 * shortest)
+    edges = [shapely.get_coordinates(shapely.segmentize(one.exterior, spacing))[:-1] for one in polygons]
+    boundary, lattice = np.concatenate(edges), _lattice(lower, upper, spacing)
     off = KDTree(boundary).query(lattice)[0] > 0.75 * spacing
-    points = np.concatenate([boundary, lattice[off & inside(lattice, loops)]])
+    points = np.concatenate([boundary, lattice[off & shapely.contains_xy(region, *lattice.T)]])
     triangles = Delaunay(points).simplices
-    triangles = triangles[
-        inside(points[triangles].mean(axis=1), loops) & (_areas(points[triangles]) > 1e-9 * spacing**2)
-    ]
-    mesh = MeshTri(points.T.copy(), triangles.T.copy())
-    _check(mesh, loops)
+    within = shapely.contains_xy(region, *points[triangles].mean(axis=1).T)
+    mesh = MeshTri(points.T.copy(), triangles[within & (_areas(points[triangles]) > 1e-9 * spacing**2)].T.copy())
+    starts, ends = mesh.p[:, mesh.facets[:, mesh.boundary_facets()]].transpose(1, 0, 2)
+    here = _areas(points[mesh.t.T]).sum(), np.linalg.norm(ends - starts, axis=0).sum()
+    if not np.allclose(here, (region.area, region.length), rtol=1e-9):
+        raise ValueError(
+            f"the polygon has area {region.area:g} and perimeter {region.length:g}, its triangles {here[0]:g} and "
+            f"{here[1]:g}: its edges must not cross, nor its corners be too acute"
+        )
     return mesh
-
-
-def inside(points: np.ndarray, loops: Loops) -> np.ndarray:
-    """Whether each of N points (N, 2) lies inside an odd number of polygons: its ray to the right crosses that many."""
-    result = np.zeros(len(points), dtype=bool)
-    for loop in loops:
-        for (x1, y1), (x2, y2) in zip(loop, np.roll(loop, -1, axis=0), strict=True):
-            spans = (y1 > points[:, 1]) != (y2 > points[:, 1])
-            with np.errstate(divide="ignore", invalid="ignore"):
-                result ^= spans & (points[:, 0] < x1 + (points[:, 1] - y1) * (x2 - x1) / (y2 - y1))
-    return result
 
 
 def locate(mesh: MeshTri, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -102,15 +101,6 @@ def _to_reference(corners: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.stack([d * x - b * y, a * y - c * x]) / (a * d - b * c)
 
 
-def _along(loop: np.ndarray, spacing: float) -> np.ndarray:
-    """Points on the edges, no two neighbours further apart than the spacing."""
-    parts = []
-    for start, end in zip(loop, np.roll(loop, -1, axis=0), strict=True):
-        count = int(np.ceil(np.linalg.norm(end - start) / spacing * (1 - 1e-9)))
-        parts.append(start + (end - start) * np.arange(count)[:, None] / count)
-    return np.concatenate(parts)
-
-
 def _lattice(lower: np.ndarray, upper: np.ndarray, spacing: float) -> np.ndarray:
     """Equilateral triangles' corners over a box."""
     rows = np.arange(lower[1], upper[1], spacing * np.sqrt(3) / 2)
@@ -122,18 +112,3 @@ def _lattice(lower: np.ndarray, upper: np.ndarray, spacing: float) -> np.ndarray
 def _areas(triangles: np.ndarray) -> np.ndarray:
     (a, b), (c, d) = (triangles[:, 1] - triangles[:, 0]).T, (triangles[:, 2] - triangles[:, 0]).T
     return abs(a * d - b * c) / 2
-
-
-def _check(mesh: MeshTri, loops: Loops) -> None:
-    """The triangles have the region's area, and the edges that belong to one triangle alone its perimeter."""
-    starts, ends = mesh.p[:, mesh.facets[:, mesh.boundary_facets()]].transpose(1, 0, 2)
-    here = _areas(mesh.p.T[mesh.t.T]).sum(), np.linalg.norm(ends - starts, axis=0).sum()
-    holes = [sum(inside(loop[:1], [other])[0] for other in loops if other is not loop) % 2 for loop in loops]
-    areas = [abs(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)) / 2 for x, y in (loop.T for loop in loops)]
-    area = sum(-size if hole else size for size, hole in zip(areas, holes, strict=True))
-    perimeter = sum(np.linalg.norm(np.roll(loop, -1, axis=0) - loop, axis=1).sum() for loop in loops)
-    if not np.allclose(here, (area, perimeter), rtol=1e-9):
-        raise ValueError(
-            f"the polygon has area {area:g} and perimeter {perimeter:g}, its triangles {here[0]:g} and {here[1]:g}: "
-            "its edges must not cross, nor its corners be too acute"
-        )

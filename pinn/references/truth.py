@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,13 +12,13 @@ import torch
 from torch import Tensor
 
 from pinn.language import called, parameter
+from pinn.messages import did_you_mean
 from pinn.references.cavity import cavity
 from pinn.references.cole_hopf import cole_hopf
 from pinn.references.family import family
 from pinn.references.finite_elements import finite_elements
 from pinn.references.flow import flow
 from pinn.references.harmonic_series import harmonic_series
-from pinn.references.navier_series import navier_series
 from pinn.references.ode import ode
 from pinn.references.plates import clamped_plate, orthotropic_plate
 from pinn.references.spectral import spectral
@@ -34,7 +33,6 @@ REFERENCES: dict[str, Callable[..., Callable[[Tensor], Tensor]]] = {
     "finite_elements": finite_elements,
     "flow": flow,
     "harmonic_series": harmonic_series,
-    "navier_series": navier_series,
     "ode": ode,
     "orthotropic_plate": orthotropic_plate,
     "spectral": spectral,
@@ -104,11 +102,12 @@ def chosen(problem: Problem) -> tuple[str, Mapping[str, Any]]:
     if problem.lost:
         raise ValueError(f"reference {name} is for fields that are smooth across interfaces: {problem.lost}")
     if name not in REFERENCES:
-        raise ValueError(f"there is no reference {name!r}: {_nearest(name, REFERENCES, 'the known ones are')}")
+        raise ValueError(f"there is no reference {name!r}. {did_you_mean(name, REFERENCES)}")
     known = [p.name for p in inspect.signature(REFERENCES[name]).parameters.values() if p.kind == p.KEYWORD_ONLY]
     for option in options:
         if option not in known:
-            raise ValueError(f"reference {name} has no option {option!r}: {_nearest(option, known, 'its options are')}")
+            hint = did_you_mean(str(option), known) if known else "It has none."
+            raise ValueError(f"reference {name} has no option {option!r}. {hint}")
     return name, options
 
 
@@ -124,10 +123,3 @@ def _named(reference: Any) -> tuple[str, Mapping[str, Any]]:
     raise ValueError(
         f"reference: {reference!r} is neither a name nor one with options, such as {{name: {{option: 1}}}}"
     )
-
-
-def _nearest(typed: object, known: Any, listed: str) -> str:
-    """The known name that is meant, and all of them."""
-    near = difflib.get_close_matches(str(typed), known, n=1)
-    hint = f"did you mean {near[0]!r}? {listed.capitalize()}" if near else listed
-    return f"{hint} {', '.join(known) or 'none'}"

@@ -30,11 +30,6 @@ SCRIPTS = ("plots.js", "page.js")
 def write_report(directory: Path, solution: Solution, config: Config) -> Path:
     """Write report.html, which shows what the run's other files hold and what its solution looks like.
 
-    Args:
-        directory: Of the run.
-        solution: What it found.
-        config: How.
-
     Returns:
         The page.
     """

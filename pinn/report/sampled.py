@@ -1,6 +1,5 @@
 """The fields, their errors and the residuals on grids: what the interactive pictures of a page show.
 
-A slice is a plane, or a line where there is one coordinate, that moves along one more coordinate where there is one.
 Shape letters: N points, D coordinates, F fields, K positions of a slice.
 """
 
@@ -8,7 +7,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from scipy.ndimage import gaussian_filter, grey_dilation
 from torch import Tensor
 
 from pinn.geometry import Domain
-from pinn.plots import View, edges, magnitude_range, value_range, view
+from pinn.plots import Slice, View, edges, magnitude_range, slices, value_range, view
 from pinn.references import truth
 
 if TYPE_CHECKING:
@@ -28,53 +26,7 @@ if TYPE_CHECKING:
 NUMBERS = 450_000  # float32 on a page, more or less: 2.4 MB as text
 LINE = 401  # points of a line
 SIDES = (40, 128)  # least and most points along a side of a plane
-POSITIONS = (11, 9)  # of a slice that moves in time or with a parameter, and through space
 FINER = 3  # so many times are the outlines of odd domains finer than the grid
-
-
-@dataclass(frozen=True)
-class Slice:
-    """Where to look.
-
-    Attributes:
-        axes: The one or two coordinates that vary, by index.
-        along: The coordinate that it moves along; None for a slice that stays.
-        positions: Values of that coordinate, (K,); one of no meaning if it stays.
-        held: Values of all coordinates; those of `axes` and `along` have no meaning.
-    """
-
-    axes: tuple[int, ...]
-    along: int | None
-    positions: tuple[float, ...]
-    held: tuple[float, ...]
-
-    def at(self, k: int) -> dict[int, float]:
-        """The coordinates that are held at a position."""
-        held = dict(enumerate(self.held))
-        return held if self.along is None else {**held, self.along: self.positions[k]}
-
-
-def slices(domain: Domain) -> list[Slice]:
-    """Choose slices of a domain.
-
-    Up to two coordinates are seen whole. Of more, the plane is that of space, or of time and a single coordinate of
-    space; it moves in time, else with the first parameter, else through space: then there is one plane for each pair of
-    three coordinates. What is left is held in the middle.
-    """
-    space, names = domain.spatial, domain.names
-    middle = tuple((low + high) / 2 for low, high in zip(domain.lower, domain.upper, strict=True))
-    ordered = sorted(range(len(names)), key=lambda i: (names[i] != "t", i not in space))
-    if len(names) < 3:
-        return [Slice(tuple(ordered), None, (0.0,), middle)]
-    plane = space[:2] if len(space) > 1 else tuple(ordered[:2])
-    others = [i for i in ordered if i not in plane]
-    moving = [i for i in others if i not in space]
-    if moving:
-        return [Slice(plane, moving[0], _positions(domain, moving[0], POSITIONS[0]), middle)]
-    triples = [(0, 1, 2), (0, 2, 1), (1, 2, 0)] if len(space) == 3 else [(0, 1, 2)]
-    return [
-        Slice((space[a], space[b]), space[c], _positions(domain, space[c], POSITIONS[1]), middle) for a, b, c in triples
-    ]
 
 
 def sampled(solution: Solution) -> list[dict[str, Any]]:
@@ -110,13 +62,6 @@ def _count(problem: Problem, one: Slice, estimated: bool = False) -> int:
     arrays = len(problem.fields) * (1 + compared + estimated) + equations
     points = NUMBERS / arrays / sum(len(each.positions) for each in slices(problem.domain))
     return int(np.clip(points**0.5, *SIDES))
-
-
-def _positions(domain: Domain, i: int, count: int) -> tuple[float, ...]:
-    """Even ones; through space without the faces, where conditions hold."""
-    low, high = domain.lower[i], domain.upper[i]
-    inner = np.linspace(low, high, count + 2)[1:-1] if i in domain.spatial else np.linspace(low, high, count)
-    return tuple(map(float, inner))
 
 
 def _sample(solution: Solution, true: Callable | None, one: Slice, count: int) -> dict[str, Any]:

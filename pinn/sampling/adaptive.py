@@ -9,6 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pinn.optimizers.ranges import Count, NotNegative
+
 Sizes = Callable[[Tensor], Tensor]  # points (N, D) to the size of the residual there, (N,)
 
 
@@ -37,7 +39,7 @@ class RAD(Adaptive):
         offset: c.
     """
 
-    def __init__(self, power: float = 1.0, offset: float = 1.0):
+    def __init__(self, power: NotNegative = 1.0, offset: NotNegative = 1.0):
         self.power, self.offset = power, offset
 
     def update(self, present: Tensor, candidates: Tensor, sizes: Sizes, seed: int) -> Tensor:  # noqa: D102
@@ -62,7 +64,7 @@ class RARD(RAD):
         offset: As for RAD.
     """
 
-    def __init__(self, added: int, power: float = 2.0, offset: float = 0.0):
+    def __init__(self, added: Count = 100, power: NotNegative = 2.0, offset: NotNegative = 0.0):
         super().__init__(power, offset)
         self.added = added
 

@@ -29,12 +29,6 @@ class Balance:
     factor of the normalisation, the scheme's weight w (perhaps one a point, and times that of causality), its shift s.
     The first two never change: the loss that is shown, and that ends a run, is `sum given * factor * mean(r**2)`.
 
-    Args:
-        problem: What is solved.
-        residuals: What is trained.
-        config: Which scheme.
-        autocast: The context of the steps.
-
     Attributes:
         factors: given * factor, by equation.
         ranks: The processes that train together: all see the same residuals, and get the same weights.

@@ -1,4 +1,4 @@
-"""What the configuration leaves `auto`: optimizer, network, precision and points, from the problem and from trials.
+"""What the configuration leaves `auto`: optimizer, network, precision and points, from the problem.
 
 Everything is a pure function of the problem, the configuration and its seed, so that all processes of a run choose
 alike; a run that goes on has what its directory says, and chooses nothing anew.
@@ -6,32 +6,27 @@ alike; a run that goes on has what its directory says, and chooses nothing anew.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pinn.balancing import SCHEMES
+from pinn.evolution import linear
 from pinn.phases import PHASES, Phase, Phases
 from pinn.problem import Problem
-from pinn.schema import AUTO, CHOSEN, MLP, Auto, AutoNetwork, Config, Partition, Precision
-from pinn.training.budget import A_SOLVE
+from pinn.schema import AUTO, CHOSEN, MLP, MOST_CELLS, Auto, AutoNetwork, Config, Partition, Precision
 from pinn.training.build import kept, ready
 from pinn.training.files import first_checkpoint
 from pinn.training.network import network
-from pinn.training.trials import FITTED, GOOD, Trials, step
+from pinn.training.scale import SCALES, Trials
 
-WIDTHS = (200, 400, 800, 1200, 1600)  # of random features: the price of a solve grows as the cube
-USUAL = {"network.width": 400, "network.scale": 10.0, "sampling.points": 3000, "sampling.boundary_points": 400}
-FINE = 1e-8
-GAIN = {False: 2.0, True: 10.0}  # what more features must gain, as a factor of that residual: more, where it is FINE
-COLUMNS = 300  # of the trials of what is not linear, which take several solves each
+MANY, FEW = 1200, 400  # of random features: the price of a solve grows as the cube, that of all layers with more steps
+USUAL_SCALE = 10.0
+USUAL = {"sampling.points": 3000, "sampling.boundary_points": 400}
 PLAIN = {"width": AUTO, "depth": 1, "activation": "sin", "scale": AUTO, "adaptive": False, "factorised": False,
          "features": None}  # of a network of which nothing is said  # fmt: skip
-MOST_CELLS = 4  # coordinates
 LEVELS = 500  # of refinement, at most: strips of time have some each
 DENSE = 8000  # parameters for which a Jacobian is decomposed
-TRYING = 0.08  # part of a budget that a trial may take
 OVERSAMPLED = 4  # equations an unknown
 
 
@@ -79,9 +74,9 @@ def choose(problem: Problem, config: Config, directory: Path | None = None) -> C
     if any(choice.open(key) for key in CHOSEN):
         _precision(choice)
         _kind(choice, problem)
-        trials = _network(choice, problem)
+        _network(choice, problem)
         _points(choice, problem)
-        _optimizer(choice, problem, trials)
+        _optimizer(choice, problem)
     return choice.config.model_copy(update={"chosen": choice.reasons}) if choice.reasons else choice.config
 
 
@@ -174,68 +169,43 @@ def _precision(choice: Choice) -> None:
     return choice.take("precision", double, "errors below 1e-6 need it")
 
 
-def _network(choice: Choice, problem: Problem) -> Trials | None:
-    """Width and scale: those whose solution leaves the least residual at points that it was not fitted to."""
-    config = choice.config
-    if isinstance(config.network, Partition):
-        return None
-    if not isinstance(config.network, MLP) or problem.learned or problem.coefficients:
-        why = "as usual: where something is to be found, nothing is tried"
-        for key in ("network.width", "network.scale"):
-            choice.take(key, USUAL[key], why)
-        return None
-    if not any(choice.open(key) for key in ("network.width", "network.scale", "optimizer")):
-        return None
-    trials = Trials(problem, config)
-    if not (choice.open("network.width") or choice.open("network.scale")):
-        return trials
-    width, scale, residual = _search(choice, problem, trials)
-    tried = f"{trials.count} trial" + "s" * (trials.count > 1)
-    if residual == math.inf:
-        why = f"as usual: of {tried} none found a solution, as where terms are infinite, so this may not either"
-        for key in ("network.width", "network.scale"):
-            choice.take(key, USUAL[key], why)
-        return trials
-    why = f"of {tried}, that leaves the least where nothing was fitted, {residual:.0e} of what zero would"
-    choice.take("network.scale", scale, why)
-    choice.take(*("network.width", width, why) if trials.linear else ("network.width", max(width, 400), "as usual"))
-    return trials
+def _network(choice: Choice, problem: Problem) -> None:
+    """Width: many waves where one solve finds their amplitudes. Scale: that of which few leave the least residual."""
+    if isinstance(choice.config.network, Partition):
+        return
+    solved = _one_solve(choice.config, problem)
+    why = "waves of which one solve finds the amplitudes" if solved else "as usual"
+    choice.take("network.width", MANY if solved else FEW, why)
+    if choice.open("network.scale"):
+        choice.take("network.scale", *_scale(choice.config, problem))
 
 
-def _search(choice: Choice, problem: Problem, trials: Trials) -> tuple[int, float, float]:
-    """Climb from scale to scale, then from width to width, while the held-out residual falls: the best, and it.
+def _scale(config: Config, problem: Problem) -> tuple[float, str]:
+    """It, and why."""
+    if not (isinstance(config.network, MLP) and _to_be_solved(problem)):
+        return USUAL_SCALE, "as usual: where something is to be found, nothing is tried"
+    found = Trials(problem, config).best()
+    if found is None:
+        why = "as usual: of the trials none found a solution, as where terms are infinite, so this may not either"
+        return USUAL_SCALE, why
+    return found, f"of {len(SCALES)}, that leaves the least where nothing was fitted"
 
-    The residual is infinite where no trial found a solution.
-    """
-    network = choice.config.network
-    assert isinstance(network, MLP)
-    start = trials.frequency if network.scale == AUTO else 1.0
-    fixed = None if network.scale == AUTO else network.scale
 
-    most = COLUMNS // len(problem.fields)
-    widths = [w for w in WIDTHS if w <= most] or [most] if not trials.linear else list(WIDTHS)
-    if network.width != AUTO:
-        widths = [network.width]
-    elif not trials.linear or any(phase.method.trains == "all" for phase in choice.config.phases):
-        widths = widths[-1:] if not trials.linear else widths[:2]
-    if choice.config.budget and len(widths) > 1:
-        widths = [w for w in widths if FITTED * w**3 * A_SOLVE <= TRYING * choice.config.budget] or widths[:1]
-    best, k = (widths[0], 0.0, float("inf")), 0
-    for width in widths:
-        k = trials.climb(width, start, k) if fixed is None else 0
-        scale = fixed or step(start, k)
-        found = trials.residual(width, scale)
-        if found * GAIN[best[2] <= FINE] >= best[2]:
-            break
-        best = (width, scale, found)
-        if found <= GOOD:
-            break
-    return best
+def _one_solve(config: Config, problem: Problem) -> bool:
+    """Whether least squares alone solve the problem: it is linear, and so is the network in what is trained."""
+    output = all(phase.method.trains == "output" for phase in config.phases)
+    alone = config.network.depth == 1 and output and not SCHEMES[config.balancing.name].combines
+    return isinstance(config.network, MLP) and alone and _to_be_solved(problem) and linear(problem)
+
+
+def _to_be_solved(problem: Problem) -> bool:
+    """Whether nothing but the fields is to be found."""
+    return not (problem.learned or problem.coefficients)
 
 
 def _points(choice: Choice, problem: Problem) -> None:
     config, interior = choice.config, problem.domain.interior
-    if not isinstance(config.network, MLP) or problem.learned or problem.coefficients:
+    if not (isinstance(config.network, MLP) and _to_be_solved(problem)):
         for key in ("sampling.points", "sampling.boundary_points"):
             choice.take(key, USUAL[key], "as usual")
         return
@@ -248,7 +218,7 @@ def _points(choice: Choice, problem: Problem) -> None:
     choice.take("sampling.boundary_points", edge, why)
 
 
-def _optimizer(choice: Choice, problem: Problem, trials: Trials | None) -> None:
+def _optimizer(choice: Choice, problem: Problem) -> None:
     config = choice.config
     if isinstance(config.network, Partition) and config.network.refined:
         return choice.take("optimizer", _phase("least_squares", LEVELS), "levels of cells that are halved")
@@ -258,7 +228,7 @@ def _optimizer(choice: Choice, problem: Problem, trials: Trials | None) -> None:
     made = network(problem, config)
     size = sum(p.numel() for p in made.parameters())
     output, later = _phase("least_squares", 20), _phase("gauss_newton", 500, until="stall", patience=3)
-    if trials is not None and trials.linear:
+    if isinstance(config.network, MLP) and _to_be_solved(problem) and linear(problem):
         if "network.width" in choice.reasons and config.network.depth == 1:
             return choice.take("optimizer", _phase("least_squares", 5), "the problem is linear: one solve is exact")
         why, output = "the problem is linear; then all layers", _phase("least_squares", 5)

@@ -15,7 +15,7 @@ from pinn.networks import Partition
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.sampling import ADAPTIVE, SAMPLERS, Uniform, points
-from pinn.schema import R3, RAD, RARD, AdaptiveSampling, Config
+from pinn.schema import AdaptiveSampling, Config
 from pinn.training.build import counts
 from pinn.training.ranks import Ranks
 
@@ -63,7 +63,7 @@ class Collocation:
             kind |= {"seed": self.config.seed, "step": 0 if adaptive else draw}
             rule = SAMPLERS["sobol" if adaptive else sampling.name]()
             drawn = points(self.problem.domain, counts(self.config, self.residuals), rule, **kind)
-            if isinstance(sampling, (RAD, RARD, R3)):
+            if adaptive:
                 drawn |= self._adapted(sampling, drawn, draw)
             if isinstance(network, Partition) and self.config.network.name == "partition":
                 covered = {place: at if place.integral else at[network.covers(at.x)] for place, at in drawn.items()}
@@ -72,7 +72,7 @@ class Collocation:
             self._drawn = ((draw, cells), self.ranks.share(drawn))
         return self._drawn[1]
 
-    def _adapted(self, sampling: RAD | RARD | R3, drawn: dict[Place, Points], draw: int) -> dict[Place, Points]:
+    def _adapted(self, sampling: AdaptiveSampling, drawn: dict[Place, Points], draw: int) -> dict[Place, Points]:
         """The interior's points, moved to where the residual is large; every process finds the same."""
         interior = self.problem.domain.interior
         if interior not in drawn:
@@ -81,7 +81,7 @@ class Collocation:
         for step in range(int(self.adaptive.get("draw", 0)) + 1, draw + 1):
             kind = {"seed": self.config.seed, "step": step, "dtype": present.dtype, "device": present.device}
             fresh = points(self.problem.domain, {interior: sampling.candidates}, Uniform(), **kind)[interior].x
-            rule = ADAPTIVE[sampling.name](**sampling.model_dump(exclude={"name", *AdaptiveSampling.model_fields}))
+            rule = ADAPTIVE[sampling.name](**sampling.options)
             with self.autocast():
                 present = rule.update(present, fresh, partial(self._sizes, interior), self.config.seed + 2**32 * step)
         self.adaptive = {"x": present, "draw": torch.tensor(draw)}

@@ -21,11 +21,7 @@ log = logging.getLogger("pinn")
 
 
 class Levels:
-    """What `LeastSquares` sees of a partition that is refined: see `pinn.optimizers.system.Refined`.
-
-    Args:
-        module: Whose network it is.
-    """
+    """What `LeastSquares` sees of a partition that is refined: see `pinn.optimizers.system.Refined`."""
 
     def __init__(self, module: PINN):
         chosen = module.config.network

@@ -21,10 +21,6 @@ class NoiseFloor:
 
     In float32, TF32 and bfloat16 they are the differences from float64, and in float64 those of float32, scaled by the
     ratio of the roundings: errors are proportional to it.
-
-    Args:
-        residuals: What is trained, in its precision.
-        autocast: The context of its steps.
     """
 
     def __init__(self, residuals: Residuals, autocast: Callable[[], AbstractContextManager[Any]]):

@@ -132,11 +132,6 @@ class Together:
     the first stage of TSQR (Demmel, Grigori, Hoemmen, Langou 2012, SIAM J. Sci. Comput. 34).
 
     A residual elsewhere is rotated by the same Q: K numbers, and the norm of the others, which no product with J sees.
-
-    Args:
-        system: That of this process's points.
-        parameters: Those that the optimizer has.
-        ranks: The processes.
     """
 
     def __init__(self, system: System, parameters: list[Tensor], ranks: Ranks):

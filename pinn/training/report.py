@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from pinn.training.module import PINN
 
 ESTIMATED = "estimated relative error"
-ADVICE = 3  # pieces of it in the terminal; the page has all
 SAYS = {
     "finished": "finished",
     "diverged": "DIVERGED: the loss is no longer a number; a smaller step, float64 or another optimizer may help",
@@ -198,7 +197,7 @@ def _print_diagnosis(console: Console, result: dict[str, Any]) -> None:
     if not found:
         return
     console.print(found["summary"], soft_wrap=True, markup=False)
-    for advice in found["advice"][:ADVICE]:
+    for advice in found["advice"]:
         console.print(f"  {advice['finding']}", soft_wrap=True, markup=False)
         console.print(f"    [bold]{escape(shlex.join(advice['try'][0]))}[/]", soft_wrap=True)
 

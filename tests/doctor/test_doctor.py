@@ -1,4 +1,4 @@
-"""The doctor on runs that fail in a known way: what it says first is right, and following it reduces the error."""
+"""The doctor on runs that fail in a known way: what it says is right, and following it reduces the error."""
 
 import json
 import math
@@ -7,14 +7,10 @@ import re
 import numpy as np
 import pytest
 import torch
-from advice import followed
 
 from pinn.app import solve
-from pinn.app.compose import checked, compose
-from pinn.doctor.case import Case
 from pinn.doctor.diagnose import doubt
 from pinn.doctor.measure import Measured, measure
-from pinn.doctor.rules import RULES
 from pinn.problem import Problem
 
 
@@ -32,38 +28,45 @@ def problem(waves=1, enforce="hard"):
 
 
 LEAST_SQUARES = ("optimizer=least_squares", "optimizer.steps=2")
-CASES = {
-    "too few points": (problem(3), (*LEAST_SQUARES, "network.width=60", "sampling.points=12"), "sampling.points="),
-    "too slow features": (
-        problem(20), (*LEAST_SQUARES, "network.width=80", "network.scale=12", "sampling.points=400"), "network.scale=",
-    ),
-    "float32": (
-        problem(3), (*LEAST_SQUARES, "network.width=40", "sampling.points=200", "precision=fp32"), "precision=fp64",
-    ),
-    "a weight that is too small": (
-        problem(3, "soft"),
-        (*LEAST_SQUARES, "network.width=14", "network.scale=8", "sampling.points=200", "+balancing.weights.ends=1e-6",
-         "balancing.normalise=false"),
-        "++balancing.weights.ends=",
-    ),
-    "adam": (
-        problem(), ("optimizer=adam", "optimizer.steps=150", "network.width=40", "sampling.points=100"),
-        "optimizer=least_squares_then_gauss_newton",
-    ),
-}  # fmt: skip
+LEFT = {
+    "too few points": (*LEAST_SQUARES, "network.width=60", "sampling.points=12"),
+    "too slow features": (*LEAST_SQUARES, "network.width=80", "network.scale=2", "sampling.points=400"),
+    "float32": (*LEAST_SQUARES, "network.width=40", "sampling.points=200", "precision=fp32"),
+    "conflict-free": ("balancing=conflict_free", "optimizer=adam", "optimizer.steps=50", "network.width=40"),
+    "adam": ("optimizer=adam", "optimizer.steps=150", "network.width=40", "sampling.points=100"),
+}
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_the_first_advice_is_right_and_helps(name, tmp_path):
-    given, lines, expected = CASES[name]
-    run = solve(given, *lines, run_dir=tmp_path / "before")
-    found = json.loads((tmp_path / "before" / "result.json").read_text())["diagnosis"]
-    first = found["advice"][0]
-    assert first["try"][0][0].startswith(expected), found["advice"]
-    assert [one["gain"] for one in found["advice"]] == sorted((one["gain"] for one in found["advice"]), reverse=True)
-    more = ("trainer.max_steps=60",) if "optimizer" in expected else ()
-    better = solve(given, *followed(lines, first["try"][0]), *more)
-    assert better.error["u"]["relative_l2"] < 0.5 * run.error["u"]["relative_l2"]
+@pytest.mark.parametrize("name", LEFT)
+def test_cells_are_advised_to_one_network_that_leaves_something_and_help(name, tmp_path):
+    run = solve(problem(5), *LEFT[name], run_dir=tmp_path / "before")
+    (advice,) = json.loads((tmp_path / "before" / "result.json").read_text())["diagnosis"]["advice"]
+    (tries,) = advice["try"]
+    assert tries[0] == "network=partition"
+    better = solve(problem(5), *tries)
+    assert better.error["u"]["relative_l2"] < 1e-3 * run.error["u"]["relative_l2"]
+
+
+def test_cells_that_are_given_are_advised_to_find_their_places(tmp_path):
+    cells = ("network=partition", "network.cells={x: 2}", "network.local.width=6", "optimizer=adam")
+    solve(problem(5), *cells, "optimizer.steps=5", "sampling.points=60", run_dir=tmp_path)
+    (advice,) = json.loads((tmp_path / "result.json").read_text())["diagnosis"]["advice"]
+    assert advice["try"][0][0] == "network.cells=auto"
+
+
+def test_in_many_dimensions_a_second_order_method_is_advised_to_gradients_alone(tmp_path):
+    names = "abcef"
+    many = Problem(
+        coordinates={name: [0, 1] for name in names}, fields=["u"], equations={"laplace": "lap(u) = 0"},
+        conditions={"edge": "u(boundary) = a*b"}, name="many",
+    )  # fmt: skip
+    few = ("network.width=40", "sampling.points=60", "sampling.boundary_points=30", "precision=fp32")
+    solve(many, *few, "optimizer=adam", "optimizer.steps=30", run_dir=tmp_path / "before")
+    (advice,) = json.loads((tmp_path / "before" / "result.json").read_text())["diagnosis"]["advice"]
+    (tries,) = advice["try"]
+    assert tries[0] == "optimizer=least_squares_then_gauss_newton"
+    solve(many, *few[:-1], *tries, "trainer.max_steps=3", run_dir=tmp_path / "after")
+    assert json.loads((tmp_path / "after" / "result.json").read_text())["diagnosis"]["advice"] == []
 
 
 def test_a_run_that_is_done_gets_no_advice(tmp_path, capsys):
@@ -103,11 +106,12 @@ def test_what_is_left_is_a_part_of_the_terms():
     assert 0 < found < 1 and found == pytest.approx(expected, rel=0.2)
 
 
-def test_what_diverged_is_told_to_take_smaller_steps(tmp_path):
+def test_what_diverged_is_told_so(tmp_path):
     lines = ("optimizer=adam", "optimizer.lr=1e200", "network.width=5", "sampling.points=30", "optimizer.steps=50")
     solve(problem(), *lines, run_dir=tmp_path)
-    (advice,) = json.loads((tmp_path / "result.json").read_text())["diagnosis"]["advice"]
-    assert advice["try"] == [["optimizer=least_squares_then_gauss_newton"], ["optimizer.lr=1e+199"]]
+    found = json.loads((tmp_path / "result.json").read_text())["diagnosis"]
+    assert found["summary"].startswith("bend had no finite value at the first measurement: the steps were too large")
+    assert found["advice"][0]["try"][0][0] == "network=partition"
 
 
 class Known:
@@ -167,14 +171,10 @@ def test_misfits_have_no_unit(solution):
         ({}, 0.9, 1e-14, "bend is not solved: 90 % of its terms are left."),
     ],
 )
-def test_doubt_has_its_reasons(solution, result, left, misfit, said):
+def test_doubt_has_its_reasons(result, left, misfit, said):
     measured = Measured(misfit={"bend": misfit}, left={"bend": left}, gradients={"bend": 1.0})
-    found = doubt(Case(solution.problem, checked(compose("~pde", "experiment=none")), result, (), measured, 1))
+    found = doubt(result, measured)
     assert re.fullmatch(said, found) if said else found is None
-
-
-def test_rules_are_told_apart():
-    assert len({rule.__name__ for rule in RULES}) == len(RULES)
 
 
 def test_terms_that_only_cancel_are_no_solution(tmp_path):
@@ -197,7 +197,7 @@ def test_what_was_no_number_from_the_start_is_not_told_to_take_smaller_steps(tmp
     solve(root, "optimizer=adam", "network.width=5", "sampling.points=30", "optimizer.steps=5", run_dir=tmp_path)
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["status"] == "diverged"
-    assert "had no finite value from the first step on" in result["diagnosis"]["advice"][0]["finding"]
+    assert "had no finite value at the first measurement" in result["diagnosis"]["summary"]
 
 
 def test_where_zero_leaves_infinitely_much_training_goes_on(tmp_path):

@@ -8,10 +8,10 @@ import torch
 from matplotlib import colormaps
 from matplotlib.image import imread
 from plot_domains import DOMAINS
+from portrait import SHADES, portrait
 
 from pinn.geometry import Box
-from pinn.plots import draw, figure, pictures, portrait
-from pinn.plots.fields import SHADES
+from pinn.plots import draw, figure, pictures
 from pinn.plots.panels import DIVERGING, MAGNITUDE, SEQUENTIAL, of_magnitudes
 from pinn.plots.views import views
 

@@ -196,5 +196,5 @@ def test_the_stream_function():
     with pytest.raises(ValueError, match=r"solves psi_y\*lap"):
         truth(Problem(**other))
     open_ended = {key: text for key, text in problem.definition["conditions"].items() if key != "left"}
-    with pytest.raises(ValueError, match="on all sides"):
+    with pytest.raises(ValueError, match="on all four sides"):
         truth(Problem(**{**problem.definition, "conditions": open_ended}))

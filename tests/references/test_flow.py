@@ -15,6 +15,17 @@ from pinn.references.flow_problem import flow_problem
 DRAG, LIFT, DROP = 5.57953523384, 0.010618948146, 0.11752016697
 
 
+def force(discrete, fields, disk):
+    """What the flow does to a disk, (2,): the residual of the equations tested with 1 on its circle.
+
+    As accurate as the energy, better than an integral of the stress (Babuska & Miller 1984).
+    """
+    residual = discrete._stokes() @ fields + discrete._convection(fields)[0]
+    velocity, _ = discrete.bases
+    on_disk = velocity.get_dofs(discrete._facets(("disk", disk))).flatten()
+    return -np.array([residual[on_disk].sum(), residual[velocity.N + on_disk].sum()])
+
+
 @cache
 def benchmark(level):
     stated = flow_problem(Problem.load("cylinder"))
@@ -24,7 +35,7 @@ def benchmark(level):
     discrete = Discrete(stated, mesh)
     fields = discrete.solve()
     front, back = discrete.at(fields, np.array([[0.15, 0.2], [0.25, 0.2]]))[:, 2]
-    return *(discrete.force(fields, 0) * 2 / (0.2**2 * 0.1)), front - back
+    return *(force(discrete, fields, 0) * 2 / (0.2**2 * 0.1)), front - back
 
 
 def test_drag_lift_and_pressure_of_the_cylinder():

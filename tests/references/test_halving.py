@@ -14,7 +14,6 @@ from pinn import Problem
 from pinn.language import torch_function
 from pinn.references import REFERENCES, truth
 from pinn.references.cole_hopf import burgers
-from pinn.references.navier_series import deflection
 
 cavity, elements, flow, harmonic, ode, plates, spectral = (
     sys.modules[f"pinn.references.{name}"]
@@ -48,15 +47,10 @@ def of_cole_hopf(x, solved, _):
     return truth(solved)(x), burgers(t, z, nu, refine=2), burgers(t, z, nu, refine=0.3)
 
 
-def of_navier_series(x, solved, _):
-    answer = truth(solved)(x)
-    load = solved.parameters["q"] / solved.parameters["D"]
-    return answer, *(load * deflection(*x.numpy().T, 1, 1, terms=count) for count in (800, 4))
-
-
 def of_orthotropic_plate(x, solved, _):
     answer = truth(solved)(x)
-    return answer, *(plates.supported(*x.numpy().T, 1, 1.5, (10, 2, 1), terms=count) for count in (800, 4))
+    sides, stiffness = solved.domain.upper, plates.read(solved, "orthotropic_plate").stiffness
+    return answer, *(plates.supported(*x.numpy().T, *sides, stiffness, terms=count) for count in (800, 4))
 
 
 def of_clamped_plate(x, solved, monkeypatch):
@@ -163,7 +157,6 @@ SOLVERS = {
     "finite_elements": of_finite_elements,
     "flow": of_flow,
     "harmonic_series": of_harmonic_series,
-    "navier_series": of_navier_series,
     "ode": of_ode,
     "orthotropic_plate": of_orthotropic_plate,
     "spectral": of_spectral,

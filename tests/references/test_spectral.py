@@ -260,7 +260,7 @@ def test_one_period_is_the_box_and_the_columns_are_the_coordinates():
         ({"equations": ["u_t = a*u_xx"], "parameters": {"a": {"learn": 1}}}, "a is to be learned"),
         ({"start": {"u": "x"}, "reference": spectral_within(1e-3)}, "are not enough for a tolerance of 0.001"),
         ({"reference": {"spectral": {"modes": 7}}}, "modes = 7 must be even"),
-        ({"reference": {"spectral": {"mode": 8}}}, "no option 'mode': did you mean 'modes'?"),
+        ({"reference": {"spectral": {"mode": 8}}}, "no option 'mode'. Did you mean 'modes'?"),
         ({"reference": {"spectral": {"tolerance": "tiny"}}}, "unknown name 'tiny'"),
         ({"reference": {"spectral": 8}}, "neither a name nor one with options"),
     ],

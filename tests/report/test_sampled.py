@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from pinn.geometry import Box
+from pinn.plots import slices
+from pinn.plots.views import POSITIONS
 from pinn.report import sampled as module
-from pinn.report.sampled import sampled, size, slices
+from pinn.report.sampled import sampled, size
 
 
 class Swept(Box):
@@ -29,7 +31,7 @@ def named(domain):
 
 def test_slices_of_every_kind_of_domain():
     unit = lambda *names: Swept(dict.fromkeys(names, (0, 1)))  # noqa: E731
-    times, through = module.POSITIONS
+    times, through = POSITIONS
     assert named(unit("x")) == [(["x"], None, 1)]
     assert named(unit("x", "t")) == [(["t", "x"], None, 1)]
     assert named(unit("x", "y", "t")) == [(["x", "y"], "t", times)]

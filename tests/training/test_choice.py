@@ -1,4 +1,4 @@
-"""What is not said is chosen: from trials that need no knowledge of the solution, the same every time."""
+"""What is not said is chosen: from the problem, the same every time."""
 
 import math
 
@@ -7,17 +7,13 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp
 
+from pinn import evolution
 from pinn.app import solve
 from pinn.app.compose import checked, compose
-from pinn.geometry import Points
 from pinn.problem import Problem
-from pinn.residuals import Residuals
 from pinn.schema import MLP
-from pinn.solution import Solution
-from pinn.training import choice as choices
-from pinn.training.choice import USUAL, choose
-from pinn.training.frequency import frequencies
-from pinn.training.trials import Trials
+from pinn.training.choice import USUAL_SCALE, choose
+from pinn.training.scale import Trials
 
 SMALL = ("trainer.enable_progress_bar=false",)
 
@@ -56,7 +52,7 @@ def test_nothing_said_of_one_network_solves_a_linear_problem_to_rounding(capsys)
     assert solution.error["u"]["relative_l2"] < 1e-12
     text = " ".join(capsys.readouterr().out.split())
     assert "chosen: optimizer=least_squares: the problem is linear" in text
-    assert "of what zero would" in text
+    assert "chosen: network.width=1200: waves of which one solve finds the amplitudes" in text
 
 
 def test_the_scale_follows_the_solution():
@@ -69,15 +65,13 @@ def test_the_scale_follows_the_solution():
 
 def test_the_held_out_residual_orders_trials_as_the_error_does():
     problem, run = waves(6), choose(waves(6), config("network.width=60"))
-    found = []
-    for scale in (1.0, 6.0, 100.0):
-        trials = Trials(problem, run)
-        residuals = trials._residuals(60, scale)
-        assert isinstance(residuals, Residuals)
-        residual = trials._solve(residuals, 60)
-        found.append((residual, Solution(problem, residuals).error["u"]["relative_l2"]))
-    assert sorted(found) == sorted(found, key=lambda pair: pair[1])
-    assert max(error for _, error in found) > 1e3 * min(error for _, error in found)
+    trials, lines = Trials(problem, run), (*SMALL, "network.width=60", "optimizer=least_squares")
+    errors = [
+        (trials.left(scale), solve(problem, *lines, f"network.scale={scale}").error["u"]["relative_l2"])
+        for scale in (1.0, 6.0, 100.0)
+    ]
+    assert sorted(errors) == sorted(errors, key=lambda pair: pair[1])
+    assert max(error for _, error in errors) > 1e3 * min(error for _, error in errors)
 
 
 def test_what_is_given_stays_and_is_said_so(capsys):
@@ -88,8 +82,7 @@ def test_what_is_given_stays_and_is_said_so(capsys):
     assert "chosen: network.scale=" in text and "chosen: optimizer" not in text
 
 
-def test_where_all_is_given_nothing_is_tried_nor_said(monkeypatch):
-    monkeypatch.setattr(choices, "Trials", None)
+def test_where_all_is_given_nothing_is_said():
     lines = ("network.width=9", "network.scale=1", "sampling.points=9", "sampling.boundary_points=9", "precision=fp64")
     assert choose(waves(1), config(*lines, "network=mlp", "optimizer=adam")).chosen == {}
 
@@ -125,7 +118,7 @@ def test_a_nonlinear_problem_takes_newtons_steps_and_then_all_layers():
     ],
 )
 def test_linear_is_what_is_linear(equation, linear):
-    assert Trials(waves(1, equation), choose(waves(1), config("network.width=9"))).linear == linear
+    assert evolution.linear(waves(1, equation)) == linear
 
 
 def test_a_large_network_of_a_first_order_method_takes_float32():
@@ -142,32 +135,29 @@ def test_the_choice_is_the_same_whatever_was_drawn_before():
     assert choose(waves(5), config("seed=3")) == one
 
 
-def test_a_run_that_goes_on_has_what_it_had(tmp_path, monkeypatch, _no_pictures):
+def test_a_run_that_goes_on_has_what_it_had(tmp_path, _no_pictures):
     problem = waves(2, "u_xx + u**2 = f")
     typed = (*SMALL, "network.width=12", "sampling.points=60")
     whole = solve(problem, *typed, "trainer.max_steps=6", run_dir=tmp_path / "whole")
     solve(problem, *typed, "trainer.max_steps=3", run_dir=tmp_path / "parts")
-    monkeypatch.setattr(choices, "Trials", None)  # nothing is tried again
     parts = solve(problem, *typed, "trainer.max_steps=6", run_dir=tmp_path / "parts")
     for a, b in zip(whole.residuals.parameters(), parts.residuals.parameters(), strict=True):
         assert a.equal(b)
 
 
-def test_frequencies_are_those_of_the_residual():
-    problem = Problem(
-        coordinates={"x": [0, 2], "y": [-1, 1]}, fields=["u"], equations={"given": "u = sin(3*(x - 1))*sin(11*y)"}
-    )
-    zero = torch.nn.Sequential(torch.nn.Linear(2, 1)).double()
-    for parameter in zero.parameters():
-        torch.nn.init.zeros_(parameter)
-    x = torch.rand(4000, 2, dtype=torch.float64) * 2 - torch.tensor([0.0, 1.0])
-    found = frequencies(Residuals(problem, zero), problem.domain, Points(x))
-    assert found == pytest.approx([3, 11], rel=0.1)
-
-
 def test_a_trial_that_fails_is_the_worst():
     trials = Trials(waves(1, "log(u - 5) + u_xx = f"), choose(waves(1), config("network.width=9")))
-    assert trials.residual(9, 1.0) == math.inf
+    assert trials.left(1.0) == math.inf
+
+
+def test_trials_that_all_fail_are_told_of():
+    lost = Problem(
+        coordinates={"x": [0, 1]}, fields=["u"], equations={"e": "u_xx = log(u - 700)"},
+        conditions={"ends": "u(boundary) = 0"},
+    )  # fmt: skip
+    found = choose(lost, config("network.depth=1", "optimizer=gauss_newton", "sampling.points=100"))
+    assert isinstance(found.network, MLP) and found.network.scale == USUAL_SCALE
+    assert "none found a solution" in found.chosen["network.scale"]
 
 
 def pendulum(span: float, **given) -> Problem:
@@ -203,13 +193,3 @@ def test_a_breather_breathes_on():
     given = Problem.load("sine_gordon").definition
     problem = Problem(**{**given, "name": "breather", "coordinates": {"t": [0, 8], "x": [-1, 1]}})
     assert solve(problem, *SMALL).error["u"]["relative_l2"] < 1e-8
-
-
-def test_trials_that_all_fail_are_told_of_and_no_scale_is_zero():
-    lost = Problem(
-        coordinates={"x": [0, 1]}, fields=["u"], equations={"e": "u_xx = log(u - 700)"},
-        conditions={"ends": "u(boundary) = 0"},
-    )  # fmt: skip
-    found = choose(lost, config("network.depth=1", "optimizer=gauss_newton", "sampling.points=100"))
-    assert isinstance(found.network, MLP) and found.network.scale == USUAL["network.scale"]
-    assert "none found a solution" in found.chosen["network.scale"]

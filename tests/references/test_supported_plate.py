@@ -1,12 +1,14 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 
-from pinn.geometry import Box
+from pinn import Problem
 from pinn.references import truth
-from pinn.references.navier_series import deflection
+from pinn.references.plates import supported
+
+
+def deflection(x, y, a, b, **options):
+    return supported(x, y, a, b, (1.0, 1.0, 1.0), **options)
 
 
 def centre(a, b):
@@ -74,16 +76,10 @@ def test_equation():
 
 
 def test_parameters_origin_and_dtype():
-    problem = SimpleNamespace(
-        learned={},
-        values={},
-        coordinate_names=["x", "y"],
-        domain=Box({"x": (-1, 1), "y": (3, 5)}),
-        fields=["w"],
-        parameters={"D": 4.0, "q": 3.0},
-        exact=None,
-        reference="navier_series",
-    )
+    problem = Problem(
+        coordinates={"x": [-1, 1], "y": [3, 5]}, fields=["w"], equations={"plate": "D*lap(lap(w)) = q"},
+        parameters={"D": 4, "q": 3}, reference="orthotropic_plate",
+    )  # fmt: skip
     w = truth(problem)(torch.tensor([[0.0, 4.0], [-1.0, 4.5]]))
     assert w.shape == (2, 1) and w.dtype == torch.float32
     assert w[0, 0].item() == pytest.approx(0.00406235266 * 3 * 2**4 / 4, rel=1e-6)
