@@ -1,7 +1,7 @@
 """A problem in time: where it begins, how fast its nonlinear terms act, and whether it goes strip by strip of time."""
 
 # sympy's own annotations are too narrow
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportOperatorIssue=false
 
 import math
 from collections.abc import Mapping

@@ -105,8 +105,7 @@ def _left(result: Result, measured: Measured) -> dict[str, float]:
     A small misfit alone does not say it: where large numbers in the output layer cancel, random signs of them are
     larger by far than the solution, and what they leave than any residual. The estimate has to be small as well.
     """
-    told = result.get("estimate") or {}
-    right, misfit = bool(told) and max(told.values()) < RIGHT, measured.misfit
+    right, misfit = bool(result.get("estimate")) and _estimated(result) < RIGHT, measured.misfit
     rounding = {name for name, part in measured.left.items() if right and part > UNSOLVED and misfit[name] < SMALL}
     return {name: part for name, part in measured.left.items() if name not in rounding}
 
@@ -114,7 +113,12 @@ def _left(result: Result, measured: Measured) -> dict[str, float]:
 def _met(result: Result, measured: Measured) -> bool:
     """Whether nothing is left that is worth the time."""
     small = max([*measured.misfit.values(), *_left(result, measured).values()]) < SMALL
-    return small and doubt(result, measured) is None
+    return small and _estimated(result) < RIGHT and doubt(result, measured) is None
+
+
+def _estimated(result: Result) -> float:
+    """The error of the worst field, as far as it is told."""
+    return max((result.get("estimate") or {}).values(), default=0.0)
 
 
 def _summary(result: Result, measured: Measured, first_order: bool) -> str:
@@ -129,6 +133,8 @@ def _summary(result: Result, measured: Measured, first_order: bool) -> str:
         text.append(f"What is left of {wrong} is {left[wrong]:.0e} of the sum of its terms.")
     if worst not in left and not misfit[worst] < SMALL:
         text.append(f"{worst} is met to {misfit[worst]:.0e} of what a random function of that size would leave.")
+    if not text:  # a misfit may be small where the error is not, as beside an obstacle
+        text.append(f"The error is estimated to be {_estimated(result):.0e} of the solution.")
     unknown = result.get("unknown") or {}
     if unknown and max(unknown.values()) > WRONG:
         name = max(unknown, key=unknown.__getitem__)

@@ -3,6 +3,9 @@
 Shape letters: D coordinates, N points, F fields.
 """
 
+# sympy's own annotations are too narrow
+# pyright: reportArgumentType=false
+
 from __future__ import annotations
 
 import itertools

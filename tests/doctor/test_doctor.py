@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pinn.app import solve
-from pinn.doctor.diagnose import doubt
+from pinn.doctor.diagnose import _summary, doubt
 from pinn.doctor.measure import Measured, measure
 from pinn.problem import Problem
 
@@ -175,6 +175,20 @@ def test_doubt_has_its_reasons(result, left, misfit, said):
     measured = Measured(misfit={"bend": misfit}, left={"bend": left}, gradients={"bend": 1.0})
     found = doubt(result, measured)
     assert re.fullmatch(said, found) if said else found is None
+
+
+@pytest.mark.parametrize(
+    ("estimate", "said"),
+    [
+        ({}, "Every equation is met to 1e-12 of its size: nothing is left that is worth the time."),
+        ({"u": 1e-9}, "Every equation is met to 1e-12 of its size: nothing is left that is worth the time."),
+        ({"u": 9e-4}, "The error is estimated to be 9e-04 of the solution."),  # as beside an obstacle
+        ({"u": 0.2}, "The error is estimated to be 20 % of the solution. Do not trust the solution."),
+    ],
+)
+def test_what_is_left_is_said_of_the_solution_too(estimate, said):
+    measured = Measured(misfit={"bend": 1e-12}, left={}, gradients={"bend": 1.0})
+    assert _summary({"estimate": estimate}, measured, first_order=False) == said
 
 
 def test_terms_that_only_cancel_are_no_solution(tmp_path):
