@@ -178,13 +178,13 @@ def test_the_comparison_sees_points_that_one_process_has_lost():
 
 
 FISHER = Problem(  # in strips of time
-    coordinates={"x": [0, 8], "t": [0, 2]}, fields=["u"], enforce="soft",
+    coordinates={"x": [0, 4], "t": [0, 2]}, fields=["u"], enforce="soft",
     equations={"growth": "u_t = u_xx + 4*u*(1 - u)"},
-    conditions={"start": "u(t=0) = 0.5 + 0.3*cos(pi*x/2)", "left": "u_x(x=0) = 0", "right": "u_x(x=8) = 0"},
+    conditions={"start": "u(t=0) = 0.5 + 0.3*cos(pi*x/2)", "left": "u_x(x=0) = 0", "right": "u_x(x=4) = 0"},
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("problem", "features", "levels"), [(waves(25.0), 60, 3), (FISHER, 60, 8)])
+@pytest.mark.parametrize(("problem", "features", "levels"), [(waves(25.0), 60, 3), (FISHER, 100, 8)])
 @pytest.mark.parametrize("count", [2, 3])
 def test_refinement_of_many_is_that_of_one(problem, features, levels, count, monkeypatch):
     lock, alone_makes = threading.Lock(), strip.Strip._partition

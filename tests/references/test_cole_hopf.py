@@ -18,6 +18,7 @@ def problem(names=("t", "x"), nu=0.01 / np.pi):
     bounds = {"t": (0, 1), "x": (-1, 1)}
     return SimpleNamespace(
         learned={},
+        lost=None,
         values={},
         coordinate_names=list(names),
         domain=Box({name: bounds[name] for name in names}),

@@ -16,6 +16,7 @@ def plate(**changes):
         "exact": None,
         "reference": "orthotropic_plate",
         "learned": {},
+        "lost": None,
         "values": {},
     }
     return SimpleNamespace(**(given | changes))
