@@ -4,7 +4,7 @@ from pinn.language.calculus import CARTESIAN, Calculus
 from pinn.language.errors import LanguageError, LostSource, about, did_you_mean
 from pinn.language.evaluation import torch_function
 from pinn.language.linear import Decomposition, LinearOperator, decompose, has_field
-from pinn.language.parser import Statement, constant, edges_of, parse, parse_equation, parse_quantity
+from pinn.language.parser import Statement, constant, edges_of, parse, parse_equation, parse_function, parse_quantity
 from pinn.language.printer import equation_latex, to_latex, to_text
 from pinn.language.scope import (
     RESERVED,
@@ -50,6 +50,7 @@ __all__ = [
     "partner_name",
     "parse",
     "parse_equation",
+    "parse_function",
     "parse_quantity",
     "to_latex",
     "to_text",

@@ -45,6 +45,7 @@ TORCH = {
     "pi": math.pi,
 }
 FIRST = "a0"  # the first argument
+EXACT = 2**53  # integers that floating point holds, and that tensors take
 
 
 class _Held(sympy.Function):
@@ -106,6 +107,17 @@ class _Printer(PythonCodePrinter):
             return self._print(value)
         rest = self._print(sympy.Piecewise(*others))
         return f"where({self._print(condition)}, {self._print(value)}, {rest}, {FIRST})"
+
+    def _print_Integer(self, expr: Any) -> str:
+        return self._print_Rational(expr)
+
+    def _print_Rational(self, expr: Any) -> str:
+        if max(abs(expr.p), expr.q) < EXACT:
+            return super()._print_Integer(expr) if expr.q == 1 else super()._print_Rational(expr)
+        try:
+            return f"({expr.p / expr.q!r})"
+        except OverflowError:
+            return "(-1e999)" if expr.p < 0 else "1e999"
 
     def _joined(self, expr: Any, sign: str) -> str:
         return f" {sign} ".join(f"({self._print(part)})" for part in expr.args)

@@ -99,10 +99,19 @@ def parse(text: str, scope: Scope) -> sympy.Expr:
     """
     parser = _Parser(text, scope)
     value = parser.scalar(parser.tree(0, len(parser.text)))
-    if parser.place is not None:
-        raise LanguageError(
-            "a place stands in a condition alone: an expression has its value at every point", parser.text
-        )
+    parser.holds_everywhere()
+    return value
+
+
+def parse_function(text: str, scope: Scope) -> Value:
+    """The number, vector or tensor that `text` says, such as `2*mu*sym(grad(U)) + lam*div(U)*identity`.
+
+    Raises:
+        LanguageError: The text is no expression of the language.
+    """
+    parser = _Parser(text, scope)
+    value = parser.value(parser.tree(0, len(parser.text)))
+    parser.holds_everywhere()
     return value
 
 
@@ -169,7 +178,9 @@ class _Parser:
 
     def __init__(self, text: str, scope: Scope):
         if not isinstance(text, str):
-            raise LanguageError(f"{text!r} is no text: write an equation such as u_xx + u_yy = 0")
+            several = isinstance(text, Sequence | Mapping)
+            hint = "give each equation a name of its own" if several else "write an equation such as u_xx + u_yy = 0"
+            raise LanguageError(f"{text!r} is no text: {hint}")
         if len(text) > LONGEST:
             raise LanguageError(f"a text of {len(text)} characters is too long: {LONGEST} at most")
         self.text = " ".join(text.split())
@@ -219,6 +230,12 @@ class _Parser:
         except (ValueError, RecursionError, MemoryError):
             raise LanguageError("this is no expression that can be read", self.text) from None
 
+    def holds_everywhere(self) -> None:
+        """Refuse a place."""
+        if self.place is not None:
+            why = "a place stands in a condition alone: an expression has its value at every point"
+            raise LanguageError(why, self.text)
+
     def error(self, message: str, node: ast.AST) -> LanguageError:
         start = self._offset + getattr(node, "col_offset", 0)
         return LanguageError(message, self.text, start, self._offset + getattr(node, "end_col_offset", len(self.text)))
@@ -240,12 +257,17 @@ class _Parser:
 
     def side(self, node: ast.expr) -> Value:
         """A number or a vector."""
+        value = self.value(node)
+        if isinstance(value, Array) and value.shape[1] > 1:
+            raise self.error("a tensor stands where a number or a vector is needed: take div or dot of it", node)
+        return value
+
+    def value(self, node: ast.expr) -> Value:
+        """A number, a vector or a tensor."""
         try:
             value = self.visit(node)
         except RecursionError:
             raise LanguageError("the text is nested too deeply", self.text) from None
-        if isinstance(value, Array) and value.shape[1] > 1:
-            raise self.error("a tensor stands where a number or a vector is needed: take div or dot of it", node)
         if value.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I):
             raise self.error(f"the value is {value}: not a finite real expression", node)
         value = _of_reals(value)

@@ -10,7 +10,7 @@ import sympy
 from sympy import ImmutableDenseMatrix as Array
 from sympy.core.function import AppliedUndef
 
-from pinn.language.calculus import CARTESIAN, Calculus
+from pinn.language.calculus import CARTESIAN, Calculus, Value
 from pinn.language.errors import LanguageError, about
 
 TIME = "t"
@@ -61,7 +61,7 @@ class Scope:
 
     coordinates: Sequence[str]
     fields: Sequence[str]
-    constants: Mapping[str, sympy.Expr] = field(default_factory=dict)
+    constants: Mapping[str, Value] = field(default_factory=dict)
     symbols: Sequence[str] = ()
     parameters: Sequence[str] = ()
     vectors: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -13,13 +13,13 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-import sympy
 import torch
 from torch import Tensor
 
 from pinn.geometry import Place
 from pinn.language.scope import TIME
 from pinn.partition.coefficients import fields_response
+from pinn.partition.corners import lightness
 from pinn.partition.numbers import Response, response
 from pinn.partition.processes import agreed
 from pinn.partition.sparse import Block, BlockLeastSquares, factorise
@@ -39,7 +39,7 @@ class Found:
     Attributes:
         coefficients: Of the output layers, (F, W) by cell.
         values: Of the operators at the points.
-        scales: 1 over the size of a row, (K,) by place and equation.
+        scales: 1 over the size of a row by place and equation, of each cell and kind: see `Sampled.alike`.
         loss: The sum of squares of the scaled residuals, over their number.
         steps: How many were taken.
         converged: Whether the last one was whole, and gained what it promised, or next to nothing.
@@ -104,7 +104,7 @@ def newton(
         linearised = sampled.linearise(values)
         blocks = linearised.blocks
         scales = _scales(sampled, linearised, weight)
-        rows = _by_row(sampled, scales)
+        rows = _by_row(sampled, scales) * lightness(sampled)
         for block in blocks:
             block.matrix.mul_(rows[block.rows, None])
         long = [rows[sampled.rows :, None] * part for part in linearised.long] if len(rows) > sampled.rows else None
@@ -232,7 +232,7 @@ def _loss(residual: dict[Place, dict[str, Tensor]], rows: Tensor) -> float:
 
 
 def _scales(sampled: Sampled, linearised: Linearised, weight: float) -> dict[tuple[Place, str], Tensor]:
-    """1 over the root mean square of the entries of the rows of each equation in each cell.
+    """1 over the root mean square of the entries of the rows of each equation in each cell, and of each kind.
 
     Data of one quantity count alike in all cells, by weight and share; an integral like all the points that it is over.
     """
@@ -250,23 +250,24 @@ def _scales(sampled: Sampled, linearised: Linearised, weight: float) -> dict[tup
     scales, start = {}, 0
     count = len(sampled.partition)
     for place, name in sampled.names:
-        cells, n = sampled.cells[place], len(sampled.points[place].x)
+        n, many = len(sampled.points[place].x), count * len(sampled.kinds(place, name))
         here = sizes[start : start + n]
         if place.integral:
             size = sum(part[start - len(sizes)].square().mean().sqrt() for part in linearised.long)
             mean, far = size**2 / n * sizes.new_ones(1), 1.0
         elif place.data is not None:
-            mean, far = here.mean().expand(count), weight * sampled.shares.get(name, 1.0)
+            mean, far = here.mean().expand(many), weight * sampled.shares.get(name, 1.0)
         else:
-            total = sizes.new_zeros(count).index_add_(0, cells, here)
-            mean, far = total / torch.bincount(cells, minlength=count).clamp(min=1), _far(sampled, place, name)
+            alike = sampled.alike(place, name)
+            total = sizes.new_zeros(many).index_add_(0, alike, here)
+            mean, far = total / torch.bincount(alike, minlength=many).clamp(min=1), _far(sampled, place, name)
         scales[place, name] = torch.where(mean > 0, far / mean.sqrt(), torch.zeros_like(mean))
         start += 1 if place.integral else n
     return scales
 
 
 def _far(sampled: Sampled, place: Place, name: str) -> Tensor:
-    """What a residual in a cell does to the solution far away, over what it does in the cell, (K,).
+    """What a residual in a cell does to the solution far away, over what it does in the cell, by cell and kind.
 
     In D dimensions a residual of an equation of order k is a source, whose integral acts on the whole length L:
     h^D L^(k - D), not h^k; and a condition of order k acts by h^(D - 1) L^(k - D + 1). Without this a small cell could
@@ -276,18 +277,17 @@ def _far(sampled: Sampled, place: Place, name: str) -> Tensor:
     partition = sampled.partition
     sides = partition.upper.amax(0) - partition.lower.amin(0)
     relative = ((partition.upper - partition.lower) / sides).log().mean(dim=1).exp()  # h / L
-    dimensions = len(sides)
+    dimensions, orders = len(sides), sampled.kinds(place, name).orders
     if dimensions > 1 and TIME in sampled.residuals.coordinate_names:
-        return torch.ones_like(relative)
-    derivatives = next(e for e in sampled.residuals.groups[place] if e.name == name).residual.atoms(sympy.Derivative)
-    k = max((int(d.derivative_count) for d in derivatives), default=0)
-    return relative ** -max(k - dimensions if place.name == "interior" else k - dimensions + 1, 0)
+        return relative.new_ones(len(relative) * len(orders))
+    powers = [max(k - dimensions if place.name == "interior" else k - dimensions + 1, 0) for k in orders]
+    return torch.stack([relative**-power for power in powers], dim=1).flatten()
 
 
 def _by_row(sampled: Sampled, scales: dict[tuple[Place, str], Tensor]) -> Tensor:
     return torch.cat(
         [
-            scales[place, name] if place.integral else scales[place, name][sampled.cells[place]]
+            scales[place, name] if place.integral else scales[place, name][sampled.alike(place, name)]
             for place, name in sampled.names
         ]
     )

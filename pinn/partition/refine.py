@@ -15,6 +15,7 @@ from pinn.geometry import Place, Points
 from pinn.operators import plan
 from pinn.operators.planner import Plan
 from pinn.partition.cells import Cells
+from pinn.partition.corners import AGAIN, MARKED, corners, smallest_at
 from pinn.partition.points import of_its_own
 from pinn.partition.processes import ALONE, Processes
 from pinn.partition.system import Sampled
@@ -23,7 +24,6 @@ from pinn.problem import Problem
 ORDER = 4  # of the derivative that says along which coordinate a field changes most
 ALONG = 0.1  # of the largest such derivative: coordinates along which a cell is halved
 ALONG_TIME = 0.5  # the same where time is one of them, which is not like the others
-MARKED = 0.1  # of the largest that is left of a cell: cells that are halved
 PEAK = 4.0  # times the mean square of the parts beside it, and as much as in the worst cell: one that is halved again
 DEPTH = 5  # times at most
 SMALLEST = 2.0**-27  # of the domain: cells that are halved no more
@@ -51,7 +51,7 @@ def left(
     Args:
         sampled: Points, as a rule such as nothing was fitted to.
         coefficients: Of the output layers.
-        scales: Of the rows, by cell.
+        scales: Of the rows, by cell and kind.
         parts: Of each point the number of a part of its cell: then there is as much for each part.
         count: How many parts there are.
     """
@@ -61,8 +61,9 @@ def left(
     for place, of_place in residual.items():
         if of_its_own(place) or not of_place:
             continue
-        cells = sampled.cells[place]
-        squares = sum(_squares(scales[place, name][cells], r.detach()) for name, r in of_place.items())
+        squares = sum(
+            _squares(scales[place, name][sampled.alike(place, name)], r.detach()) for name, r in of_place.items()
+        )
         points = torch.bincount(parts[place], minlength=count).clamp(min=1)
         found.index_add_(0, parts[place], squares / points[parts[place]])
     return found.sqrt()
@@ -89,7 +90,8 @@ def refined(
     """Halve the cells that have the most left, and again the parts in which far more is left than in those beside.
 
     A residual that is smooth where it was fitted has a peak at a corner, and the peak says where that is: up to a part
-    of the cell that grows with the order of what was fitted.
+    of the cell that grows with the order of what was fitted. Where far more is left again of the cell that this
+    has led to than of those around, it is a corner, and parts of it are halved ahead of what the residual sees.
 
     Args:
         tiling: The cells.
@@ -104,7 +106,7 @@ def refined(
     """
     smallest = SMALLEST * (tiling.upper.amax(0) - tiling.lower.amin(0))
     chosen = marked(found).cpu() | everywhere
-    parents = torch.arange(len(tiling))
+    start, parents = tiling, torch.arange(len(tiling))
     for _ in range(1 + depth):
         cut = along[parents] & chosen[:, None] & (tiling.widths > smallest)
         if not bool(cut.any()):
@@ -114,6 +116,13 @@ def refined(
         chosen = torch.zeros(len(tiling), dtype=torch.bool)
         here = look(tiling[parts], parents[parts])
         chosen[parts] = (here >= found.max().cpu()) & _peaks(here.square(), before[parts])
+    for corner in corners(start, found.cpu()) if depth else ():
+        for _ in range(AGAIN):
+            parts = smallest_at(tiling, start, corner)
+            worst, chosen = look(tiling[parts], parents[parts]).argmax(), torch.zeros(len(tiling), dtype=torch.bool)
+            chosen[parts[worst]] = True
+            tiling, before = tiling.halved(along[parents] & chosen[:, None] & (tiling.widths > smallest))
+            parents = parents[before]
     tiling, before = tiling.balanced()
     return tiling, parents[before]
 

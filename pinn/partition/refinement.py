@@ -16,13 +16,13 @@ from pinn.evolution import linear, long_time, start, uncut
 from pinn.geometry import Box
 from pinn.language.scope import TIME
 from pinn.networks.partition import CELLS, Partition
-from pinn.partition.cells import Cells
+from pinn.partition.cells import NEAR, Cells
 from pinn.partition.estimate import EstimatedError, estimated_error
 from pinn.partition.identify import Knowledge
 from pinn.partition.local import MakesLocal
 from pinn.partition.processes import ALONE, Processes
 from pinn.partition.strip import FALLS, FINE, HOPELESS, START, Level, Strip
-from pinn.partition.worth import CHEAP, TOLD, Worth, expected
+from pinn.partition.worth import CHEAP, POOR, TOLD, Worth, expected
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 
@@ -76,10 +76,12 @@ class Refinement:
         self.ended: str | None = None
         self.length = 0.0
         self.rate = 0.0  # e-foldings of an error in a unit of time
-        self.marching = not linear(problem) and TIME in problem.coordinate_names and uncut(problem) is None
-        if self.marching:
-            axis = problem.coordinate_names.index(TIME)
-            self.span = (problem.domain.lower[axis], problem.domain.upper[axis])
+        self.first: Cells | None = None  # of the first strip; None: a few
+        self.cuttable = TIME in problem.coordinate_names and uncut(problem) is None
+        self.marching = self.cuttable and not linear(problem)
+        if self.cuttable:
+            self.axis = problem.coordinate_names.index(TIME)
+            self.span = (problem.domain.lower[self.axis], problem.domain.upper[self.axis])
             found = long_time(problem)
             self.length = (self.span[1] - self.span[0]) / (found.strips if found else STRIPS)
         self._strip: Strip | None = None
@@ -93,7 +95,7 @@ class Refinement:
         return self._strip
 
     @strip.setter
-    def strip(self, strip: Strip) -> None:
+    def strip(self, strip: Strip | None) -> None:
         self._strip = strip
 
     def _next(self) -> Strip:
@@ -109,10 +111,11 @@ class Refinement:
         left = self.span[1] - begin
         count = max(1, round(left / self.length + 0.3))  # no sliver at the end
         end = self.span[1] if count == 1 else begin + left / count
-        axis = domain.names.index(TIME)
         lower, upper = list(domain.lower), list(domain.upper)
-        lower[axis], upper[axis] = begin, end
+        lower[self.axis], upper[self.axis] = begin, end
         tiling = Cells.grid(lower, upper, self._counts(), len(self.problem.sides))
+        if self.first and not before:
+            tiling = self.first.over(self.axis, begin, end)
         if before:
             tiling = before.cells_over(begin, end).with_others(tiling)
         strip = Strip(
@@ -156,8 +159,31 @@ class Refinement:
         ended = self._end(level)
         if not ended:
             self.strip.refine()
+            if self._is_better_cut():
+                self._cut()
+                return None
             ended = self._too_long(level)
         return ended
+
+    def _is_better_cut(self) -> bool:
+        """Whether all of time at once begins to be dear, while the solution is poor and no fast fall is in sight.
+
+        The price of strips grows with the time, that of the whole faster.
+        """
+        if not self.cuttable or len(self.levels) < 2 or self.strip.price <= CHEAP:
+            return False
+        before, last = self.levels[-2:]
+        poor = last.estimate is None or max(last.estimate.values()) > POOR
+        return poor and last.residual > FALLS * before.residual
+
+    def _cut(self) -> None:
+        """Begin anew, strip by strip: the first is as long as most cells and has those with which time begins."""
+        cells = self.strip.cells
+        self.length = float(cells.widths[:, self.axis].median())
+        ends = self.span[0] + self.length
+        self.first = cells[cells.lower[:, self.axis] < ends * (1 - NEAR) + NEAR * self.span[0]]
+        self.first.upper[:, self.axis].clamp_(max=ends)
+        self.marching, self.strip = True, None
 
     def _after_strip(self) -> str | None:
         """Refine the strip or begin another, or say why not."""
@@ -365,6 +391,8 @@ class Refinement:
             "levels": [asdict(one) for one in self.levels],
             "length": self.length,
             "rate": self.rate,
+            "marching": self.marching,
+            "first": self.first and (self.first.lower, self.first.upper, self.first.sides),
             "ended": self.ended,
         }
 
@@ -372,6 +400,7 @@ class Refinement:
         """Go on from a state, with the network that was there."""
         self.levels = [Level(**one) for one in state["levels"]]
         self.length, self.rate, self.ended, self.done = state["length"], state["rate"], state["ended"], []
+        self.marching, self.first = state["marching"], state["first"] and Cells(*state["first"])
         start_of = 0
         for kept in state["strips"]:
             tiling, times = Cells(*kept["tiling"]), kept["times"] and tuple(kept["times"])
@@ -398,7 +427,7 @@ class Refinement:
         if not parts or len(parts) == 1 and self.ended != UNFINISHED:
             return parts[0] if parts else None
         cells = {name: [getattr(part, name).clone() for part in parts] for name in CELLS}
-        axis = self.problem.coordinate_names.index(TIME)
+        axis = self.axis
         if self.ended == UNFINISHED:  # something has to be there
             cells["above"][-1][:, axis] = -(self.span[1] - self.span[0])
         for below, above, last in zip(cells["below"], cells["above"], range(len(parts) - 1, -1, -1), strict=True):

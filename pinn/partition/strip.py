@@ -156,7 +156,7 @@ class Strip:
         return self.interval[1] - self.interval[0]
 
     @property
-    def _solved(self) -> Cells:
+    def cells(self) -> Cells:
         """The cells of the last level."""
         assert self.partition is not None
         return Cells.of(self.partition)
@@ -164,7 +164,7 @@ class Strip:
     @property
     def layer(self) -> float:
         """How long most cells are where the interval ends: see `layers`."""
-        return layer(self._solved, self.problem.coordinate_names.index(TIME))
+        return layer(self.cells, self.problem.coordinate_names.index(TIME))
 
     @property
     def idle(self) -> bool:
@@ -172,11 +172,11 @@ class Strip:
         if self.rough is None:
             return False
         axis = self.problem.coordinate_names.index(TIME)
-        return float(idle(self.rough.cpu(), axis)[at_end(self._solved, axis)].double().mean()) >= IDLE
+        return float(idle(self.rough.cpu(), axis)[at_end(self.cells, axis)].double().mean()) >= IDLE
 
     def cells_over(self, begin: float, end: float) -> Cells:
         """Those of an interval that follows."""
-        return following(self._solved, self.problem.coordinate_names.index(TIME), begin, end)
+        return following(self.cells, self.problem.coordinate_names.index(TIME), begin, end)
 
     def _since(self, began: float) -> float:
         """Seconds, the same in all processes."""
@@ -468,13 +468,11 @@ class Strip:
         )[self.domain.interior].x  # fmt: skip
 
     def _estimate(self, after: Tensor, residual: float, spread: float, sampled: Sampled) -> dict[str, float] | None:
+        if residual > HOPELESS:  # it is no solution, and nothing is compared with it
+            return None if self._compared is None else dict.fromkeys(self.problem.fields, math.inf)
         before, self._compared = self._compared, after
-        if before is None:
-            return None
-        if residual > HOPELESS:
-            return dict.fromkeys(self.problem.fields, math.inf)
-        last = self.levels[-1]
-        if last.residual > HOPELESS:  # that was no solution
+        last = next((level for level in reversed(self.levels) if level.residual <= HOPELESS), None)
+        if before is None or last is None:
             return None
         # by cells, where the smallest count for too much, and by volume, where a corner counts for too little
         falls = [new / old for new, old in ((residual, last.residual), (spread, last.spread)) if old]

@@ -18,9 +18,10 @@ from sympy.core.function import AppliedUndef
 from torch import Tensor
 
 from pinn.geometry import Place, Points
-from pinn.language import partner_name
+from pinn.language import coordinate, partner_name
 from pinn.networks.partition import Partition, features_of
 from pinn.networks.waves import Waves
+from pinn.partition.kinds import Kinds, kinds
 from pinn.partition.memory import size
 from pinn.partition.prior import Process
 from pinn.partition.processes import ALONE, Processes, Share, divided
@@ -117,6 +118,16 @@ class Sampled:
         """Place and name of each equation in which fields of cells stand, in the order of the rows."""
         every = [(place, name) for place in self.points for name in self.residuals.plans[place].names]
         return [pair for pair in every if pair not in self.alone]
+
+    def kinds(self, place: Place, name: str) -> Kinds:
+        """Those of an equation, see `Kinds`."""
+        residual = next(e.residual for e in self.residuals.groups[place] if e.name == name)
+        return kinds(residual, tuple(map(coordinate, self.residuals.coordinate_names)))
+
+    def alike(self, place: Place, name: str) -> Tensor:
+        """Of each point of an equation the number of the rows that are scaled alike: by cell and by kind, (N,)."""
+        found = self.kinds(place, name)
+        return len(found) * self.cells[place] + found.of(self.points[place].x)
 
     @property
     def data(self) -> dict[str, slice]:

@@ -11,7 +11,8 @@ import sympy
 from sympy.core.function import AppliedUndef
 from torch import Tensor
 
-from pinn.language import LanguageError, Scope, about, has_field, parameter, parse, partner_name
+from pinn.language import LanguageError, Scope, about, has_field, parameter, parse, parse_function, partner_name
+from pinn.language.calculus import Value
 from pinn.problem.equation import Equation
 from pinn.problem.parameters import Learned
 from pinn.problem.tables import table
@@ -25,12 +26,12 @@ class Functions:
     """What stands under `functions:`, by kind.
 
     Attributes:
-        expressions: With everything that they name put in.
+        expressions: Numbers, vectors and tensors, with everything that they name put in.
         values: Functions of which only values are known.
         sources: Names of those that are derived from the exact solution.
     """
 
-    expressions: dict[str, sympy.Expr] = field(default_factory=dict)
+    expressions: dict[str, Value] = field(default_factory=dict)
     values: dict[str, Values] = field(default_factory=dict)
     sources: list[str] = field(default_factory=list)
 
@@ -56,7 +57,7 @@ def read_functions(given: Mapping[str, Any], scope: Scope) -> Functions:
                     result.values[name] = function
                 case _:
                     names = replace(scope, constants=known, opaque=(*scope.opaque, *result.values))
-                    known[name] = result.expressions[name] = parse(str(value), names)
+                    known[name] = result.expressions[name] = parse_function(str(value), names)
     return result
 
 

@@ -10,7 +10,17 @@ from html import escape
 import sympy
 from latex2mathml.converter import convert
 
-from pinn.language import LanguageError, Scope, constant, equation_latex, parse, parse_equation, to_latex
+from pinn.language import (
+    LanguageError,
+    Scope,
+    constant,
+    equation_latex,
+    parse,
+    parse_equation,
+    parse_function,
+    to_latex,
+)
+from pinn.language.calculus import Array
 from pinn.problem import Problem
 
 NAMESPACE = "http://www.w3.org/1998/Math/MathML"  # HTML knows it
@@ -66,8 +76,11 @@ def domain_latex(problem: Problem) -> str:
 
 
 def _letters(scope: Scope) -> Scope:
-    """With known numbers and functions as symbols."""
-    return replace(scope, constants={}, symbols=(*scope.symbols, *scope.constants))
+    """With known numbers and functions as symbols, but for vectors and tensors."""
+    arrays = {name: value for name, value in scope.constants.items() if isinstance(value, Array)}
+    return replace(
+        scope, constants=arrays, symbols=(*scope.symbols, *(name for name in scope.constants if name not in arrays))
+    )
 
 
 def _name(name: str) -> str:
@@ -93,7 +106,7 @@ def _meaning(name: str, problem: Problem, scope: Scope) -> str:
             if name in problem.parameters:
                 return f"{_name(name)} = {to_latex(constant(given, problem.scope.constants), scope)}"
             if given != "manufactured":
-                return f"{_name(name)} = {to_latex(parse(str(given), scope), scope)}"
+                return f"{_name(name)} = {to_latex(parse_function(str(given), scope), scope)}"
         except LanguageError:
             return rf"{_name(name)} = {problem.parameters[name]:.6g}" if name in problem.parameters else ""
     return ""

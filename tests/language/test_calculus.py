@@ -134,6 +134,23 @@ def test_choices_run_on_any_device():
     assert value.device.type == "meta"
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("sqrt(x**2 + 1e-300)", 0.5),
+        ("x*(3*10**20 + 1)/(7*10**19)", 1.5 / 7 * 10),
+        ("x*10**60/1e58", 50.0),
+        ("1e-200*x", 0.5e-200),
+        ("x - 1e200*1e200", -float("inf")),
+        ("x + 1e200*1e200", float("inf")),
+    ],
+)
+def test_numbers_beyond_those_that_tensors_take(text, value):
+    scope = Scope(("x",), ())
+    (found,) = torch_function(scope.variables, [parse(text, scope)])(torch.tensor([0.5], dtype=torch.float64))
+    assert found.tolist() == pytest.approx([value], rel=1e-15)
+
+
 def test_choices_in_comparisons_and_signs_take_tensors():
     x, y = torch.linspace(-2, 2, 9, dtype=torch.float64), torch.full((9,), 0.3, dtype=torch.float64)
     texts = ["min(min(x, y), -1)", "where(max(x, y) < 1, 1, 2)", "sign(x)", "d(abs(x - 0.1)*y, x)"]

@@ -49,7 +49,15 @@ def zero(sampled):
     return sampled.values([torch.zeros(sampled.fields, width, dtype=torch.float64)] * len(sampled.partition))
 
 
-def scaled(sampled, values, scales):
+def light(sampled):
+    """The root of the size of each point's cell, by row."""
+    net, dimensions = sampled.partition, sampled.partition.lower.shape[1]
+    sizes = (net.upper - net.lower) / (net.upper.amax(0) - net.lower.amin(0))
+    by_cell = sizes.prod(dim=1) ** (1 / (2 * dimensions)) if dimensions > 1 else torch.ones_like(sizes[:, 0])
+    return torch.cat([by_cell[sampled.cells[place]] for place, _ in sampled.names])
+
+
+def scaled(sampled, values, scales, weights=None):
     """The whole matrix with its rows scaled, the target, and the residuals at the values."""
     blocks, residual, target, _ = sampled.linearise(values)
     matrix = torch.zeros(sampled.rows, 0, dtype=torch.float64)
@@ -58,7 +66,7 @@ def scaled(sampled, values, scales):
         part[block.rows] = block.matrix
         matrix = torch.cat([matrix, part], dim=1)
     by_row = [scales[place, e][sampled.cells[place]] for place, of_place in residual.items() for e in of_place]
-    rows = torch.cat(by_row)
+    rows = torch.cat(by_row) * (light(sampled) if weights is None else weights)
     whole = torch.cat([r for of_place in residual.values() for r in of_place.values()])
     return rows[:, None] * matrix, rows * target, rows * whole
 
@@ -73,7 +81,7 @@ def of_function(found, sampled, x):
 
 
 def check_linear(sampled, found):
-    """Every residual is that of the dense least-squares solution, of rows that are scaled alike."""
+    """Every residual is that of the dense least-squares solution, of rows that are scaled alike but for `light`."""
     matrix, target, residual = scaled(sampled, found.values, found.scales)
     norms = matrix.norm(dim=0)
     best = torch.linalg.lstsq(matrix / norms, target[:, None], driver="gelsd", rcond=1e-14).solution[:, 0] / norms
@@ -108,7 +116,7 @@ def test_the_check_of_least_squares_sees_another_solution():
 def test_rows_are_scaled_to_one_size_in_every_cell():
     sampled = sampled_on(LINEAR, tiling(2, 1), 12)
     found = newton(sampled, zero(sampled), 1)
-    matrix, _, _ = scaled(sampled, found.values, found.scales)
+    matrix, _, _ = scaled(sampled, found.values, found.scales, 1.0)
     start, width = 0, matrix.shape[1] // len(sampled.partition)
     for place, at in sampled.points.items():
         sizes = []

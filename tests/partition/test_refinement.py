@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import sympy
 import torch
 from refinements import error, refinement
 from scipy.integrate import solve_ivp
 
-from pinn.partition import Cells, Refinement, refine
+from pinn.partition import Cells, Refinement, corners, refine
 from pinn.partition import refinement as module
 from pinn.problem import Problem
 
@@ -270,7 +271,7 @@ def test_cells_to_begin_with_are_about_as_long_as_wide():
 def test_the_corner_of_an_l_gets_small_cells_and_the_plane_few():
     """Mitchell 2013: u = r^(2/3) at the corner, which cells of one size would find with an error of h^(4/3)."""
     problem = Problem.load("poisson_l_shape")
-    found = refined(problem, 60, levels=5)
+    found = refined(problem, 60, levels=4)
     cells = found.partition
     widths = cells.upper - cells.lower
     smallest = widths.prod(dim=1).argmin()
@@ -278,3 +279,42 @@ def test_the_corner_of_an_l_gets_small_cells_and_the_plane_few():
     assert (cells.lower[smallest] + cells.upper[smallest]).norm() / 2 < 0.01  # the corner is at the origin
     assert error(problem, found) < 1e-4
     assert max(found.estimate.values()) < 20 * error(problem, found)
+
+
+def crack(at: str) -> Problem:
+    """Motz 1947: held on one side of a point of the floor, insulated on the other, u = r^(1/2) there."""
+    return Problem(
+        coordinates={"x": [-1, 1], "y": [0, 1]},
+        fields=["u"],
+        functions={"X": f"x - {at}", "U": "sqrt((sqrt(X**2 + y**2) + X)/2)"},
+        equations={"laplace": "lap(u) = 0"},
+        conditions={
+            "floor": f"where(x < {at}, u, u_y)(y=0) = 0",
+            "right": "u(x=1) = U",
+            "left": "u(x=-1) = U",
+            "top": "u(y=1) = U",
+        },
+        enforce="soft",
+        exact={"u": "U"},
+    )
+
+
+@pytest.mark.parametrize("at", ["0", "3/10"])
+def test_where_a_wall_changes_from_held_to_insulated_cells_become_small_at_once(at):
+    problem = crack(at)
+    found = refined(problem, 100, levels=4)
+    cells = Cells.of(found.partition)
+    smallest = cells.centres[cells.widths.prod(dim=1).argmin()]
+    assert float(cells.widths.min()) < 1e-3 and len(cells) < 200
+    assert (smallest - torch.tensor([float(sympy.Rational(at)), 0.0])).abs().max() < 1e-3
+    assert error(problem, found) < 3e-3
+    assert max(found.estimate.values()) > error(problem, found) / 10
+
+
+def test_a_corner_that_is_not_seen_spoils_the_rest(monkeypatch):
+    problem = crack("3/10")
+    whole = refined(problem, 100, levels=4)
+    monkeypatch.setattr(refine, "AGAIN", 0)
+    monkeypatch.setattr(corners, "LIGHT", 0.0)
+    least = refined(problem, 100, levels=4)
+    assert error(problem, least) > 10 * error(problem, whole)

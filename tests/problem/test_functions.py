@@ -60,6 +60,27 @@ def test_a_table_of_arrays_and_one_of_fewer_coordinates(tmp_path):
     assert values.tolist() == [2, 1, 5] and values.dtype == torch.float32  # constant beyond the ends
 
 
+def test_a_function_may_be_a_vector_or_a_tensor():
+    """Hooke's law by name is the same as Hooke's law in its place."""
+    plane = {"coordinates": {"x": [0, 1], "y": [0, 1]}, "fields": [{"U": ["u", "v"]}], "parameters": {"mu": 2, "la": 3}}
+    law = "2*mu*sym(grad(U)) + la*div(U)*identity"
+    named = Problem(
+        **plane,
+        functions={"load": "(x, 0)", "stress": law, "twice": "2*stress"},
+        equations={"balance": "div(twice)/2 + load = 0"},
+        conditions={"edge": "dot(stress, normal)(boundary) = load"},
+    )
+    written = Problem(
+        **plane,
+        equations={"balance": f"div({law}) + (x, 0) = 0"},
+        conditions={"edge": f"dot({law}, normal)(boundary) = (x, 0)"},
+    )
+    for key, equation in written.equations.items():
+        assert (named.equations[key].residual - equation.residual).expand() == 0
+    with pytest.raises(LanguageError, match="take div or dot of it"):
+        Problem(**plane, functions={"stress": law}, equations={"balance": "stress = 0"})
+
+
 def test_functions_may_be_made_of_fields():
     problem = Problem(**POISSON, functions={"flux": "u**2*u_x", "f": "d(flux, x) + 1"})
     written = Problem(**{**POISSON, "equations": {"e": "lap(u) = d(u**2*u_x, x) + 1"}})

@@ -20,6 +20,16 @@ def test_numbers_and_functions_keep_their_letters():
     assert latex(Problem.load("heat"))["exact"] == {"u": r"u = e^{- \pi^{2} \alpha t} \sin{\left(\pi x \right)}"}
 
 
+def test_a_tensor_is_shown_where_it_is_said_and_put_in_where_it_stands():
+    problem = Problem(
+        coordinates={"x": [0, 1], "y": [0, 1]}, fields=[{"U": ["u", "v"]}],
+        functions={"stress": "sym(grad(U))"}, equations={"balance": "div(stress) = 0"},
+    )  # fmt: skip
+    found = latex(problem)
+    assert "u_{y}" in found["where"]["stress"] and found["where"]["stress"].startswith(r"\mathrm{stress} = ")
+    assert "u_{xx}" in found["equations"]["balance"]
+
+
 def test_a_number_that_must_be_known_is_put_in():
     problem = Problem(
         coordinates={"x": ["0", "L"]}, parameters={"L": 2}, fields=["u"], equations={"line": "u_xx = L"},
