@@ -29,7 +29,8 @@ from pinn.residuals import Residuals
 ROUNDING = 1e-13  # of the fields: what is left that no more cells make smaller
 GOOD = 1e-9  # an estimate that is good enough to end at
 HANDED_ON = 2.0  # times as much a level is worth that all strips to come may need
-STALLED = 0.5  # of the residual of the level before: above it nothing is gained
+STALLED = 0.5  # of the residual of the level before, or of the least estimate before: above it nothing is gained
+STALE = 4  # levels that have not halved the estimate, as where values at a corner contradict each other: the last
 FIRST = 8  # cells to begin with, at most
 LONG = 1.5  # times as long as wide: then more cells are taken along that coordinate to begin with
 EASY = 2  # levels, after which the next strip is twice as long, if it adds so little
@@ -329,6 +330,9 @@ class Refinement:
         stalled = len(residuals) == 3 and residuals[2] > STALLED * residuals[1] > STALLED**2 * residuals[0]
         if stalled and residuals[2] < FINE:
             return "a level gains little"
+        told = [max(one.estimate.values()) if one.estimate else math.inf for one in self.levels]
+        if len(told) > 2 * STALE and min(told[-STALE:]) > STALLED * min(told[:-STALE]):
+            return f"{STALE} levels have gained little"
         return None
 
     @property

@@ -1,5 +1,7 @@
 """Refinement on problems with known solutions: where cells go, how strips of time follow, what the estimate says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy
@@ -191,6 +193,22 @@ def test_it_ends_when_the_time_for_it_is_over():
     found = refinement(waves(60.0), 60, budget=0.0)
     found.advance()
     assert found.ended == "the next level would take too long"
+
+
+@pytest.mark.parametrize(
+    ("estimates", "ended"),
+    [
+        ([1.0, 0.1, 0.01, 1e-3, 1e-3, 9e-4, 2e-3, 8e-4, 6e-4], "4 levels have gained little"),
+        ([1.0, 0.1, 0.01, 1e-3, 1e-3, 9e-4, 2e-3, 8e-4, 4e-4], None),
+        ([1.0, 0.1, 0.01, 1e-3, 1e-3, 9e-4, 8e-4], None),
+    ],
+)
+def test_levels_that_do_not_halve_the_estimate_are_the_last(estimates, ended):
+    found = refinement(waves(5.0), 20)
+    found.advance()
+    like = replace(found.levels[0], residual=0.1)  # where the corner is, much is left at every level
+    found.levels = [replace(like, estimate={"u": e}) for e in estimates]
+    assert found._end(found.levels[-1]) == ended
 
 
 def peaked(corner):

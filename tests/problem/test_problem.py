@@ -153,3 +153,15 @@ def test_internal_names_cannot_be_typed(name):
                  {"coordinates": {"x": [0, 1], name: [0, 1]}}, {"parameters": {name: {"learn": 1}}}):  # fmt: skip
         with pytest.raises(LanguageError, match=f"{name}' is reserved"):
             Problem(**{**given, **more})
+
+
+def test_several_equations_under_one_name_are_asked_for_their_names():
+    with pytest.raises(
+        LanguageError, match=r"conditions.sides: \['u\(x=0\) = 0'.*give each equation a name of its own"
+    ):
+        Problem(
+            coordinates={"x": [0, 1]},
+            fields=["u"],
+            equations={"line": "u_xx = 0"},
+            conditions={"sides": ["u(x=0) = 0", "u(x=1) = 1"]},
+        )
