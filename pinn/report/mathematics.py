@@ -38,7 +38,9 @@ def latex(problem: Problem) -> dict[str, Lines]:
     found = {
         "equations": _statements(definition["equations"], scope, problem.scope),
         "conditions": _statements(definition["conditions"] or {}, scope, problem.scope),
-        "where": {name: text for name in scope.symbols if (text := _meaning(name, problem, scope))},
+        "where": {
+            name: text for name in (*scope.symbols, *scope.constants) if (text := _meaning(name, problem, scope))
+        },
         "exact": _exact(definition["exact"] or {}, scope, problem.scope),
     }
     return {section: lines for section, lines in found.items() if lines}
