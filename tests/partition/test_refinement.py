@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import sympy
 import torch
 from refinements import error, refinement
 from scipy.integrate import solve_ivp
@@ -300,15 +299,15 @@ def test_the_corner_of_an_l_gets_small_cells_and_the_plane_few():
     assert max(found.estimate.values()) < 20 * error(problem, found)
 
 
-def crack(at: str) -> Problem:
-    """Motz 1947: held on one side of a point of the floor, insulated on the other, u = r^(1/2) there."""
-    return Problem(
+def test_where_a_wall_changes_from_held_to_insulated_cells_become_small_at_once(monkeypatch):
+    """Motz 1947: u = r^(1/2) there, which spoils all the rest where that is not seen as a corner."""
+    problem = Problem(
         coordinates={"x": [-1, 1], "y": [0, 1]},
         fields=["u"],
-        functions={"X": f"x - {at}", "U": "sqrt((sqrt(X**2 + y**2) + X)/2)"},
+        functions={"X": "x - 3/10", "U": "sqrt((sqrt(X**2 + y**2) + X)/2)"},
         equations={"laplace": "lap(u) = 0"},
         conditions={
-            "floor": f"where(x < {at}, u, u_y)(y=0) = 0",
+            "floor": "where(x < 3/10, u, u_y)(y=0) = 0",
             "right": "u(x=1) = U",
             "left": "u(x=-1) = U",
             "top": "u(y=1) = U",
@@ -316,27 +315,15 @@ def crack(at: str) -> Problem:
         enforce="soft",
         exact={"u": "U"},
     )
-
-
-@pytest.mark.parametrize("at", ["0", "3/10"])
-def test_where_a_wall_changes_from_held_to_insulated_cells_become_small_at_once(at):
-    problem = crack(at)
     found = refined(problem, 100, levels=4)
-    cells = Cells.of(found.partition)
+    cells, wrong = Cells.of(found.partition), error(problem, found)
     smallest = cells.centres[cells.widths.prod(dim=1).argmin()]
     assert float(cells.widths.min()) < 1e-3 and len(cells) < 200
-    assert (smallest - torch.tensor([float(sympy.Rational(at)), 0.0])).abs().max() < 1e-3
-    assert error(problem, found) < 3e-3
-    assert max(found.estimate.values()) > error(problem, found) / 10
-
-
-def test_a_corner_that_is_not_seen_spoils_the_rest(monkeypatch):
-    problem = crack("3/10")
-    whole = refined(problem, 100, levels=4)
+    assert (smallest - torch.tensor([0.3, 0.0])).abs().max() < 1e-3
+    assert wrong < 1e-3 and max(found.estimate.values()) > wrong / 10
     monkeypatch.setattr(refine, "AGAIN", 0)
     monkeypatch.setattr(corners, "LIGHT", 0.0)
-    least = refined(problem, 100, levels=4)
-    assert error(problem, least) > 10 * error(problem, whole)
+    assert error(problem, refined(problem, 100, levels=4)) > 10 * wrong
 
 
 def transport(turns: int) -> Problem:
@@ -344,7 +331,7 @@ def transport(turns: int) -> Problem:
     return Problem(
         coordinates={"x": [0, 1], "t": [0, turns]},
         fields=["u"],
-        functions={"U": "exp(3*(cos(2*pi*(x - t)) - 1))"},
+        functions={"U": "exp(2*(cos(2*pi*(x - t)) - 1))"},
         equations={"transport": "u_t + u_x = 0"},
         conditions={"around": "u(x=0) = u(x=1)", "start": "u(t=0) = U"},
         enforce="soft",
@@ -360,10 +347,9 @@ def test_a_linear_evolution_is_cut_where_all_of_time_at_once_is_dear(monkeypatch
         found.advance()
     assert 2 <= len(found.levels) < 8 and found.levels[-1].strip is None
     again.load(found.state(), found.partition)
-    for _ in range(2):
-        level, other = found.advance(), again.advance()
-        assert (level.strip, level.residual) == (other.strip, other.residual)
-    while len(found.done) < 3:
+    level, other = found.advance(), again.advance()
+    assert (level.strip, level.residual) == (other.strip, other.residual)
+    while len(found.done) < 2:
         found.advance()
     times = [strip.times for strip in found.done]
     assert times[0][0] == 0 and all(a[1] == b[0] for a, b in zip(times, times[1:], strict=False))
