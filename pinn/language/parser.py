@@ -98,9 +98,7 @@ def parse(text: str, scope: Scope) -> sympy.Expr:
         LanguageError: The text is no expression of the language.
     """
     parser = _Parser(text, scope)
-    value = parser.scalar(parser.tree(0, len(parser.text)))
-    parser.holds_everywhere()
-    return value
+    return parser.everywhere(parser.scalar)
 
 
 def parse_function(text: str, scope: Scope) -> Value:
@@ -110,9 +108,7 @@ def parse_function(text: str, scope: Scope) -> Value:
         LanguageError: The text is no expression of the language.
     """
     parser = _Parser(text, scope)
-    value = parser.value(parser.tree(0, len(parser.text)))
-    parser.holds_everywhere()
-    return value
+    return parser.everywhere(parser.value)
 
 
 def parse_quantity(text: str, scope: Scope) -> tuple[dict[str, sympy.Expr], At | None]:
@@ -230,11 +226,13 @@ class _Parser:
         except (ValueError, RecursionError, MemoryError):
             raise LanguageError("this is no expression that can be read", self.text) from None
 
-    def holds_everywhere(self) -> None:
-        """Refuse a place."""
+    def everywhere(self, read: Callable[[ast.expr], Any]) -> Any:
+        """The value of the whole text, in which no place may stand."""
+        value = read(self.tree(0, len(self.text)))
         if self.place is not None:
             why = "a place stands in a condition alone: an expression has its value at every point"
             raise LanguageError(why, self.text)
+        return value
 
     def error(self, message: str, node: ast.AST) -> LanguageError:
         start = self._offset + getattr(node, "col_offset", 0)
