@@ -128,6 +128,16 @@ def test_a_choice_of_the_wrong_kind_gets_one_message(line, command, capsys):
     assert f"error: {line}: a choice is one name" in capsys.readouterr().err
 
 
+def test_a_problem_that_bears_a_name_of_the_catalogue_is_not_taken_for_that(command, capsys):
+    write(pde__own=PROBLEM, pde__burgers=PROBLEM)
+    assert command("--config-dir=mine", "pde=burgers", "dry_run=true") == 2
+    error = capsys.readouterr().err
+    assert "error: pde=burgers: mine/pde/burgers.yaml bears the name of a pde that is there already; rename it" in error
+    assert command("--config-dir=mine", "pde=own,burgers", "-m", "dry_run=true") == 2
+    for free in ("own", "poisson"):
+        assert command("--config-dir=mine", f"pde={free}", "--cfg", "job") == 0
+
+
 def test_a_misspelt_recipe_is_not_left_out(command, capsys):
     write(pde__own=PROBLEM, experiment__quick="# @package _global_\nseed: 4\n")
     assert command("--config-dir=mine", "pde=own", "experiment=qiuck") == 2

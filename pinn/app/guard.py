@@ -79,8 +79,23 @@ def check_lines(lines: Iterable[str], own: str | None = None) -> None:
             raise ConfigError(f"{override.input_line}: {why}")
     searched = any(override.key_or_group == f"{HYDRA}.searchpath" for override in overrides)
     for override in overrides:
+        if own and override.key_or_group in GROUPS:
+            _check_hidden(override, Path(own))
         if override.key_or_group == RECIPES and not searched:
             _check_recipes(override, [configs(), *([Path(own)] if own else [])])
+
+
+def _typed(override: Override) -> list[Any]:
+    return list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
+
+
+def _check_hidden(override: Override, own: Path) -> None:
+    """A file of the user's has no name that is taken: Hydra would read ours in its place without a word."""
+    group = override.key_or_group
+    for name in _typed(override):
+        mine = own / group / f"{name}.yaml"
+        if mine.exists() and (configs() / group / f"{name}.yaml").exists():
+            raise ConfigError(f"{group}={name}: {mine} bears the name of a {group} that is there already; rename it")
 
 
 def _check_recipes(override: Override, folders: list[Path]) -> None:
@@ -90,8 +105,7 @@ def _check_recipes(override: Override, folders: list[Path]) -> None:
         for folder in folders
         for path in (folder / RECIPES).rglob("*.yaml")
     }
-    typed = list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
-    for name in typed:
+    for name in _typed(override):
         if name not in there:
             hint = did_you_mean(str(name), sorted(there))
             listed = f"\nThere are: {', '.join(sorted(there))}." if "mean" in hint else ""
