@@ -14,7 +14,7 @@ from pinn.problem import Problem
 from pinn.schema import Config, ConfigError
 from pinn.training.stored import BROKEN, read_checkpoint
 
-FORMAT = 1
+FORMAT = 2
 """Of what stands under `pinn` in a checkpoint; another number is another meaning."""
 
 FREE = (
