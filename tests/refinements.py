@@ -37,3 +37,24 @@ def error(problem: Problem, found: Refinement) -> float:
     assert true is not None
     with torch.no_grad():
         return max(e["relative_l2"] for e in metrics.errors(found.partition(x), true(x), problem.fields).values())
+
+
+def pendulum(span: float) -> Problem:
+    """From the height of 2 radians."""
+    return Problem(
+        coordinates={"t": [0, span]}, fields=["u"], equations={"swing": "u_tt = -sin(u)"},
+        conditions={"start": "u(t=0) = 2", "speed": "u_t(t=0) = 0"}, enforce="soft",
+    )  # fmt: skip
+
+
+def transport(turns: int) -> Problem:
+    """A pulse that goes round a periodic line."""
+    return Problem(
+        coordinates={"x": [0, 1], "t": [0, turns]},
+        fields=["u"],
+        functions={"U": "exp(2*(cos(2*pi*(x - t)) - 1))"},
+        equations={"transport": "u_t + u_x = 0"},
+        conditions={"around": "u(x=0) = u(x=1)", "start": "u(t=0) = U"},
+        enforce="soft",
+        exact={"u": "U"},
+    )

@@ -1,4 +1,4 @@
-"""A problem solved by refinement: level by level, and where it is a nonlinear evolution, strip by strip of time.
+"""A problem solved by refinement: level by level, and where time is cut, strip by strip.
 
 Shape letters: K cells, D coordinates.
 """
@@ -21,34 +21,20 @@ from pinn.partition.estimate import EstimatedError, estimated_error
 from pinn.partition.identify import Knowledge
 from pinn.partition.local import MakesLocal
 from pinn.partition.processes import ALONE, Processes
-from pinn.partition.strip import FALLS, FINE, HOPELESS, START, Level, Strip
+from pinn.partition.strip import FALLS, FINE, START, Level, Strip
+from pinn.partition.strips import Strips
 from pinn.partition.worth import CHEAP, POOR, TOLD, Worth, expected
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 
 ROUNDING = 1e-13  # of the fields: what is left that no more cells make smaller
 GOOD = 1e-9  # an estimate that is good enough to end at
-HANDED_ON = 2.0  # times as much a level is worth that all strips to come may need
 STALLED = 0.5  # of the residual of the level before, or of the least estimate before: above it nothing is gained
 STALE = 4  # levels that have not halved the estimate, as where values at a corner contradict each other: the last
 FIRST = 8  # cells to begin with, at most
 LONG = 1.5  # times as long as wide: then more cells are taken along that coordinate to begin with
-EASY = 2  # levels, after which the next strip is twice as long, if it adds so little
 STRIPS = 1  # of the time, to begin with
 UNFINISHED = "the time for it is over before the end is reached: what is beyond is not solved"
-SHORTEST = 2.0**-14  # of the time: a strip that fails then is the end
-SOLVED = 2e-9  # the estimate of a strip that is done
-ADDED = 3.0  # of what a strip has made of the error before it, by its part of the time: one that adds less is done
-LESS = 3e-3  # of what a strip may add: an error of eighth order of cells that are half as long as they might be
-SHARE = 2.0  # times what is left of the time, by its length: a strip's, as most take less
-WORTH = 0.25  # of the seconds of a strip: levels that gain little are worth so much
-FASTEST = 20.0  # e-foldings of an error that are reckoned with, at most
-LITTLE = 1e-11  # what is left of one that is, whatever there is to compare
-MOST = 10  # levels of a strip
-JUDGED = 3  # levels, after which a strip that leaves more than FAILED is too long
-FAILED = 1e-2
-COARSE = 1e-5  # what is left of a strip that is too long where a level gains nothing
-SPOILT = 1e3  # times the most that a strip before has left: so much is left of such a strip as well
 
 
 class Refinement:
@@ -72,32 +58,31 @@ class Refinement:
         self.problem, self.residuals, self.local, self.seed = problem, residuals, local, seed
         self.processes, self.device = processes, next(residuals.parameters()).device
         self.worth = Worth(budget, memory, processes, self.device)
-        self.done: list[Strip] = []
         self.levels: list[Level] = []
         self.ended: str | None = None
         self.length = 0.0
-        self.rate = 0.0  # e-foldings of an error in a unit of time
         self.first: Cells | None = None  # of the first strip; None: a few
         self.cuttable = TIME in problem.coordinate_names and uncut(problem) is None
         self.marching = self.cuttable and not linear(problem)
+        self.span = (-math.inf, math.inf)
         if self.cuttable:
             self.axis = problem.coordinate_names.index(TIME)
             self.span = (problem.domain.lower[self.axis], problem.domain.upper[self.axis])
             found = long_time(problem)
             self.length = (self.span[1] - self.span[0]) / (found.strips if found else STRIPS)
-        self._strip: Strip | None = None
-        self._had: float | None = None  # seconds that were left when the strip began, or the run went on
+        self.strips = Strips(problem.fields, self.span, self.worth)
 
     @property
     def strip(self) -> Strip:
         """The present one, begun when it is first asked for."""
-        if self._strip is None:
-            self._strip = self._next()
-        return self._strip
+        if self.strips.present is None:
+            self.strips.present = self._next()
+        return self.strips.present
 
-    @strip.setter
-    def strip(self, strip: Strip | None) -> None:
-        self._strip = strip
+    @property
+    def done(self) -> list[Strip]:
+        """The strips before it."""
+        return self.strips.done
 
     def _next(self) -> Strip:
         domain = self.problem.domain
@@ -119,13 +104,15 @@ class Refinement:
             tiling = self.first.over(self.axis, begin, end)
         if before:
             tiling = before.cells_over(begin, end).with_others(tiling)
+        told = before and self.strips.ratios and linear(self.problem)  # by one level: Newton takes one step
+        local = before.local if before and told else self.local
         strip = Strip(
-            self.problem, self.residuals, self.local, self.seed, tiling, (begin, end), before, start(self.problem),
+            self.problem, self.residuals, local, self.seed, tiling, (begin, end), before, start(self.problem),
             self.worth.ends, self.processes,
         )  # fmt: skip
-        self._had = self.worth.left
+        self.strips.had = self.worth.left
         strip.meet_the_start(max(START, before.levels[-1].residual) if before else START)
-        if before or strip.price > TOLD:
+        if not told and (before or strip.price > TOLD):
             strip.begin_with_fewer_features()
         return strip
 
@@ -149,7 +136,7 @@ class Refinement:
     def advance(self) -> Level:
         """One level; then `ended` says why it was the last, or None."""
         strip = self.strip
-        self._had = self.worth.left if self._had is None else self._had
+        self.strips.had = self.worth.left if self.strips.had is None else self.strips.had
         level = strip.solve()
         self.levels.append(level)
         self.ended = self._after_strip() if self.marching else self._after(level)
@@ -184,51 +171,32 @@ class Refinement:
         ends = self.span[0] + self.length
         self.first = cells[cells.lower[:, self.axis] < ends * (1 - NEAR) + NEAR * self.span[0]]
         self.first.upper[:, self.axis].clamp_(max=ends)
-        self.marching, self.strip = True, None
+        self.marching, self.strips.present = True, None
 
     def _after_strip(self) -> str | None:
         """Refine the strip or begin another, or say why not."""
-        late = self.worth.left < 0
-        self._note_growth()
-        if not late and self._takes_up_the_first():
+        late, strips = self.worth.left < 0, self.strips
+        strips.note_growth()
+        if not late and strips.takes_up_the_first():
             return None
-        done = self._strip_is_done()
+        strip = self.strip
+        done = strips.is_done()
         if not done:
-            self.strip.refine()
-            done = self._strip_is_dear()
-        failed = self._strip_failed()
-        if done and not failed and self.strip.interval[1] >= self.span[1]:
+            strip.refine()
+            done = strips.is_dear()
+        failed = strips.has_failed()
+        if done and not failed and strip.interval[1] >= self.span[1]:
             return "the time is over"
         if late:
             return UNFINISHED
         if failed:
-            self.length = self.strip.length / 2
+            self.length, strips.present = strip.length / 2, None
         elif done:
-            self._hand_on()
-            self.done.append(self.strip)
-            self.length = self.strip.layer * (2 if self.strip.idle or self._strip_was_easy() else 1)
+            self.length = strip.layer * (2 if strip.idle or strips.was_easy() else 1)
+            strips.finish()
         if done or failed:
-            self.strip = self._next()
+            strips.present = self._next()
         return None
-
-    def _takes_up_the_first(self) -> bool:
-        """Go back to the first strip where it is worth another level, now that the second shows how errors grow."""
-        if len(self.done) != 1 or len(self.strip.levels) != 1 or self._strip_failed():
-            return False
-        second, self.strip = self.strip, self.done.pop()
-        refined = self.strip.price > self.strip.levels[-1].price
-        if not refined or self._strip_is_done() or self._strip_is_dear():
-            self.done, self.strip = [self.strip], second
-            return False
-        self._had = None
-        return True
-
-    def _hand_on(self) -> None:
-        """Make the error of a strip of one level, which is known in size alone, as large as that."""
-        level = self.strip.levels[-1]
-        if not level.estimate and level.inherited and self._ratios:
-            factors = [1 + self._ratios[f] * level.residual / own for f, own in level.inherited.items() if own]
-            self.strip.doubt = [max(factors, default=1.0) * c for c in self.strip.doubt]
 
     def _too_long(self, level: Level) -> str | None:
         """Whether the next level is, or is not worth it."""
@@ -243,81 +211,6 @@ class Refinement:
         if expected(self.strip) > self.worth.left - self.worth.kept(error):
             return "the next level would take too long"
         return None
-
-    def _strip_is_done(self) -> bool:
-        levels = self.strip.levels
-        left = levels[-1].residual
-        stalled = len(levels) > 2 and left > STALLED * levels[-2].residual > STALLED**2 * levels[-3].residual
-        stalled = stalled and left <= FAILED and self._elapsed > WORTH * self._share
-        solved = left <= LITTLE and bool(self._ratios) or self._part_of_enough(levels[-1]) <= 1
-        return solved or stalled or not levels[-1].gained or self._strip_failed() or len(levels) >= MOST
-
-    def _part_of_enough(self, level: Level) -> float:
-        """What a level of a strip adds, over what it may: next to nothing, or its share of what it inherits."""
-        if level.estimate is None:
-            return math.inf
-        share = self.strip.length / (self.span[1] - self.span[0])
-        enough = max(SOLVED, ADDED * share * max((level.inherited or {}).values(), default=0.0))
-        return max(level.estimate.values()) / enough
-
-    def _strip_was_easy(self) -> bool:
-        """Whether cells of twice its length would do as well, as far as can be told."""
-        last = self.strip.levels[-1]
-        return len(self.strip.levels) <= EASY and (last.residual <= LITTLE or self._part_of_enough(last) <= LESS)
-
-    @property
-    def _ahead(self) -> float:
-        """How many such strips there are until the end of time, with the present one."""
-        return (self.span[1] - self.strip.interval[0]) / self.strip.length
-
-    @property
-    def _growth(self) -> float:
-        """The factor by which the error that a strip adds is expected to grow until the end of time."""
-        return math.exp(min(max(self.rate, 0.0) * (self.span[1] - self.strip.interval[1]), FASTEST))
-
-    def _note_growth(self) -> None:
-        """How fast errors have grown in the later half of the time so far."""
-        half = (self.span[0] + self.strip.interval[1]) / 2
-        late = [s for s in self._solved if s.interval[1] > half and s.levels[-1].inherited]
-        if late:
-            grown = sum(math.log(max(s.levels[-1].growth, 1e-3)) for s in late)
-            self.rate = grown / sum(s.length for s in late)
-
-    @property
-    def _elapsed(self) -> float:
-        """Seconds since the strip was begun."""
-        assert self._had is not None
-        return self._had - self.worth.left
-
-    @property
-    def _share(self) -> float:
-        """Seconds that are the strip's after its last level."""
-        assert self._had is not None
-        return (self._had - self.worth.kept(self._by_then)) / self._ahead
-
-    @property
-    def _by_then(self) -> float:
-        """The error at the end of time, if all strips from now on add what this one does; infinite if none can tell."""
-        level = self.strip.levels[-1]
-        added = level.estimate or {f: ratio * level.residual for f, ratio in self._ratios.items()}
-        return self._ahead * self._growth * max(added.values(), default=math.inf)
-
-    def _strip_is_dear(self) -> bool:
-        """Whether the next level would take more than it is worth, or than what the strip may have."""
-        level = self.strip.levels[-1]
-        if level.estimate and self._ahead * self.strip.price > HANDED_ON * self.worth.of(self._by_then):
-            return True
-        late = self._elapsed + expected(self.strip) > SHARE * self._share and len(self.strip.levels) > 1
-        return level.residual <= FAILED and (late or self.worth.too_large(self.strip))
-
-    def _strip_failed(self) -> bool:
-        levels, (begin, end) = self.strip.levels, self.strip.interval
-        left, gained = levels[-1].residual, levels[-1].gained
-        others = [strip.levels[-1].residual for strip in self.done]
-        coarse = min(COARSE, SPOILT * max(*others, LITTLE)) if others else COARSE
-        lost = not levels[-1].converged and left > LITTLE  # by Newton's steps
-        worse = left > FAILED and len(levels) >= JUDGED or not gained and (left > coarse or lost) or left > HOPELESS
-        return worse and end - begin > SHORTEST * (self.span[1] - self.span[0])
 
     def _end(self, level: Level) -> str | None:
         if level.noisy:
@@ -357,31 +250,13 @@ class Refinement:
             return told and {name: math.hypot(value, unknown.get(name, 0.0)) for name, value in told.items()}
         if self.ended == UNFINISHED:
             return dict.fromkeys(self.problem.fields, math.inf)
-        ratios, squares, whole = self._ratios, dict.fromkeys(self.problem.fields, 0.0), 0.0
-        for strip in self._solved:
-            level, whole = strip.levels[-1], whole + strip.length
-            for f in ratios:
-                added = level.estimate[f] if level.estimate else ratios[f] * level.residual
-                squares[f] += strip.length * (added + (level.inherited or {}).get(f, 0.0)) ** 2
-        return {f: math.sqrt(squares[f] / whole) for f in ratios} or None
-
-    @property
-    def _solved(self) -> list[Strip]:
-        return [*self.done, self.strip] if self.strip.levels else self.done
-
-    @property
-    def _ratios(self) -> dict[str, float]:
-        """Of estimates to what is left, the largest of all strips that have both; empty where none has."""
-        known = [strip.levels[-1] for strip in self._solved if strip.levels[-1].estimate]
-        return {
-            f: max(one.estimate[f] / one.residual for one in known if one.estimate)
-            for f in (self.problem.fields if known else ())
-        }
+        return self.strips.estimate
 
     @property
     def converged(self) -> bool:
         """Whether Newton's steps have come to an end wherever more than rounding is left."""
-        return all(level.converged or level.residual <= FINE for level in (strip.levels[-1] for strip in self._solved))
+        last = [strip.levels[-1] for strip in self.strips.solved]
+        return all(level.converged or level.residual <= FINE for level in last)
 
     @property
     def estimated_error(self) -> EstimatedError | None:
@@ -394,7 +269,7 @@ class Refinement:
             "strips": [strip.state() for strip in [*self.done, self.strip]],
             "levels": [asdict(one) for one in self.levels],
             "length": self.length,
-            "rate": self.rate,
+            "rate": self.strips.rate,
             "marching": self.marching,
             "first": self.first and (self.first.lower, self.first.upper, self.first.sides),
             "ended": self.ended,
@@ -403,7 +278,9 @@ class Refinement:
     def load(self, state: dict[str, Any], network: Partition) -> None:
         """Go on from a state, with the network that was there."""
         self.levels = [Level(**one) for one in state["levels"]]
-        self.length, self.rate, self.ended, self.done = state["length"], state["rate"], state["ended"], []
+        self.length, self.ended = state["length"], state["ended"]
+        self.strips = Strips(self.problem.fields, self.span, self.worth)
+        self.strips.rate = state["rate"]
         self.marching, self.first = state["marching"], state["first"] and Cells(*state["first"])
         start_of = 0
         for kept in state["strips"]:
@@ -421,7 +298,7 @@ class Refinement:
                 strip.take(network.some(start_of, start_of + kept["count"]))
             start_of += kept["count"]
             self.done.append(strip)
-        self.strip = self.done.pop()
+        self.strips.present = self.done.pop()
 
     @property
     def partition(self) -> Partition | None:

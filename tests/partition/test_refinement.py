@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from refinements import error, refinement
+from refinements import error, pendulum, refinement, transport
 from scipy.integrate import solve_ivp
 
 from pinn.partition import Cells, Refinement, corners, refine
@@ -93,13 +93,6 @@ def test_all_seeds_solve_it():
     assert all(error(waves(10.0), refined(waves(10.0), 100, seed=seed)) < 1e-8 for seed in (1, 2))
 
 
-def pendulum(span: float) -> Problem:
-    return Problem(
-        coordinates={"t": [0, span]}, fields=["u"], equations={"swing": "u_tt = -sin(u)"},
-        conditions={"start": "u(t=0) = 2", "speed": "u_t(t=0) = 0"}, enforce="soft",
-    )  # fmt: skip
-
-
 def test_strips_of_time_follow_each_other_without_a_gap():
     found = refined(pendulum(12), 30)
     assert found.ended == "the time is over" and found.estimate is not None and found.estimate["u"] < 1e-8
@@ -162,23 +155,6 @@ def test_a_state_goes_on_as_if_nothing_had_been(problem, most):
         assert (a.strip, a.cells, a.residual) == (b.strip, b.cells, b.residual)
     assert second.ended == whole.ended
     assert all(a.equal(b) for a, b in zip(whole.partition.parameters(), second.partition.parameters(), strict=True))
-
-
-def test_the_first_strip_is_taken_up_again_where_the_second_shows_that_it_is_worth_it(monkeypatch):
-    found = refinement(pendulum(12), 10)
-    found.length = 3.0
-    monkeypatch.setattr(module, "HANDED_ON", 0.0)  # a first estimate ends a strip
-    while not found.done:
-        found.advance()
-    assert len(found.done[0].levels) == 2
-    monkeypatch.setattr(module, "HANDED_ON", 1e9)
-    found.advance()
-    assert not found.done and found.strip.times[0] == 0 and len(found.strip.levels) == 2
-    while not found.ended:
-        found.advance()
-    times = [strip.times for strip in [*found.done, found.strip]]
-    assert times[0][0] == 0 and times[-1][1] == 12
-    assert all(a[1] == b[0] for a, b in zip(times, times[1:], strict=False))
 
 
 def test_cells_are_idle_in_time_that_twice_as_long_would_not_be_halved():
@@ -324,19 +300,6 @@ def test_where_a_wall_changes_from_held_to_insulated_cells_become_small_at_once(
     monkeypatch.setattr(refine, "AGAIN", 0)
     monkeypatch.setattr(corners, "LIGHT", 0.0)
     assert error(problem, refined(problem, 100, levels=4)) > 10 * wrong
-
-
-def transport(turns: int) -> Problem:
-    """A pulse that goes round a periodic line."""
-    return Problem(
-        coordinates={"x": [0, 1], "t": [0, turns]},
-        fields=["u"],
-        functions={"U": "exp(2*(cos(2*pi*(x - t)) - 1))"},
-        equations={"transport": "u_t + u_x = 0"},
-        conditions={"around": "u(x=0) = u(x=1)", "start": "u(t=0) = U"},
-        enforce="soft",
-        exact={"u": "U"},
-    )
 
 
 def test_a_linear_evolution_is_cut_where_all_of_time_at_once_is_dear(monkeypatch):

@@ -1,0 +1,41 @@
+"""When a strip of time is done, and what strips add up to."""
+
+import torch
+from refinements import pendulum, refinement, transport
+
+from pinn.partition import strips as module
+from pinn.solution import held_out
+
+
+def test_the_first_strip_is_taken_up_again_where_the_second_shows_that_it_is_worth_it(monkeypatch):
+    found = refinement(pendulum(12), 10)
+    found.length = 3.0
+    monkeypatch.setattr(module, "HANDED_ON", 0.0)  # a first estimate ends a strip
+    while not found.done:
+        found.advance()
+    assert len(found.done[0].levels) == 2
+    monkeypatch.setattr(module, "HANDED_ON", 1e9)
+    found.advance()
+    assert not found.done and found.strip.times[0] == 0 and len(found.strip.levels) == 2
+    while not found.ended:
+        found.advance()
+    times = [strip.times for strip in [*found.done, found.strip]]
+    assert times[0][0] == 0 and times[-1][1] == 12
+    assert all(a[1] == b[0] for a, b in zip(times, times[1:], strict=False))
+
+
+def test_a_strip_of_a_linear_evolution_is_done_after_one_level_that_adds_little():
+    """What others add for what they leave tells what it adds, and all that is told in the end is true."""
+    problem = transport(1)
+    found = refinement(problem, 100)
+    found.marching, found.length = True, 1 / 4
+    while not found.ended:
+        found.advance()
+    strips = [*found.done, found.strip]
+    alone = [strip for strip in strips if len(strip.levels) == 1]
+    assert len(alone) > len(strips) / 2
+    assert all(strip.levels[0].estimate is None and strip.local.features == 150 for strip in alone)  # none fewer first
+    x, true = held_out(problem, 2**12), problem.exact_values
+    with torch.no_grad():
+        wrong = float((found.partition(x) - true(x)).norm() / true(x).norm())
+    assert 0.1 * wrong < max(found.estimate.values()) < 10 * wrong
