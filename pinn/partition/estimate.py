@@ -55,6 +55,21 @@ class Change:
         return found
 
 
+def error_before(change: float, told: float, fall: float, stayed: float) -> float:
+    """The error of the level before, from what the last one has changed.
+
+    If errors fall as what is left does, the change is between ``1 - fall`` and ``1 + fall`` of it. Cells that have
+    stayed as they were have changed little, whatever their error: it is at least their part of what was told then.
+
+    Args:
+        change: Of a field, relative.
+        told: The estimate of the level before; 0 where it had none.
+        fall: Of what is left since then.
+        stayed: The part of what was left then that lies in cells which have stayed.
+    """
+    return max(change, min(told, change / (1 - fall) if fall < 1 else math.inf), stayed * told)
+
+
 class EstimatedError:
     """The estimated error as a function of points.
 

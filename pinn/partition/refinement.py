@@ -63,14 +63,18 @@ class Refinement:
         self.length = 0.0
         self.first: Cells | None = None  # of the first strip; None: a few
         self.cuttable = TIME in problem.coordinate_names and uncut(problem) is None
-        self.marching = self.cuttable and not linear(problem)
+        self.linear = linear(problem)
+        self.marching = self.cuttable and not self.linear
         self.span = (-math.inf, math.inf)
         if self.cuttable:
             self.axis = problem.coordinate_names.index(TIME)
             self.span = (problem.domain.lower[self.axis], problem.domain.upper[self.axis])
             found = long_time(problem)
             self.length = (self.span[1] - self.span[0]) / (found.strips if found else STRIPS)
-        self.strips = Strips(problem.fields, self.span, self.worth)
+        self.strips = self._strips()
+
+    def _strips(self) -> Strips:
+        return Strips(self.problem.fields, self.span, self.worth, self.linear)
 
     @property
     def strip(self) -> Strip:
@@ -104,7 +108,7 @@ class Refinement:
             tiling = self.first.over(self.axis, begin, end)
         if before:
             tiling = before.cells_over(begin, end).with_others(tiling)
-        told = before and self.strips.ratios and linear(self.problem)  # by one level: Newton takes one step
+        told = before and self.strips.ratios and self.linear  # by one level: Newton takes one step
         local = before.local if before and told else self.local
         strip = Strip(
             self.problem, self.residuals, local, self.seed, tiling, (begin, end), before, start(self.problem),
@@ -158,15 +162,15 @@ class Refinement:
 
         The price of strips grows with the time, that of the whole faster.
         """
-        if not self.cuttable or len(self.levels) < 2 or self.strip.price <= CHEAP:
+        if not self.cuttable or self.strip.price <= CHEAP:
             return False
-        before, last = self.levels[-2:]
+        last = self.levels[-1]
         poor = last.estimate is None or max(last.estimate.values()) > POOR
-        return poor and last.residual > FALLS * before.residual
+        return poor and (len(self.levels) < 2 or last.residual > FALLS * self.levels[-2].residual)
 
     def _cut(self) -> None:
         """Begin anew, strip by strip: the first is as long as most cells and has those with which time begins."""
-        cells = self.strip.cells
+        cells = self.strip.cells if len(self.levels) > 1 else self.strip.tiling
         self.length = float(cells.widths[:, self.axis].median())
         ends = self.span[0] + self.length
         self.first = cells[cells.lower[:, self.axis] < ends * (1 - NEAR) + NEAR * self.span[0]]
@@ -279,7 +283,7 @@ class Refinement:
         """Go on from a state, with the network that was there."""
         self.levels = [Level(**one) for one in state["levels"]]
         self.length, self.ended = state["length"], state["ended"]
-        self.strips = Strips(self.problem.fields, self.span, self.worth)
+        self.strips = self._strips()
         self.strips.rate = state["rate"]
         self.marching, self.first = state["marching"], state["first"] and Cells(*state["first"])
         start_of = 0
@@ -292,6 +296,7 @@ class Refinement:
             )  # fmt: skip
             strip.levels = [Level(**one) for one in kept["levels"]]
             strip.tolerance, strip.size, strip.smooth = kept["tolerance"], kept["size"], kept["smooth"]
+            strip.stayed = kept.get("stayed", 1.0)  # checkpoints of before have none
             strip.known, strip.doubt = Knowledge(**kept["known"]), kept["doubt"]
             strip.local, strip.crowding = self.local.of(kept["features"]), kept["crowding"]
             if kept["count"]:

@@ -20,6 +20,7 @@ from pinn.language.scope import TIME
 from pinn.networks.partition import Partition
 from pinn.operators import Plan, derivatives
 from pinn.partition.cells import Cells
+from pinn.partition.estimate import error_before
 from pinn.partition.identify import Knowledge, identified
 from pinn.partition.layers import at_end, following, layer
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of, write
@@ -130,6 +131,7 @@ class Strip:
         self.partition: Partition | None = None
         self.earlier: Partition | None = None  # that of the level before
         self.fall = 1.0  # of what was left, since then
+        self.stayed = 1.0  # the part of what was left then that lies in cells which have stayed as they were
         self.found: Found | None = None
         self.coefficients: list[Tensor] = []
         self.levels: list[Level] = []
@@ -303,10 +305,11 @@ class Strip:
         """Halve the cells that have the most left; or, where that is nearly everywhere, take more features."""
         if not self.levels[-1].gained or self.left is None:
             return
+        self.stayed = 0.0
         if self.local.features < self.usual:
             self.local = self.local.of(self.usual)
             return
-        volumes = self.tiling.widths.prod(dim=1)
+        volumes, squares = self.tiling.widths.prod(dim=1), self.left.cpu().square()
         share = float(volumes[marked(self.left).cpu()].sum() / volumes.sum())
         everywhere = share > EVERYWHERE
         wider = min(round(WIDER * self.local.features), self.local.widest)
@@ -321,6 +324,9 @@ class Strip:
             along = directions(self.rough, TIME in self.problem.coordinate_names)
             self.tiling, parents = refined(self.tiling, self.left, along, look, unseen, depth)
             self.crowding = self.crowding[parents]
+            same = torch.bincount(parents, minlength=len(squares)) == 1
+            parts = [float(part[same].sum() / part.sum()) for part in (squares, volumes * squares)]
+            self.stayed = math.prod(parts) ** 0.25  # as for the fall
 
     def _more_features_gain(self, everywhere: bool) -> bool:
         """Whether the last level has fallen as that of a smooth solution does, all over or by more features as well."""
@@ -403,6 +409,7 @@ class Strip:
             "tolerance": self.tolerance,
             "size": self.size,
             "smooth": self.smooth,
+            "stayed": self.stayed,
             "known": asdict(self.known),
             "doubt": self.doubt,
             "features": self.local.features,
@@ -480,7 +487,7 @@ class Strip:
         size, change = after.norm(dim=0), (after - before).norm(dim=0)
         relative = (change / size).nan_to_num(nan=0.0)
         self.processes.agree([relative])
-        then = last.estimate or {}  # where few cells have changed, they tell little of the others
+        then = last.estimate or {}
         if residual < FINE and len(size) > 1 and bool((relative >= MATTERS).any()):
             assert self.found is not None
             part = parts_of_terms(sampled, self.found, size)
@@ -492,7 +499,7 @@ class Strip:
                 for field, nothing in zip(self.problem.fields, zero.tolist(), strict=False)
             }
         return {
-            field: self.fall * max(float(c), then.get(field, 0.0))
+            field: self.fall * error_before(float(c), then.get(field, 0.0), self.fall, self.stayed)
             for field, c in zip(self.problem.fields, relative, strict=True)
         }
 

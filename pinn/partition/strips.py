@@ -33,6 +33,8 @@ class Strips:
         fields: Of the problem.
         span: All of time.
         worth: Seconds and memory that there are.
+        alike: Whether the equations are linear: then what strips add for what they leave is alike in all, and tells
+            whether a first level is enough. Elsewhere it has grown a hundredfold (`cahn_hilliard`).
 
     Attributes:
         done: In order of time.
@@ -41,8 +43,8 @@ class Strips:
         had: Seconds that were left when the present one began, or the run went on.
     """
 
-    def __init__(self, fields: Sequence[str], span: tuple[float, float], worth: Worth):
-        self.fields, self.span, self.worth = fields, span, worth
+    def __init__(self, fields: Sequence[str], span: tuple[float, float], worth: Worth, alike: bool):
+        self.fields, self.span, self.worth, self.alike = fields, span, worth, alike
         self.done: list[Strip] = []
         self.present: Strip | None = None
         self.rate = 0.0
@@ -84,7 +86,8 @@ class Strips:
     def is_dear(self) -> bool:
         """Whether the next level of the present strip takes more than it is worth, or than what the strip may have."""
         strip, level = self._strip, self._strip.levels[-1]
-        if self._ahead * strip.price > HANDED_ON * self.worth.of(self._by_then):
+        told = level.estimate or self.alike
+        if told and self._ahead * strip.price > HANDED_ON * self.worth.of(self._by_then):
             return True
         late = self._elapsed + expected(strip) > SHARE * self._share and len(strip.levels) > 1
         return level.residual <= FAILED and (late or self.worth.too_large(strip))
@@ -143,6 +146,8 @@ class Strips:
 
     def _part_of_enough(self, level: Level) -> float:
         """What a level of a strip adds, over what it may: next to nothing, or its share of what it inherits."""
+        if not level.estimate and not self.alike:
+            return math.inf
         share = self._strip.length / (self.span[1] - self.span[0])
         enough = max(SOLVED, ADDED * share * max((level.inherited or {}).values(), default=0.0))
         return max(self._added(level).values(), default=math.inf) / enough

@@ -1,11 +1,14 @@
 """Where the error is expected: as large as the estimate of a level, strip by strip, and only where levels compare."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from partitions import local
 
 from pinn.networks import MLP, Scaled
 from pinn.partition import Refinement
+from pinn.partition.estimate import error_before
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.solution import held_out
@@ -52,6 +55,28 @@ def test_its_root_mean_square_is_the_estimate_of_the_level():
         told = relative(x, found, found.partition)
         assert all(found.estimate[f] / 30 < one < 1.1 * found.estimate[f] for f, one in zip("uv", told, strict=True))
     assert (found.estimated_error(x) >= 0).all() and found.estimated_error(x[:0]).shape == (0, 2)
+
+
+def test_the_error_before_is_what_has_changed_but_for_cells_that_have_stayed():
+    told = {"told": 1e-5, "stayed": 0.0}
+    assert error_before(1e-8, fall=0.2, **told) == pytest.approx(1.25e-8)
+    assert error_before(1e-4, fall=0.2, **told) == 1e-4
+    assert error_before(1e-8, fall=1.0, **told) == 1e-5  # where nothing falls no change tells an error
+    assert error_before(1e-8, fall=0.2, told=1e-5, stayed=0.1) == pytest.approx(1e-6)
+    assert error_before(1e-8, fall=0.2, told=0.0, stayed=1.0) == 1e-8  # there was none
+
+
+def test_an_estimate_that_was_far_too_large_is_forgotten_where_all_cells_have_changed():
+    found, x = refinement(waves(), 60), held_out(waves(), 2**11)
+    while found.strip.stayed > 0 or len(found.levels) < 3:
+        found.advance()
+    known, wrong = found.strip.levels[-1], dict.fromkeys("uv", 1.0)
+    found.strip.levels[-1] = replace(known, estimate=wrong)
+    level = found.advance()
+    true = torch.stack([torch.sin(6 * x[:, 0] + 8 * x[:, 1]), 5 * torch.cos(6 * x[:, 0] + 8 * x[:, 1])], dim=1)
+    with torch.no_grad():
+        errors = (found.partition(x) - true).norm(dim=0) / true.norm(dim=0)
+    assert all(e / 10 < level.estimate[f] < 10 * e for f, e in zip("uv", errors.tolist(), strict=True))
 
 
 def test_each_strip_tells_its_own_and_one_of_one_level_nothing():
