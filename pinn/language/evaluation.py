@@ -52,6 +52,7 @@ class _Held(sympy.Function):
     """A value that is differentiated only where a condition holds."""
 
     nargs = 2
+    is_real = True  # it is compared in choices within choices
 
 
 def _held(value: Any, condition: Any) -> Any:

@@ -17,6 +17,7 @@ from sympy.printing.str import StrPrinter
 
 from pinn.language.calculus import Value
 from pinn.language.errors import LanguageError
+from pinn.language.extremes import extreme
 from pinn.language.interfaces import Jump
 from pinn.language.parser import LARGEST_POWER, LONGEST, At, Statement, parse
 from pinn.language.scope import ELEMENTARY, Called, Integral, Opaque, Scope, coordinate, normal
@@ -183,11 +184,8 @@ class _TextPrinter(StrPrinter):
             raise self.refuse(expr)
         for value, condition in choices[::-1]:
             text = f"where({self._print(condition)}, {value}, {text})"
-        if len(expr.args) == 2:
-            (a, condition), (b, _) = expr.args
-            for name, compare in (("min", sympy.Le), ("max", sympy.Ge)):
-                if sympy.Piecewise((a, compare(a, b)), (b, True)) == expr:
-                    return f"{name}({self._print(a)}, {self._print(b)})"
+        if found := extreme(expr):
+            return f"{found.name}({self._print(found.a)}, {self._print(found.b)})"
         return text
 
     def _compared(self, expr: Any) -> str:

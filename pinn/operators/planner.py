@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy
+import torch
 from torch import Tensor
 
 from pinn.language import (
@@ -16,6 +17,8 @@ from pinn.language import (
     constant,
     coordinate,
     decompose,
+    extreme,
+    has_field,
     parameter,
     parse,
     torch_function,
@@ -23,6 +26,23 @@ from pinn.language import (
 from pinn.operators.algebra import Algebra, minimal_algebra
 from pinn.operators.estimator import Directions, Estimator, estimate, has_long_sum
 from pinn.operators.kernels import Kernels, Wanted
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A result that is the least or the most of two: `min(-u_xx, u - psi)`.
+
+    Attributes:
+        combine: Operator values, coordinates and inputs to both.
+        least: Else the most.
+    """
+
+    combine: Callable[..., list[Tensor]]
+    least: bool
+
+    def chosen(self, values: Tensor) -> Tensor:
+        """The result, (N,), from the values of the parts, (2, N)."""
+        return (values.min(dim=0) if self.least else values.max(dim=0)).values
 
 
 @dataclass(frozen=True)
@@ -38,6 +58,7 @@ class Plan:
         evaluated: The operators in the coordinates and in the random directions.
         inputs: Names that the expressions need besides points and fields: learned parameters, components of normals.
         combine: Operator values, coordinates and inputs to the results.
+        parts: Of each result that is the least or the most of two, in which both have fields.
         kernels: The jet rules of the smallest algebra that carries every operator.
         wanted: The blocks of channels that the operators' values are read from.
         read_outs: Per operator the triples (row of the wanted channels, field, coefficient) whose sum is its value.
@@ -51,6 +72,7 @@ class Plan:
     evaluated: dict[str, LinearOperator]
     inputs: tuple[str, ...]
     combine: Callable[..., list[Tensor]]
+    parts: dict[str, Parts]
     kernels: Kernels
     wanted: Wanted
     read_outs: dict[str, list[tuple[int, int, float]]]
@@ -76,14 +98,24 @@ class Plan:
         Raises:
             ValueError: An input is missing.
         """
+        results, like = self.combine(*self._arguments(values, points, inputs)), points[:, 0]
+        return {name: like * 0 + value for name, value in zip(self.names, results, strict=True)}
+
+    def parts_of(
+        self, name: str, values: Mapping[str, Tensor], points: Tensor, inputs: Mapping[str, Tensor]
+    ) -> Tensor:  # fmt: skip
+        """What the result of this name is the least or the most of, (2, N)."""
+        found, like = self.parts[name].combine(*self._arguments(values, points, inputs)), points[:, 0]
+        return torch.stack([like * 0 + value for value in found])
+
+    def _arguments(
+        self, values: Mapping[str, Tensor], points: Tensor, inputs: Mapping[str, Tensor]
+    ) -> list[Tensor]:  # fmt: skip
         missing = [name for name in self.inputs if name not in inputs]
         if missing:
             raise ValueError(f"inputs lack {', '.join(map(repr, missing))}; the plan needs {', '.join(self.inputs)}")
         columns = [points[:, k] for k in range(len(self.coordinates))]
-        arguments = [*(values[name] for name in self.operators), *columns, *(inputs[name] for name in self.inputs)]
-        results = self.combine(*arguments)
-        like = points[:, 0]
-        return {name: like * 0 + value for name, value in zip(self.names, results, strict=True)}
+        return [*(values[name] for name in self.operators), *columns, *(inputs[name] for name in self.inputs)]
 
 
 def plan(
@@ -120,14 +152,19 @@ def plan(
     constants = {name: constant(value) for name, value in (parameters or {}).items()}
     scope = Scope(tuple(coordinates), tuple(fields), constants, tuple(inputs))
     parsed = {name: parse(e, scope) if isinstance(e, str) else e for name, e in expressions.items()}
-    joint = decompose(sympy.Tuple(*parsed.values()), scope.variables)
+    extremes = {name: found for name, e in parsed.items() if (found := extreme(e)) and all(map(has_field, found[1:]))}
+    every = [*parsed.values(), *(part for _, a, b in extremes.values() for part in (a, b))]
+    joint = decompose(sympy.Tuple(*every), scope.variables)
     operators = {symbol.name: operator for symbol, operator in joint.operators.items()}
     known = {*(coordinate(name) for name in coordinates), *joint.operators}
     outside = sorted(
         symbol.name for symbol in joint.expression.free_symbols - known if isinstance(symbol, sympy.Symbol)
     )
     arguments = [*joint.operators, *map(coordinate, coordinates), *map(parameter, outside)]
-    combine = torch_function(arguments, list(joint.expression))
+    results, of_extremes = list(joint.expression)[: len(parsed)], list(joint.expression)[len(parsed) :]
+    combine, parts = torch_function(arguments, results), {}
+    for k, (name, found) in enumerate(extremes.items()):
+        parts[name] = Parts(torch_function(arguments, of_extremes[2 * k : 2 * k + 2]), found.name == "min")
     long = {symbol for symbol in joint.operators if has_long_sum(operators[symbol.name], estimator)}
     linear = {symbol.name for symbol in long if _enters_linearly(symbol, long, list(joint.expression))}
     evaluated, directions = estimate(operators, len(coordinates), estimator, linear)
@@ -138,7 +175,7 @@ def plan(
     rows = {channel: row for row, channel in enumerate(kernels.channels_of(wanted))}
     read_outs = {name: [(rows[channel], f, c) for channel, f, c in triples] for name, triples in channels.items()}
     names = tuple(parsed), tuple(coordinates), tuple(fields)
-    return Plan(*names, operators, directions, evaluated, tuple(outside), combine, kernels, wanted, read_outs)
+    return Plan(*names, operators, directions, evaluated, tuple(outside), combine, parts, kernels, wanted, read_outs)
 
 
 def _enters_linearly(symbol: sympy.Symbol, estimated: set[sympy.Symbol], expressions: list[sympy.Expr]) -> bool:

@@ -28,15 +28,16 @@ def lightness(sampled: Sampled) -> Tensor:
 
     At a corner of the boundary, where a solution is like r^a, the smallest cell leaves h^a whatever the others do, and
     the rows of a few such cells would bend the solution far away to leave a little less there. What they leave acts on
-    it as h^a times as much at most. Refinement looks at the scaled residuals themselves.
+    it as h^a times as much at most. Refinement looks at the scaled residuals themselves. So it is where a body begins
+    to touch an obstacle, and an equation of two parts becomes the other one within a cell.
     """
     partition, light = sampled.partition, []
     sides = partition.upper.amax(0) - partition.lower.amin(0)
     relative = ((partition.upper - partition.lower) / sides).log().mean(dim=1).exp()
     alike = len(sides) == 1 or TIME in sampled.residuals.coordinate_names
-    for place, _ in sampled.names:
+    for place, name in sampled.names:
         n = 1 if place.integral else len(sampled.points[place].x)
-        even = alike or place.integral or place.data is not None
+        even = alike and (place, name) not in sampled.balance or place.integral or place.data is not None
         light.append(relative.new_ones(n) if even else relative[sampled.cells[place]] ** LIGHT)
     return torch.cat(light)
 

@@ -144,6 +144,7 @@ class Strip:
         self.smooth = False  # whether the cells see what there is, with all of their features
         self.known = Knowledge()  # of data and learned numbers
         self.doubt: list[Tensor] = []  # the estimated error, as coefficients
+        self.balance: dict[tuple[Place, str], Tensor] = {}  # of the present level: see `Sampled.weigh`
         self._compared: Tensor | None = None
 
     @property
@@ -188,9 +189,10 @@ class Strip:
         """One level on the present cells."""
         began = time.perf_counter()
         self._leave_out_empty()
-        partition = self._partition()
+        partition, self.balance = self._partition(), {}
         sampled = self._fitted(partition, self.residuals.places)
         start = self._start(sampled)
+        sampled.weigh(start)
         numbers, known = sampled.numbers, self.known
         before = self.levels[-1].residual if self.levels else 0.0
         foreign = self.partition is not None
@@ -397,6 +399,7 @@ class Strip:
                 after = bare.residual(doubted)[self.initial]
                 doubts = {(self.initial, name): r - shifts[self.initial, name] for name, r in after.items()}
         sampled = Sampled(self.residuals, partition, at, cells, keep, shifts, self.processes)
+        sampled.balance = self.balance
         sampled.doubts = doubts if keep and self.times else None
         return sampled
 
@@ -483,7 +486,9 @@ class Strip:
             return None
         # by cells, where the smallest count for too much, and by volume, where a corner counts for too little
         falls = [new / old for new, old in ((residual, last.residual), (spread, last.spread)) if old]
-        self.fall = min(1.0, math.prod(falls) ** (1 / len(falls))) if falls else 1.0
+        # where Newton's steps have not come to an end, what has changed tells nothing of what is still to change
+        settled = residual <= FINE or self.found is not None and self.found.converged
+        self.fall = min(1.0, math.prod(falls) ** (1 / len(falls))) if falls and settled else 1.0
         size, change = after.norm(dim=0), (after - before).norm(dim=0)
         relative = (change / size).nan_to_num(nan=0.0)
         self.processes.agree([relative])

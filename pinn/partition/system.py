@@ -75,6 +75,8 @@ class Sampled:
         self.points = {place: points[place] for place in sorted(points, key=lambda place: place.integral)}
         self.shifts, self.processes = shifts or {}, processes
         self.doubts: Mapping[tuple[Place, str], Tensor] | None = None  # errors of the shifts; None: not asked for
+        self.balance: dict[tuple[Place, str], Tensor] = {}
+        """Factors of the parts of an equation `min(a, b) = 0` in each cell, (2, K): see `weigh`."""
         self.shares: Mapping[str, float] = {}  # of each observed quantity in the weight of data, 1 where none is given
         self.fields = partition.outputs
         network = residuals.network
@@ -260,12 +262,51 @@ class Sampled:
         self, place: Place, values: Mapping[str, Tensor], learned: Mapping[str, Tensor], alone: bool = False
     ) -> dict[str, Tensor]:
         at, plan = self.points[place], self.residuals.plans[place]
-        found = plan.results(values, at.x, {**learned, **self.residuals.given(plan, at)})
+        inputs = {**learned, **self.residuals.given(plan, at)}
+        found = plan.results(values, at.x, inputs)
+        for name, parts in plan.parts.items():
+            if (place, name) in self.balance:
+                factors = self.balance[place, name][:, self.cells[place]]
+                found[name] = parts.chosen(factors * plan.parts_of(name, values, at.x, inputs))
         return {
             name: r - self.shifts[place, name] if (place, name) in self.shifts else r
             for name, r in found.items()
             if ((place, name) in self.alone) == alone
         }
+
+    def weigh(self, values: Values) -> None:
+        """Make both parts of each equation that is the least or the most of two equally large in every cell.
+
+        Which of `-u_xx` and `u - psi` is the less does not depend on such factors where one of them is zero, as in the
+        solution; elsewhere it says which of the two a step of Newton's is to fulfil (the primal-dual active set
+        method: Hintermueller, Ito, Kunisch 2002, SIAM J. Optim. 13), and rows of one size are all fulfilled alike.
+
+        Args:
+            values: Of the operators, where the parts are linearised.
+        """
+        for place in self.points:
+            for name in self.residuals.plans[place].parts:
+                self.balance[place, name] = self._balance(place, name, values[place])
+
+    def _balance(self, place: Place, name: str, values: Mapping[str, Tensor]) -> Tensor:
+        """1 over the size of the rows of each part in each cell, over that of the first, (2, K)."""
+        at, plan = self.points[place], self.residuals.plans[place]
+        inputs = {**self.residuals.learned, **self.residuals.given(plan, at)}
+        leaves = {op: value.detach().requires_grad_() for op, value in values.items()}
+        with torch.enable_grad():
+            parts = plan.parts_of(name, leaves, at.x, inputs)
+            slopes = [_slopes(part, leaves) for part in parts]
+        squares = at.x.new_zeros(len(parts), len(self.partition))
+        for partner in self._sides(place):
+            for j, rows, features in self.features(place, partner):
+                own = self.cells[place][rows] == j
+                sizes = features[:, own].square().mean(dim=2)
+                for op, _, q, there in self._uses(place):
+                    if there == partner:
+                        for k, slope in enumerate(slopes):
+                            squares[k, j] += (slope[op][rows[own]].square() * sizes[q]).sum()
+        (squares,) = self.processes.sums([squares])
+        return torch.where(squares > 0, (squares[:1] / squares).sqrt(), 1.0).nan_to_num(1.0, 1.0, 1.0)
 
     def linearise(self, values: Values) -> Linearised:
         """The Jacobian and the residuals at the fields with these values.

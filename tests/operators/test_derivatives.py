@@ -12,6 +12,7 @@ from torch import nn
 
 import pinn.operators as operators
 from pinn.language import LanguageError
+from pinn.operators.autograd import operator_values
 from pinn.operators.engine import jet_values
 
 TOLERANCE = 1e-11
@@ -280,3 +281,22 @@ def test_float32_keeps_its_accuracy():
     exact = operators.derivatives(network, points, plan, engine="autograd")["b"]
     low = operators.derivatives(network.float(), points.float(), plan)["b"]
     assert (low.double() - exact).norm() < 1e-5 * exact.norm()
+
+
+def test_a_plan_knows_the_parts_of_what_is_the_least_or_the_most_of_two():
+    texts = {
+        "contact": "min(-u_xx, u - x)",
+        "above": "max(u_x, 2*u)",
+        "source": "u_xx + max(x, 1)",
+        "bound": "max(u, 0)",
+    }
+    planned = operators.plan(texts, coordinates=["x"], fields=["u"])
+    assert set(planned.parts) == {"contact", "above"}  # both parts have fields
+    x = torch.linspace(0, 1, 7, dtype=torch.float64)[:, None]
+    made = nn.Sequential(nn.Linear(1, 5), nn.Tanh(), nn.Linear(5, 1)).double()
+    values = operator_values(made, x, planned.operators, planned.fields)
+    whole = planned.results(values, x, {})
+    for name, parts in planned.parts.items():
+        of_both = planned.parts_of(name, values, x, {})
+        assert of_both.shape == (2, 7) and parts.chosen(of_both).equal(whole[name])
+        assert (of_both.amin(0) if name == "contact" else of_both.amax(0)).equal(whole[name])

@@ -10,6 +10,7 @@ from scipy.integrate import solve_ivp
 
 from pinn.partition import Cells, Refinement, corners, refine
 from pinn.partition import refinement as module
+from pinn.partition.system import Sampled
 from pinn.problem import Problem
 from pinn.solution import held_out
 
@@ -300,6 +301,24 @@ def test_where_a_wall_changes_from_held_to_insulated_cells_become_small_at_once(
     monkeypatch.setattr(refine, "AGAIN", 0)
     monkeypatch.setattr(corners, "LIGHT", 0.0)
     assert error(problem, refined(problem, 100, levels=4)) > 10 * wrong
+
+
+def test_a_string_over_an_obstacle(monkeypatch):
+    """It is straight to where it touches the parabola: there min(-u_xx, u - psi) becomes the other part at once."""
+    problem = Problem(
+        coordinates={"x": [0, 1]},
+        fields=["u"],
+        functions={"psi": "1/2 - 8*(x - 1/2)**2", "s": "min(x, 1 - x)", "a": "sqrt(3)/4"},
+        equations={"obstacle": "min(-u_xx, u - psi) = 0"},
+        conditions={"ends": "u(boundary) = 0"},
+        enforce="soft",
+        exact={"u": "where(s < a, 16*(1/2 - a)*s, psi)"},
+    )
+    found = refined(problem, 30, levels=6)
+    wrong = error(problem, found)
+    assert wrong < 1e-5 and wrong / 10 < found.estimate["u"] < 100 * wrong
+    monkeypatch.setattr(Sampled, "weigh", lambda self, values: None)
+    assert error(problem, refined(problem, 30, levels=6)) > 10 * wrong
 
 
 def test_a_linear_evolution_is_cut_where_all_of_time_at_once_is_dear(monkeypatch):

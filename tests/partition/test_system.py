@@ -256,3 +256,36 @@ def test_data_count_by_their_weights(tmp_path):
     found = sampled.residual(sampled.values(coefficients(sampled.partition)))[place]["probe"]
     misfit = sampled.partition(x)[:, 0].detach() - torch.tensor(known).double()
     torch.testing.assert_close(found, torch.tensor(weight).double().sqrt() * misfit)
+
+
+def test_both_parts_of_a_choice_have_rows_of_one_size_in_every_cell():
+    definition = {"coordinates": {"x": [0, 1]}, "fields": ["u"], "conditions": {"ends": "u(boundary) = 0"}}
+    cells = Cells.grid([0.0], [1.0], [2], 0)
+    cells, _ = cells.halved(torch.tensor([[True], [False]]))
+
+    def of(text):
+        return system(Problem(**definition, equations={"contact": text}, enforce="soft"), cells)[0]
+
+    both = of("min(-u_xx/50, u - x) = 0")
+    zero = both.values([torch.zeros(1, 5, dtype=torch.float64)] * 3)
+    both.weigh(zero)
+    ((place, name), factors) = next(iter(both.balance.items()))
+    assert (place.name, name, factors.shape) == ("interior", "contact", (2, 3))
+
+    def sizes(text):
+        one = of(text)
+        rows = torch.cat([block.matrix.square().mean(1) for block in one.linearise(zero_of(one)).blocks])
+        which = torch.cat([block.rows for block in one.linearise(zero_of(one)).blocks])
+        squares = torch.zeros(one.rows, dtype=torch.float64).index_add_(0, which, rows)
+        owners = one.cells[place]
+        return torch.stack([squares[: len(owners)][owners == k].mean().sqrt() for k in range(3)])
+
+    def zero_of(one):
+        return one.values([torch.zeros(1, 5, dtype=torch.float64)] * 3)
+
+    first, second = sizes("-u_xx/50 = 0"), sizes("u - x = 0")
+    assert torch.allclose(factors[0] * first, factors[1] * second, rtol=0.5)  # but for what other cells reach
+    assert float(factors[1].max() / factors[1].min()) > 3  # a half as long: a quarter of it
+    before = both.residual(zero)[place][name]
+    both.balance.clear()
+    assert not before.equal(both.residual(zero)[place][name]) and (before <= 0).all()
