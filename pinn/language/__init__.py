@@ -3,7 +3,7 @@
 from pinn.language.calculus import CARTESIAN, Calculus
 from pinn.language.errors import LanguageError, LostSource, about, did_you_mean
 from pinn.language.evaluation import torch_function
-from pinn.language.extremes import Extreme, extreme
+from pinn.language.extremes import extreme
 from pinn.language.linear import Decomposition, LinearOperator, decompose, has_field
 from pinn.language.parser import Statement, constant, edges_of, parse, parse_equation, parse_function, parse_quantity
 from pinn.language.printer import equation_latex, to_latex, to_text
@@ -29,7 +29,6 @@ __all__ = [
     "Calculus",
     "Called",
     "Decomposition",
-    "Extreme",
     "Integral",
     "LanguageError",
     "LinearOperator",

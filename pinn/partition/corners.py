@@ -28,8 +28,10 @@ def lightness(sampled: Sampled) -> Tensor:
 
     At a corner of the boundary, where a solution is like r^a, the smallest cell leaves h^a whatever the others do, and
     the rows of a few such cells would bend the solution far away to leave a little less there. What they leave acts on
-    it as h^a times as much at most. Refinement looks at the scaled residuals themselves. So it is where a body begins
-    to touch an obstacle, and an equation of two parts becomes the other one within a cell.
+    it as h^a times as much at most. Refinement looks at the scaled residuals themselves.
+
+    Rows of an equation of two parts, `min(a, b) = 0`, count so on a line and in time as well: the cell in which one
+    part becomes the other leaves something at any size, and the rest would bend for it.
     """
     partition, light = sampled.partition, []
     sides = partition.upper.amax(0) - partition.lower.amin(0)

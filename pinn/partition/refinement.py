@@ -22,14 +22,13 @@ from pinn.partition.identify import Knowledge
 from pinn.partition.local import MakesLocal
 from pinn.partition.processes import ALONE, Processes
 from pinn.partition.strip import FALLS, FINE, START, Level, Strip
-from pinn.partition.strips import Strips
+from pinn.partition.strips import STALLED, Strips
 from pinn.partition.worth import CHEAP, POOR, TOLD, Worth, expected
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 
 ROUNDING = 1e-13  # of the fields: what is left that no more cells make smaller
 GOOD = 1e-9  # an estimate that is good enough to end at
-STALLED = 0.5  # of the residual of the level before, or of the least estimate before: above it nothing is gained
 STALE = 4  # levels that have not halved the estimate, as where values at a corner contradict each other: the last
 FIRST = 8  # cells to begin with, at most
 LONG = 1.5  # times as long as wide: then more cells are taken along that coordinate to begin with

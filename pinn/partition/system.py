@@ -301,8 +301,8 @@ class Sampled:
             for j, rows, features in self.features(place, partner):
                 own = self.cells[place][rows] == j
                 sizes = features[:, own].square().mean(dim=2)
-                for op, _, q, there in self._uses(place):
-                    if there == partner:
+                for op, f, q, there in self._uses(place):
+                    if there == partner and f < self.fields:
                         for k, slope in enumerate(slopes):
                             squares[k, j] += (slope[op][rows[own]].square() * sizes[q]).sum()
         (squares,) = self.processes.sums([squares])
