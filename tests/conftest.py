@@ -1,8 +1,18 @@
-"""What holds for every test: no network falls back to nested derivatives unless the test is about that."""
+"""What holds for every test: one thread where tests run beside each other, and no silent fallback of the engine."""
+
+import os
 
 import pytest
+import torch
 
 from pinn.operators import engine
+
+
+def pytest_configure():
+    """Workers of ``pytest -n`` would take each other's cores, and so would the commands that they run."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

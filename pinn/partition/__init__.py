@@ -2,9 +2,9 @@
 
 from pinn.partition.cells import Cells
 from pinn.partition.estimate import EstimatedError
+from pinn.partition.level import Level
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of
 from pinn.partition.refinement import Refinement
-from pinn.partition.strip import Level
 from pinn.partition.worth import PATIENCE
 
 __all__ = [

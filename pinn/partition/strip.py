@@ -9,7 +9,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -20,15 +20,15 @@ from pinn.language.scope import TIME
 from pinn.networks.partition import Partition
 from pinn.operators import Plan, derivatives
 from pinn.partition.cells import Cells
-from pinn.partition.estimate import error_before
+from pinn.partition.estimate import estimated
 from pinn.partition.identify import Knowledge, identified
 from pinn.partition.layers import at_end, following, layer
+from pinn.partition.level import FINE, HOPELESS, Level
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of, write
 from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
 from pinn.partition.refine import DEPTH, directions, idle, left, marked, refined, roughness
-from pinn.partition.rounding import parts_of_terms
 from pinn.partition.starts import begun, bowls, going_on, moved_to, zero
 from pinn.partition.system import Sampled, Values
 from pinn.partition.unknown import moved, unknown
@@ -39,8 +39,6 @@ from pinn.sampling.sobol import Sobol
 
 HIDDEN = 5.0  # times what is left at the points that were fitted: there are too few of them
 MATTERS = 0.01  # of the largest that is left: what is less does not
-NOTHING = 1e-10  # of the terms of an equation: a field that makes no more of them, and another at each level, is zero,
-UNSEEN = 10.0  # if that is also less than so many times what is left
 CROWDED = 8.0  # times as many points, at most
 CHECKED, CHECKED_START = 0.25, 0.5  # points that nothing is fitted to, as parts of those that are
 COMPARED = 2**11  # points at which two levels are compared
@@ -48,10 +46,8 @@ START = 1e-8  # what the first cells may leave of what an interval begins with
 FALLS = 0.03  # of the residual of the level before: a smooth solution, of which more features see more
 EVERYWHERE = 0.5  # of the volume: so much is to be halved
 UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not finite
-HOPELESS = 1e3  # what is left, over the size of the fields: no error is told of such a solution
 RESOLVED = 1e-3  # what is left where waves and layers are seen
 WIDER = 1.5  # times as many features
-FINE = 1e-8  # what is left where a level that leaves as much as the one before has come to rounding
 REGULAR = 1e-2  # of the square of what is left: smaller singular values of a cell fit the points, and not the solution
 ROUGH = 1e-6  # the largest that are not
 SUPPRESSED = 0.2  # of what is left, that lies in what was so left out: the solution is smooth, and misses it
@@ -62,45 +58,6 @@ DEAR = 3.0  # seconds: cells that hold the start well enough, as the levels to c
 FEATURE = 1.2e-6  # seconds for an unknown and each feature of its cell: their jets at the points
 COLUMN = 1.25e-9  # seconds for an unknown and the square of those of its cell: their orthonormal columns
 STEPS = 30  # of Newton's, a level
-
-
-@dataclass(frozen=True)
-class Level:
-    """What one level has reached.
-
-    Attributes:
-        cells: How many there are.
-        unknowns: Of the output layers.
-        residual: Root mean square of the scaled residuals where nothing was fitted, over the size of the fields.
-        spread: The same by volume.
-        estimate: Of the relative error of each field; None where there is nothing to compare.
-        steps: Newton's.
-        converged: Whether they gained what they promised.
-        seconds: That it took.
-        memory: Bytes that it took.
-        price: Seconds that such a level usually takes: see `Strip.price`.
-        strip: The interval of time, in strips.
-        gained: Whether it was better than the level before.
-        noisy: Whether it changed less than what the noise of the data leaves unknown.
-        inherited: What the error of the strip before makes of each field, relative to it.
-        growth: Of that error, from the strip's beginning to its end, as a factor.
-    """
-
-    cells: int
-    unknowns: int
-    residual: float
-    spread: float
-    estimate: dict[str, float] | None
-    steps: int
-    converged: bool
-    seconds: float
-    memory: int
-    price: float
-    strip: tuple[float, float] | None = None
-    gained: bool = True
-    noisy: bool = False
-    inherited: dict[str, float] | None = None
-    growth: float = 1.0
 
 
 class Strip:
@@ -129,8 +86,8 @@ class Strip:
         self.until, self.processes = until, processes
         self.domain = problem.domain if times is None else _during(problem.domain, times)
         self.partition: Partition | None = None
-        self.earlier: Partition | None = None  # that of the level before
-        self.fall = 1.0  # of what was left, since then
+        self.earlier: Partition | None = None  # that of the last level before that was a solution
+        self.factors = torch.ones(0)  # times what has changed since then: the estimated error, by field
         self.stayed = 1.0  # the part of what was left then that lies in cells which have stayed as they were
         self.found: Found | None = None
         self.coefficients: list[Tensor] = []
@@ -217,7 +174,9 @@ class Strip:
             sampled.numbers, self.known = numbers, known
             return self._as_before(found, self._since(began))
         partition.beside = copy.deepcopy(partition.beside)  # as they are now
-        self.earlier, self.partition = self.partition, partition
+        if self.levels and self.levels[-1].residual <= HOPELESS:
+            self.earlier = self.partition
+        self.partition = partition
         self.coefficients, self.found = found.coefficients, found
         self.left, self.rough = rest, rough
         stalled = bool(self.levels) and residual > STALLED * self.levels[-1].residual
@@ -226,19 +185,25 @@ class Strip:
         told = unknown(partition, found, self.known.deviations, self._compared_at(partition), compared)
         self.known = replace(self.known, unknown=dict(zip(self.problem.fields, told.tolist(), strict=False)))
         change = moved(self._compared, compared, told)
-        estimate = self._estimate(compared, residual, spread, sampled)
-        inherited, growth = self._inherited(partition, found, compared)
+        estimate = estimated(
+            self.problem.fields, self._compared, compared, (residual, spread), self.levels, self.stayed, found, sampled
+        )
+        inherited, growth = self._inherited(partition, found, compared, estimate.fall)
+        self.factors = estimate.factors
+        if residual <= HOPELESS:  # nothing is compared with what is no solution
+            self._compared = compared
         unknowns = sum(c.numel() for c in found.coefficients)
-        seconds = self._since(began)
+        noisy = self.known.hide(found, sampled.numbers - numbers, estimate.errors, change)
         level = Level(
-            len(partition), unknowns, residual, spread, estimate, found.steps, found.converged, seconds, found.memory,
-            self.price, self.times, noisy=self.known.hide(found, sampled.numbers - numbers, estimate, change),
-            inherited=inherited, growth=growth,
+            len(partition), unknowns, residual, spread, estimate.errors, found.steps, found.converged,
+            self._since(began), found.memory, self.price, self.times, noisy=noisy, inherited=inherited, growth=growth,
         )  # fmt: skip
         self.levels.append(level)
         return level
 
-    def _inherited(self, partition: Partition, found: Found, fields: Tensor) -> tuple[dict[str, float] | None, float]:
+    def _inherited(
+        self, partition: Partition, found: Found, fields: Tensor, fall: float
+    ) -> tuple[dict[str, float] | None, float]:
         """What the error of the strip before makes of each field, relative to it, and by what factor it grows.
 
         An error at the end of a strip is an error of the start of the next, and grows or decays there as small changes
@@ -248,7 +213,7 @@ class Strip:
             return None, 1.0
         self.doubt = found.inherited
         if self.levels:
-            self.doubt = [a + self.fall * b for a, b in zip(found.inherited, found.changed, strict=True)]
+            self.doubt = [a + fall * b for a, b in zip(found.inherited, found.changed, strict=True)]
         at, axis = self._compared_at(partition), self.problem.coordinate_names.index(TIME)
         write(partition, found.inherited)
         with torch.no_grad():
@@ -476,37 +441,6 @@ class Strip:
             self.domain, {self.domain.interior: COMPARED}, Sobol(), seed=self.seed + HELD_OUT, step=1,
             dtype=partition.lower.dtype, device=partition.lower.device,
         )[self.domain.interior].x  # fmt: skip
-
-    def _estimate(self, after: Tensor, residual: float, spread: float, sampled: Sampled) -> dict[str, float] | None:
-        if residual > HOPELESS:  # it is no solution, and nothing is compared with it
-            return None if self._compared is None else dict.fromkeys(self.problem.fields, math.inf)
-        before, self._compared = self._compared, after
-        last = next((level for level in reversed(self.levels) if level.residual <= HOPELESS), None)
-        if before is None or last is None:
-            return None
-        # by cells, where the smallest count for too much, and by volume, where a corner counts for too little
-        falls = [new / old for new, old in ((residual, last.residual), (spread, last.spread)) if old]
-        # where Newton's steps have not come to an end, what has changed tells nothing of what is still to change
-        settled = residual <= FINE or self.found is not None and self.found.converged
-        self.fall = min(1.0, math.prod(falls) ** (1 / len(falls))) if falls and settled else 1.0
-        size, change = after.norm(dim=0), (after - before).norm(dim=0)
-        relative = (change / size).nan_to_num(nan=0.0)
-        self.processes.agree([relative])
-        then = last.estimate or {}
-        if residual < FINE and len(size) > 1 and bool((relative >= MATTERS).any()):
-            assert self.found is not None
-            part = parts_of_terms(sampled, self.found, size)
-            self.processes.agree([part])
-            zero = (part <= min(NOTHING, UNSEEN * residual)) & (relative >= MATTERS)  # but for rounding
-            relative = torch.where(zero, part * relative, relative)
-            then = {
-                field: 0.0 if nothing else then.get(field, 0.0)
-                for field, nothing in zip(self.problem.fields, zero.tolist(), strict=False)
-            }
-        return {
-            field: self.fall * error_before(float(c), then.get(field, 0.0), self.fall, self.stayed)
-            for field, c in zip(self.problem.fields, relative, strict=True)
-        }
 
 
 def _during(domain: Domain, times: tuple[float, float]) -> Domain:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pinn.partition.strip import HOPELESS, Level, Strip
+from pinn.partition.level import HOPELESS, Level
+from pinn.partition.strip import Strip
 from pinn.partition.worth import Worth, expected
 
 EASY = 2  # levels, after which the next strip is twice as long, if it adds so little
