@@ -20,7 +20,7 @@ AGAIN = 4  # times that a cell at a corner is halved ahead of what the residual 
 MARKED = 0.1  # of the largest that is left of a cell: cells that are halved
 STANDS_OUT = 3.0  # times what is left of the cells around it: that of a cell at a corner
 SMALL = 0.3  # of the size of most cells: one at a corner was halved more often than those
-TOUCHING, AROUND = 1.75, 4.0  # widths of a cell: how far the centres of cells are that touch it, and of those around
+AROUND = 4.0  # widths of a cell: how far the centres of those around it are
 
 
 def lightness(sampled: Sampled) -> Tensor:
@@ -60,8 +60,9 @@ def corners(tiling: Cells, found: Tensor) -> list[int]:
     result, of_others = [], found.where((sizes < SMALL * sizes.median()) & (acts >= MARKED * acts.max()), 0)
     while float(of_others.max()) >= max(MARKED * float(found.max()), 1e-300):
         worst = int(of_others.argmax())
-        touching, around = (_near(tiling, tiling, worst, far) for far in (TOUCHING, AROUND))
-        ring = found[around & ~touching]
+        away = (tiling.centres - tiling.centres[worst]).abs()
+        around = (away <= AROUND * tiling.widths[worst]).all(dim=1)
+        ring = found[around & ~_touching(tiling, tiling, worst)]
         if len(ring) and found[worst] > STANDS_OUT * ring.max():
             result.append(worst)
         of_others = of_others.where(~around, 0)
@@ -70,10 +71,11 @@ def corners(tiling: Cells, found: Tensor) -> list[int]:
 
 def smallest_at(cells: Cells, tiling: Cells, k: int) -> Tensor:
     """The numbers of the smallest cells in cell k of a tiling and those that touch it."""
-    sizes = cells.widths.prod(dim=1).where(_near(cells, tiling, k, TOUCHING), torch.inf)
+    sizes = cells.widths.prod(dim=1).where(_touching(cells, tiling, k), torch.inf)
     return (sizes <= (1 + NEAR) * sizes.min()).nonzero()[:, 0]
 
 
-def _near(cells: Cells, tiling: Cells, k: int, far: float) -> Tensor:
-    """Which cells have their centres within so many widths of that of cell k of a tiling, (K,)."""
-    return ((cells.centres - tiling.centres[k]).abs() <= far * tiling.widths[k]).all(dim=1)
+def _touching(cells: Cells, tiling: Cells, k: int) -> Tensor:
+    """Which cells are within cell k of a tiling or touch it, (K,)."""
+    away = (cells.centres - tiling.centres[k]).abs()
+    return (away <= (1 + NEAR) * (cells.widths + tiling.widths[k]) / 2).all(dim=1)

@@ -37,6 +37,20 @@ def test_each_corner_is_found_and_nothing_else():
     assert corners(cells, left((0.0, 0.0))(cells)) == [int(near((0.0, 0.0), cells).nonzero()[0, 0])]
 
 
+def test_a_corner_with_a_larger_cell_across_it_is_found():
+    cells = Cells.grid([-1.0, -1.0], [1.0, 1.0], [8, 8])
+    for _ in range(3):
+        some = near((0.0, 0.0), cells) & (cells.centres > 0).all(dim=1)
+        cells = cells.halved(some[:, None].expand(-1, 2))[0].balanced()[0]
+    at, across = (
+        int(k) for sign in (1, -1) for k in (near((0.0, 0.0), cells) & (sign * cells.centres > 0).all(1)).nonzero()
+    )
+    assert float(cells.widths[across, 0] / cells.widths[at, 0]) >= 4
+    found = torch.full((len(cells),), 0.01, dtype=torch.float64)
+    found[at], found[across] = 1.0, 0.9
+    assert corners(cells, found) == [at]
+
+
 def test_what_is_even_or_large_is_no_corner():
     cells = graded((0.0, 0.0))
     assert corners(cells, torch.ones(len(cells), dtype=torch.float64)) == []
