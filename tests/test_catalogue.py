@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import shutil
 
 import catalogue
 import hydra
@@ -142,14 +143,18 @@ def test_the_page_says_what_the_file_says(row, text, tmp_path, monkeypatch):
 
 
 def test_the_benchmark_writes_what_the_page_reads(tmp_path, monkeypatch):
-    options = argparse.Namespace(problems=["lane_emden"], seed=3, limit=60.0, keep=False, out=tmp_path)
+    (tmp_path / "pde").mkdir()
+    shutil.copy(catalogue.PROBLEMS / "lane_emden.yaml", tmp_path / "pde" / "polytrope.yaml")
+    options = argparse.Namespace(folder=tmp_path, problems=None, seed=3, limit=60.0, keep=False, out=tmp_path)
     (row,) = gallery.run(options)
-    assert row["status"] == "finished" and float(row["error"]) < 1e-6 and row["seed"] == "3"
+    assert row["status"] == "finished" and float(row["error"]) < 1e-6 and row["seed"] == "3" and not row["doubted"]
     assert 1 < float(row["seconds"]) < 60 and read(tmp_path / "results.csv") == [row]
     gallery.picture([row], tmp_path / "results.png")
     assert (tmp_path / "results.png").stat().st_size > 1000
     monkeypatch.setattr(gallery, "measure", lambda *_: pytest.fail("it is measured again"))
     assert gallery.run(argparse.Namespace(**{**vars(options), "keep": True})) == [row]
+    with pytest.raises(SystemExit, match="no problem 'heat'"):
+        gallery.run(argparse.Namespace(**{**vars(options), "problems": ["heat"]}))
 
 
 def test_runs_that_did_not_end_are_listed_apart():

@@ -122,7 +122,7 @@ def summary(problem: Problem, solver: str, seed: int, watched: Watched, folder: 
     if not found and history:  # stopped without a last word
         found = of_history(problem, history[-1])
     status = "timed out" if watched.timed_out else str(result.get("status", "failed"))
-    if status == "finished" and (not found or not all(map(math.isfinite, found.values()))):
+    if status == "finished" and not all(map(math.isfinite, found.values())):
         status = "diverged"
     identity = {"problem": problem.name, "solver": solver, "seed": str(seed)}
     row = identity | {
@@ -182,15 +182,21 @@ def thinned(points: list[Row]) -> list[Row]:
     return points[::-1][::every][::-1]
 
 
-def code(problem: str, solver: str) -> str:
-    """A fingerprint of what a problem's figures depend on: figures of other code are never mixed with these."""
+def code(problem: str, solver: str, file: Path | None = None) -> str:
+    """A fingerprint of what a problem's figures depend on: figures of other code are never mixed with these.
+
+    Args:
+        problem: Its name.
+        solver: Ours, or a peer.
+        file: The problem's, where it is not of the catalogue.
+    """
     configs = (ROOT / "configs").rglob("*.yaml")
     own = [file for file in configs if file.parent.name not in ("pde", "experiment") or file.stem == problem]
-    ours = [*sorted((ROOT / "pinn").rglob("*.py")), *sorted(own)]
+    ours = [*sorted((ROOT / "pinn").rglob("*.py")), *sorted(own), *([file] if file else ())]
     files = ours if solver == OURS else [Path(__file__).parent / "accuracy_peer.py"]
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{file.relative_to(ROOT)}\0{told(file.suffix, file.read_text())}\0".encode())
+        digest.update(f"{os.path.relpath(file, ROOT)}\0{told(file.suffix, file.read_text())}\0".encode())
     return digest.hexdigest()[:10]
 
 

@@ -1,8 +1,9 @@
-"""Every problem of the catalogue by nothing but its name: `python scripts/benchmark.py catalogue`.
+"""Every problem of the catalogue, or of another folder, by its text alone: `python scripts/benchmark.py catalogue`.
 
 Each is run once and stopped when its time is over: what it has reached by then is its figure, and the row says so. The
 seconds are those of the processor, so that other work on the machine changes little. docs/catalogue.md has the figures
-too, by `python scripts/catalogue.py`.
+too, by `python scripts/catalogue.py`. `--folder experiments/unseen --out experiments/unseen` takes the problems of
+experiments/unseen/pde.
 """
 
 import argparse
@@ -12,27 +13,23 @@ from pathlib import Path
 
 from benchmarks.accuracy import code, ours, summary
 from benchmarks.accuracy_table import OURS, Row, put_into, read, write
-from benchmarks.watched import watch
+from benchmarks.watched import OUTPUT, watch
 
 from pinn.problem import Problem, configs
 from pinn.references import truth
 
 LIMIT = 30.0  # seconds of processor time of a run
 KEPT = (
-    "problem", "status", "error", "errors", "estimate", "seconds", "steps", "unknowns", "seed", "limit", "code",
-    "machine",
+    "problem", "status", "error", "errors", "estimate", "doubted", "seconds", "steps", "unknowns", "seed", "limit",
+    "code", "machine",
 )  # fmt: skip
 __all__ = ["add_options", "picture", "run"]
 
 
-def names() -> list[str]:
-    """Of all problems."""
-    return sorted(path.stem for path in (configs() / "pde").glob("*.yaml"))
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Of the command line."""
-    parser.add_argument("--problems", nargs="+", choices=names(), default=names(), metavar="NAME")
+    parser.add_argument("--folder", type=Path, default=configs(), help="whose pde/ has the problems")
+    parser.add_argument("--problems", nargs="+", metavar="NAME", help="some of them")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=float, default=LIMIT, metavar="SECONDS", help="of the processor, each run")
     parser.add_argument("--keep", action="store_true", help="keep the rows that this code has given before")
@@ -40,12 +37,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> list[Row]:
     """A row a problem; results.csv is written after each, so that what was measured stays."""
+    files = {file.stem: file for file in sorted((options.folder / "pde").glob("*.yaml"))}
+    for problem in options.problems or ():
+        if problem not in files:
+            raise SystemExit(f"there is no problem {problem!r} in {options.folder / 'pde'}: {', '.join(files)}")
     path = options.out / "results.csv"
-    rows = {row["problem"]: row for row in read(path) if options.keep and row["code"] == code(row["problem"], OURS)}
-    for problem in options.problems:
+    known = [row for row in read(path) if options.keep and row["problem"] in files]
+    rows = {row["problem"]: row for row in known if row["code"] == key(files[row["problem"]])}
+    for problem in options.problems or files:
         if problem in rows:
             continue
-        rows[problem] = measure(Problem.load(problem), options.seed, options.limit)
+        rows[problem] = measure(files[problem], options.seed, options.limit)
         write(path, [rows[name] for name in sorted(rows)])
         print(*(f"{name}={rows[problem][name]}" for name in ("problem", "status", "errors", "seconds")), flush=True)
     found = [rows[name] for name in sorted(rows)]
@@ -53,24 +55,38 @@ def run(options: argparse.Namespace) -> list[Row]:
     return found
 
 
-def measure(problem: Problem, seed: int, limit: float) -> Row:
-    """Run it."""
+def measure(file: Path, seed: int, limit: float) -> Row:
+    """Run the problem of a file."""
+    problem = Problem.load(file)
     truth(problem)  # where a solver of our own has to find it, its time is not the network's
-    with tempfile.TemporaryDirectory() as folder:
-        command = [*ours(problem.name), f"seed={seed}", f"run_dir={folder}"]
-        watched = watch(command, Path(folder), limit, of_processor=True)
-        row, _ = summary(problem, OURS, seed, watched, Path(folder))
-    row |= {"seconds": f"{watched.processor:.1f}", "limit": f"{limit:g}"}
-    return {name: row[name] for name in KEPT}
+    elsewhere = [] if is_ours(file) else [f"--config-dir={file.parents[1]}"]
+    with tempfile.TemporaryDirectory() as out:
+        command = [*ours(problem.name), f"seed={seed}", f"run_dir={out}", *elsewhere]
+        watched = watch(command, Path(out), limit, of_processor=True)
+        row, _ = summary(problem, OURS, seed, watched, Path(out))
+        doubted = "Do not trust" in (Path(out) / OUTPUT).read_text(errors="replace")
+    row |= {"seconds": f"{watched.processor:.1f}", "limit": f"{limit:g}", "doubted": "yes" if doubted else ""}
+    return {name: row[name] for name in KEPT} | {"code": key(file)}
+
+
+def key(file: Path) -> str:
+    """What the figures of a problem depend on."""
+    return code(file.stem, OURS, None if is_ours(file) else file)
+
+
+def is_ours(file: Path) -> bool:
+    """Whether a problem is of the catalogue."""
+    return file.resolve().parents[1] == configs().resolve()
 
 
 def table(rows: list[Row]) -> str:
     """Markdown: what ended by itself, by its error; below it what did not."""
     done, others = ([row for row in rows if (row["status"] == "finished") is wanted] for wanted in (True, False))
     lines = [f"{len(done)} of {len(rows)} runs ended by themselves.", ""]
-    lines += ["| problem | error | of | told | seconds | steps |", "| --- | --- | --- | --- | --- | --- |"]
+    lines += ["| problem | error | of | told | seconds | steps | not to be trusted |", f"|{' --- |' * 7}"]
     for row in sorted(done, key=size):
         cells = (row["problem"], row["error"], worst(row), row.get("estimate", ""), row["seconds"], row["steps"])
+        cells = (*cells, row.get("doubted", ""))
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", f"{len(others)} did not.", ""] if others else []
     lines += ["| problem | how it ended | error by then | seconds |", "| --- | --- | --- | --- |"] if others else []

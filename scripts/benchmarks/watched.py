@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pinn.files import HISTORY
 
+OUTPUT = "output.txt"
 LOOK = 0.1  # seconds between two looks
 LAST_WORDS = 20.0  # seconds to write its result after it was told to end
 PATIENCE = 10  # so many times may seconds of the processor last where there is other work
@@ -45,7 +46,7 @@ def watch(command: list[str], folder: Path, limit: float, *, of_processor: bool 
         of_processor: Whether these are seconds of processor time.
     """
     seen, start = Watched(), time.perf_counter()
-    with (folder / "output.txt").open("wb") as output:
+    with (folder / OUTPUT).open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
         clock = partial(processor_time, process.pid) if of_processor else time.perf_counter
         try:
@@ -65,7 +66,7 @@ def watch(command: list[str], folder: Path, limit: float, *, of_processor: bool 
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     look(seen, folder / HISTORY, seen.seconds)
-    lines = (folder / "output.txt").read_text(errors="replace").strip().splitlines()
+    lines = (folder / OUTPUT).read_text(errors="replace").strip().splitlines()
     seen.last_line = lines[-1] if lines else f"no output, exit status {process.returncode}"
     return seen
 
