@@ -19,7 +19,7 @@ class Level:
         spread: The same by volume.
         estimate: Of the relative error of each field; None where there is nothing to compare.
         steps: Newton's.
-        converged: Whether they gained what they promised.
+        converged: Whether they gained what they promised, or the last one was less than the error.
         seconds: That it took.
         memory: Bytes that it took.
         price: Seconds that such a level usually takes: see `Strip.price`.

@@ -46,6 +46,7 @@ class Found:
         better: Whether any lowered the loss: else the coefficients are worse than what the steps began with.
         suppressed: Of the last solve: see `BlockLeastSquares`.
         memory: Bytes that features and decomposition took.
+        last: The last step as a whole, as coefficients; empty where what it began with has none here.
         response: To the learned numbers; None where there are none.
         unmet: The root mean square of the scaled residuals without those of data.
         misfit: That of data alone.
@@ -64,6 +65,7 @@ class Found:
     better: bool
     suppressed: float
     memory: int
+    last: list[Tensor] = field(default_factory=list)
     response: Response | None = None
     unmet: float = 0.0
     misfit: float = 0.0
@@ -126,6 +128,7 @@ def newton(
         else:
             part, reached = _in_part(sampled, values, there, rows, loss * (allowed if step == 1 else 1.0))
         part, reached, promised, loss = agreed(sampled.processes, [part, reached, promised, loss], rows.device)
+        last = [] if coefficients is None else [b - a for a, b in zip(coefficients, new, strict=True)]
         if part == 1.0:
             values, coefficients = there, new
         else:
@@ -138,7 +141,7 @@ def newton(
         better = part > 0 or step > 1
         found = Found(
             new if coefficients is None else coefficients, values, scales, reached, step, converged, better,
-            solver.suppressed, memory,
+            solver.suppressed, memory, last,
         )  # fmt: skip
         if agreed(sampled.processes, [time.perf_counter() > until], rows.device)[0]:
             break

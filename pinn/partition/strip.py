@@ -193,13 +193,28 @@ class Strip:
         if residual <= HOPELESS:  # nothing is compared with what is no solution
             self._compared = compared
         unknowns = sum(c.numel() for c in found.coefficients)
+        converged = found.converged or self._is_still(partition, found, compared, estimate.errors)
         noisy = self.known.hide(found, sampled.numbers - numbers, estimate.errors, change)
         level = Level(
-            len(partition), unknowns, residual, spread, estimate.errors, found.steps, found.converged,
+            len(partition), unknowns, residual, spread, estimate.errors, found.steps, converged,
             self._since(began), found.memory, self.price, self.times, noisy=noisy, inherited=inherited, growth=growth,
         )  # fmt: skip
         self.levels.append(level)
         return level
+
+    def _is_still(self, partition: Partition, found: Found, fields: Tensor, errors: dict[str, float] | None) -> bool:
+        """Whether the last of Newton's steps, taken as a whole, changes each field by less than it is wrong.
+
+        So it is where single points of an equation of two parts, as of an obstacle, change sides at every step.
+        """
+        if not found.last or errors is None or found.response is not None:
+            return False
+        write(partition, found.last)
+        with torch.no_grad():
+            moved = (partition(self._compared_at(partition)).norm(dim=0) / fields.norm(dim=0)).nan_to_num(nan=0.0)
+        write(partition, found.coefficients)
+        self.processes.agree([moved])
+        return all(change <= error for change, error in zip(moved.tolist(), errors.values(), strict=True))
 
     def _inherited(
         self, partition: Partition, found: Found, fields: Tensor, fall: float

@@ -5,7 +5,6 @@ A domain of another shape than a box keeps the points that fall into it, so that
 
 import numpy as np
 import torch
-from scipy.stats import qmc
 from torch import Tensor
 
 from pinn.sampling.sampler import Sampler
@@ -15,6 +14,8 @@ class LatinHypercube(Sampler):
     """Each of n equal slices along every coordinate holds one point. McKay, Beckman, Conover 1979, Technometrics 21."""
 
     def unit(self, n: int, d: int, seed: int) -> Tensor:  # noqa: D102
+        from scipy.stats import qmc  # the better part of a second, which a run with other points need not wait for
+
         return inner(qmc.LatinHypercube(d, rng=np.random.default_rng(seed)).random(n))
 
 
@@ -22,6 +23,8 @@ class Halton(Sampler):
     """A scrambled Halton sequence: good for any n in few dimensions. Halton 1960; scrambling by Owen 2017."""
 
     def unit(self, n: int, d: int, seed: int) -> Tensor:  # noqa: D102
+        from scipy.stats import qmc
+
         return inner(qmc.Halton(d, rng=np.random.default_rng(seed)).random(n))
 
 
@@ -32,6 +35,8 @@ class Hammersley(Sampler):
     """
 
     def unit(self, n: int, d: int, seed: int) -> Tensor:  # noqa: D102
+        from scipy.stats import qmc
+
         random = np.random.default_rng(seed)
         steps = (np.arange(n) + random.random()) / n
         others = qmc.Halton(d - 1, rng=random).random(n) if d > 1 else np.empty((n, 0))
