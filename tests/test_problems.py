@@ -1,5 +1,7 @@
 """Every problem in configs/pde: it reads, its exact solution solves it, its engines agree."""
 
+from collections.abc import Mapping
+
 import pytest
 import torch
 from torch import nn
@@ -67,9 +69,16 @@ def test_engines_and_jacobians_agree(name):
     torch.testing.assert_close(jet.vector(at, weights), r)
 
 
+ROUGHLY = {"cavity": 3e-2, "flow": 0.5, "spectral": 1e-2}  # tolerances: how well they solve, tests/references says
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_there_is_a_truth_to_compare_with(name):
     problem = Problem.load(name)
+    given = problem.definition["reference"]
+    (solver, options), *_ = given.items() if isinstance(given, Mapping) else [(given, {})]
+    if solver in ROUGHLY:
+        problem = Problem(**problem.definition | {"reference": {solver: {**options, "tolerance": ROUGHLY[solver]}}})
     x = sampling.points(
         problem.domain, {problem.domain.interior: 5}, sampling.Uniform(),
         seed=0, step=0, dtype=torch.float64, device="cpu",
