@@ -1,8 +1,8 @@
 """Points of a place cell by cell, where the domain's bounding box is cut into boxes of very different sizes.
 
-In a whole cell: Gauss points or Sobol points. In one that a shape cuts: those of a Sobol sequence that lie inside. On
-the boundary of a shape: the parts of the unit cube that `sample_boundary` maps to the cell are found by bisection, and
-a Sobol sequence fills these.
+In a whole cell, and on a line: Gauss points or Sobol points. In one that a shape cuts: those of a Sobol sequence that
+lie inside. On the boundary of a shape: the parts of the unit cube that `sample_boundary` maps to the cell are found by
+bisection, and a Sobol sequence fills these.
 
 Shape letters: K cells, N points, D coordinates, d unit-cube coordinates.
 """
@@ -30,7 +30,7 @@ ENOUGH = 2**10  # draws: a cell in which none of so many lies is taken to miss t
 FIRST = 2**6  # draws in the first round; each further one draws as many as all before it
 AT_ONCE = 2**20  # draws
 MOST_GAUSS = 4  # dimensions, as for integrals
-NODES = 100  # along a coordinate, from which on Sobol points do as well
+NODES = 1000  # along a coordinate, at most
 ENDS = 32  # points by which the ends of intervals in a cell are found
 FEW = 32  # cells, among which each is compared with each point
 BITS = SobolEngine.MAXBIT  # of a unit coordinate
@@ -160,16 +160,27 @@ def _flat(
         cells = (wanted > 0).nonzero()[:, 0]
         points, kept = candidates(cells, lower.new_empty(len(cells), 0))
         return [(points[kept], cells[kept])]
-    parts = []
-    for n in wanted[wanted > 0].unique().tolist() if rule == "gauss" and 0 < d <= MOST_GAUSS else []:
+    parts: list[Part] = []
+
+    def fill(n: int, whole: bool) -> None:
+        """Those of which so many are wanted, by Gauss points: whole ones, or what a cut leaves of them."""
         unit = _grid(n, d)
         for cells in (wanted == n).nonzero()[:, 0].split(max(1, AT_ONCE // len(unit))) if len(unit) else []:
             each = cells.repeat_interleave(len(unit))
             points, kept = candidates(each, unit.repeat(len(cells), 1))
-            whole = kept.reshape(len(cells), -1).all(1)
-            chosen = whole.repeat_interleave(len(unit))
+            inside = kept.reshape(len(cells), -1)
+            some = inside.all(1) if whole else inside.any(1)
+            chosen = kept & some.repeat_interleave(len(unit))
             parts.append((points[chosen], each[chosen]))
-            wanted[cells[whole]] = 0
+            wanted[cells[some]] = 0
+            if d == 1 and whole:  # between the last of random points and the end of an interval much would be free
+                cut = inside.any(1) & ~some
+                wanted[cells[cut]] = (n / inside.double().mean(1)[cut]).ceil().long()
+
+    if rule == "gauss" and 0 < d <= MOST_GAUSS:
+        for whole in (True, False) if d == 1 else (True,):
+            for n in wanted[wanted > 0].unique().tolist():
+                fill(n, whole)
     return [*parts, *_fill(f"{seed}/{place.name}", lower, upper, wanted, d, candidates)]
 
 

@@ -64,7 +64,7 @@ class TestBoxes:
         assert ((weights[:, None] * unit**6).sum(1) - 1 / 7).abs().min() > 1e-4  # and no more
 
     @pytest.mark.parametrize(
-        ("count", "given"), [(1, 1), (2, 2), (4, 4), (5, 6), (6, 6), (7, 9), (17, 20), (400, 400), (20_000, 20_000)]
+        ("count", "given"), [(1, 1), (2, 2), (4, 4), (5, 6), (6, 6), (7, 9), (17, 20), (400, 400), (20_000, 20_022)]
     )
     def test_a_grid_has_as_many_or_few_more(self, count, given):
         lower, upper = tiling(SQUARE, 1)
@@ -229,7 +229,17 @@ class TestSharedBorders:
         numbers = check(points, cells, lower, upper)
         assert (points.x[:, 0].abs() <= math.sqrt(0.81 - 0.01)).all()
         assert (points.x[:, 0].abs() > 0.89).any()
-        assert torch.equal(numbers, 33 * ((lower[:, 1] < 0.1) & (upper[:, 1] > 0.1)).long())
+        assert torch.equal(numbers > 0, (lower[:, 1] < 0.1) & (upper[:, 1] > 0.1))
+        assert ((numbers == 0) | (numbers >= 33) & (numbers <= 36)).all()
+
+    @pytest.mark.parametrize("count", [20, 300])
+    def test_an_interval_has_points_near_its_ends_where_a_shape_cuts_it(self, count):
+        region, ends = Region(Cuboid([[-0.3, 0.7]]), Box({"x": (-1, 1)})), torch.tensor([[-1.0], [1.0]]).double()
+        points, _ = points_in_cells(region, region.interior, ends[:1], ends[1:], count, seed=0)
+        x = points.x[:, 0].sort().values
+        assert count <= len(x) <= 1.1 * count and x[0] >= -0.3 and x[-1] <= 0.7
+        points, _ = points_in_cells(region, region.interior, ends[:1] * 0.5, ends[1:] * 0.6, count, seed=0)
+        assert 0.6 - float(points.x.max()) < 2 / count**2  # of the cell, as Gauss points are; random ones: 1 / count
 
     def test_observations(self):
         x = torch.tensor([[0, -0.5], [0.25, 0], [-0.75, 0.8], [0, 0.25], [1, 1], [0.6, -0.7]], dtype=torch.float64)
