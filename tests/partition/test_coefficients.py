@@ -12,6 +12,7 @@ from pinn.partition import Cells
 from pinn.partition.coefficients import guess
 from pinn.partition.newton import newton
 from pinn.partition.points import CellPoints
+from pinn.partition.rounding import parts_of_terms
 from pinn.partition.system import Sampled
 from pinn.references import observe
 from pinn.residuals import Residuals
@@ -177,3 +178,15 @@ def test_without_data_what_is_left_of_conditions_tells_the_field():
     x = torch.linspace(0, 1, 50, dtype=torch.float64)[:, None]
     torch.testing.assert_close(system.beside[0](x)[:, 0], 6 * x[:, 0], rtol=0, atol=1e-2)
     assert found.response.deviations is None
+
+
+def test_a_coefficient_field_is_no_field_that_is_zero_but_for_rounding():
+    """Beside two fields on cells, of which one is: parts of terms are of the cells' fields."""
+    system = sampled(
+        fields=["u", "v"], equations={"darcy": "-d(k*u_x, x) + v = f", "still": "v_x + 1e-14*u = 0"},
+        functions={"f": "2*x"}, exact={"u": "x", "v": "0", "k": "1 + x**2"},
+        conditions=DARCY["conditions"] | {"v": "v(x=0) = 0"},
+    )  # fmt: skip
+    found = newton(system, system.values(some(system)), 2)
+    parts = parts_of_terms(system, found, torch.tensor([1.0, 1e-14, 1.0], dtype=torch.float64))
+    assert parts.shape == (3,) and parts[1] < 1e-10 and parts[2] == 1
