@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 HOPELESS = 1e3  # what is left, over the size of the fields: no error is told of such a solution
 FINE = 1e-8  # what is left where a level that leaves as much as the one before has come to rounding
@@ -28,6 +28,7 @@ class Level:
         noisy: Whether it changed less than what the noise of the data leaves unknown.
         inherited: What the error of the strip before makes of each field, relative to it.
         growth: Of that error, from the strip's beginning to its end, as a factor.
+        sizes: Root mean square of each field; empty in checkpoints of before.
     """
 
     cells: int
@@ -45,3 +46,4 @@ class Level:
     noisy: bool = False
     inherited: dict[str, float] | None = None
     growth: float = 1.0
+    sizes: dict[str, float] = field(default_factory=dict)

@@ -163,8 +163,8 @@ class Strip:
         rest, rough = self._judge(partition, found)
         with torch.no_grad():
             compared = partition(self._compared_at(partition))
-        size = float(compared.square().mean(dim=0).max().sqrt()) or 1.0
-        (size,) = agreed(self.processes, [size], rest.device)
+        sizes = agreed(self.processes, compared.square().mean(dim=0).sqrt().tolist(), rest.device)
+        size = max(sizes) or 1.0
         rest, self.size = (rest / size).nan_to_num(nan=UNKNOWN, posinf=UNKNOWN), size
         self._crowd(sampled, found, rest)
         squares, volumes = rest.square(), self.tiling.widths.prod(dim=1).to(rest)
@@ -198,6 +198,7 @@ class Strip:
         level = Level(
             len(partition), unknowns, residual, spread, estimate.errors, found.steps, converged,
             self._since(began), found.memory, self.price, self.times, noisy=noisy, inherited=inherited, growth=growth,
+            sizes=dict(zip(self.problem.fields, sizes, strict=True)),
         )  # fmt: skip
         self.levels.append(level)
         return level

@@ -68,12 +68,14 @@ class Strips:
     @property
     def estimate(self) -> dict[str, float] | None:
         """Of the relative error of each field: root mean square over time of what is added and what is inherited."""
-        squares, whole = dict.fromkeys(self.fields, 0.0), 0.0
+        wrong, whole = dict.fromkeys(self.fields, 0.0), dict.fromkeys(self.fields, 0.0)
         for strip in self.solved if self.ratios else ():
-            level, whole = strip.levels[-1], whole + strip.length
+            level = strip.levels[-1]
             for f, added in self._added(level).items():
-                squares[f] += strip.length * (added + (level.inherited or {}).get(f, 0.0)) ** 2
-        return {f: math.sqrt(square / whole) for f, square in squares.items()} if whole else None
+                size = level.sizes.get(f, 1.0)
+                wrong[f] += strip.length * size**2 * (added + (level.inherited or {}).get(f, 0.0)) ** 2
+                whole[f] += strip.length * size**2
+        return {f: math.sqrt(wrong[f] / (whole[f] or 1.0)) for f in self.fields} if self.ratios else None
 
     def is_done(self) -> bool:
         """Whether the present strip adds little enough, or another level would gain nothing, or it has failed."""

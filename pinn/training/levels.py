@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pinn.training.module import PINN
 
 log = logging.getLogger("pinn")
+OFTEN = 4  # strips of time, the levels of each of which are measured; of more so many in a doubling of their number
 
 
 class Levels:
@@ -67,6 +68,11 @@ class Levels:
             if self.ended:
                 log.warning("refinement ends: %s", self.ended)
         return torch.tensor(level.residual**2)
+
+    @property
+    def rare(self) -> int:
+        """Every how many levels are measured: the cells of all strips take part, which would take longest of all."""
+        return max(1, len(self.refinement.done) // OFTEN)
 
     @property
     def parameters(self) -> list[Tensor]:

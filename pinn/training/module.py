@@ -175,7 +175,8 @@ class PINN(LightningModule):
             return
         converged = self.balance.steady and getattr(optimizer.optimizer, "converged", False)
         # a step of the other methods is long: measuring it costs little, and waiting for the tenth much
-        every = self.config.trainer.log_every_n_steps if phase.method.scheduled else 1
+        rare = self.levels.rare if self.levels else 1
+        every = self.config.trainer.log_every_n_steps if phase.method.scheduled else rare
         if converged or self.turns.step == phase.steps or self.global_step % every == 0:
             self._measure(closely=not self.levels and due(self.global_step, every))
             self.turns.measured(self.loss)

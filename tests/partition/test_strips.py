@@ -1,8 +1,12 @@
 """When a strip of time is done, and what strips add up to."""
 
+from types import SimpleNamespace
+
+import pytest
 import torch
 from refinements import pendulum, refinement, transport
 
+from pinn.partition import Level
 from pinn.partition import strips as module
 from pinn.solution import held_out
 
@@ -39,3 +43,13 @@ def test_a_strip_of_a_linear_evolution_is_done_after_one_level_that_adds_little(
     with torch.no_grad():
         wrong = float((found.partition(x) - true(x)).norm() / true(x).norm())
     assert 0.1 * wrong < max(found.estimate.values()) < 10 * wrong
+
+
+def test_errors_of_strips_count_as_large_as_the_fields_are_there():
+    """From rest a field is small at first, and an error that is large beside it is none beside what comes."""
+    strips = module.Strips(["u"], (0.0, 4.0), None, True)
+    for length, size, error in ((1.0, 1e-3, 1e-2), (3.0, 2.0, 1e-6)):
+        level = Level(1, 31, 1e-9, 1e-9, {"u": error}, 1, True, 1.0, 1, 1.0, sizes={"u": size})
+        strips.done.append(SimpleNamespace(levels=[level], length=length))
+    wrong, whole = 1e-10 + 3 * 4e-12, 1e-6 + 3 * 4.0
+    assert strips.estimate["u"] == pytest.approx((wrong / whole) ** 0.5, rel=1e-9)
