@@ -26,6 +26,7 @@ UNSURE = 1e-2  # what is left, over the size of the fields, where numbers may ha
 HARD = 2e-3  # the weight of data beside which equations hold as if they had to
 NOTHING = 0.1  # of what the noise of the data leaves unknown: a level that changes no more is the last
 FOLLOWED = 2e-3  # part of the data that fields follow which equations and conditions do not determine
+STALLED = 0.5  # of the estimate of the level before: one that is larger does not fall any more
 LITTLE = 0.5  # of the standard deviation: so much a number may still move there
 SETTLED = 0.1  # of the noise: a step of coefficient fields that changes the data by less is the last
 NEARLY = 1.0  # of the noise: steps of coefficient fields have not come to an end where the next would change more
@@ -49,7 +50,10 @@ class Knowledge:
     deviations: Tensor | None = None
     unknown: dict[str, float] = field(default_factory=dict)
 
-    def hide(self, found: Found, change: Tensor, estimate: dict[str, float] | None, moved: float = math.inf) -> bool:
+    def hide(
+        self, found: Found, change: Tensor, estimate: dict[str, float] | None, moved: float = math.inf,
+        before: dict[str, float] | None = None,
+    ) -> bool:  # fmt: skip
         """Whether a level has changed less than what the noise of the data leaves unknown.
 
         Args:
@@ -57,6 +61,7 @@ class Knowledge:
             change: Of the numbers, (Z,).
             estimate: Of the error of each field.
             moved: What it has changed of a field, over what the data leave unknown of it.
+            before: The estimate of the level before.
         """
         if estimate is None or not found.noises or self.weight > HARD:
             return False
@@ -70,7 +75,9 @@ class Knowledge:
         # where data are all that determines the fields, these follow the noise the better the more cells there are
         free = found.response.taken > FOLLOWED and found.unmet <= NOTHING * found.misfit
         settled = bool((change.abs() <= (LITTLE if free else NOTHING) * self.deviations).all())
-        return settled and (free or close)
+        # with nothing known at its edge a field is as wrong as the noise makes it, on any cells
+        stalled = before is not None and max(estimate.values()) > STALLED * max(before.values())
+        return settled and (free or close or stalled)
 
     def then(self, found: Found, weight: float) -> Knowledge:
         """After a level."""

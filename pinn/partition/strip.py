@@ -194,7 +194,8 @@ class Strip:
             self._compared = compared
         unknowns = sum(c.numel() for c in found.coefficients)
         converged = found.converged or self._is_still(partition, found, compared, estimate.errors)
-        noisy = self.known.hide(found, sampled.numbers - numbers, estimate.errors, change)
+        last = self.levels[-1].estimate if self.levels else None
+        noisy = self.known.hide(found, sampled.numbers - numbers, estimate.errors, change, last)
         level = Level(
             len(partition), unknowns, residual, spread, estimate.errors, found.steps, converged,
             self._since(began), found.memory, self.price, self.times, noisy=noisy, inherited=inherited, growth=growth,

@@ -111,4 +111,8 @@ def test_noise_hides_a_small_change_and_no_large_one():
     assert not known.hide(found, much, {"u": 1e-8})
     assert not known.hide(found, little, {"u": 0.1})
     assert not known.hide(found, little, None)
+    # numbers that have settled, and a field that no more cells make better: what it misses is the noise's
+    assert known.hide(found, little, {"u": 0.1}, before={"u": 0.15})
+    assert not known.hide(found, little, {"u": 0.1}, before={"u": 0.3})
+    assert not known.hide(found, much, {"u": 0.1}, before={"u": 0.15})
     assert not replace(known, weight=1.0).hide(found, little, {"u": 1e-8})
