@@ -19,8 +19,10 @@ from pinn.language.calculus import Value
 from pinn.language.errors import LanguageError
 from pinn.language.extremes import extreme
 from pinn.language.interfaces import Jump
-from pinn.language.parser import LARGEST_POWER, LONGEST, At, Statement, parse
+from pinn.language.parser import Statement, parse
+from pinn.language.reader import LARGEST_POWER, At
 from pinn.language.scope import ELEMENTARY, Called, Integral, Opaque, Scope, coordinate, normal
+from pinn.language.source import LONGEST
 
 NAMES = {function: name for name, function in ELEMENTARY.items()}
 SHORT_DECIMAL = 4  # significant digits of a rational that a report shows as a decimal
@@ -74,7 +76,7 @@ def _normal_derivative(field: str) -> sympy.Symbol:
 
 
 class _TextPrinter(StrPrinter):
-    """The grammar of `pinn.language.parser`."""
+    """The grammar of `pinn.language.reader`."""
 
     def __init__(self, scope: Scope):
         super().__init__()
