@@ -29,7 +29,7 @@ def test_a_wheel_holds_the_configurations_and_the_command(tmp_path):
 def test_the_two_commands_stand_in_the_readme():
     lines = (ROOT / "README.md").read_text().splitlines()
     assert "pip install -e . && python scripts/train.py pde=biharmonic" in lines
-    assert 'pip install -e ".[dev]" && pytest' in lines
+    assert 'pip install -e ".[dev]" && pytest -n auto' in lines
 
 
 def missing(names, page, pictures):
