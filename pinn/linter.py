@@ -28,8 +28,10 @@ TIME = "t"
 CORNER = 1e-6  # of two values that should be one, relative to their size
 UNEVEN = 1e6  # ratio of the sizes of two terms, above which the smaller is lost to a sum of squares
 LOOKED_AT = 8  # points
-SEEN_AT = (0.3217, 0.5741, 0.8389)  # of the sides of the domain: points that are special for nothing
+SEEN_AT = 8  # points
+GOLDEN = (5**0.5 - 1) / 2  # steps of it fill an interval evenly
 DIGITS = 30  # with which expressions are evaluated there
+CANCELLED = 1e-20  # of the terms: a sum that is no more is zero
 KNOWN_AT = 256  # of what is known beforehand
 MOST_COORDINATES = 20  # of a solution that is put into the equations
 
@@ -120,21 +122,25 @@ def _trivial(problem: Problem) -> Iterator[str]:
 
 
 def _vanishes(value: sympy.Expr, problem: Problem) -> bool:
-    """Whether an expression is zero at some points of the domain, as far as it can be evaluated there.
+    """Whether an expression is zero: by its form, and a sum by its terms, which cancel at some points of the domain.
 
     To simplify it would take half a minute where plane waves are to cancel.
     """
     if value.is_number:
         return bool(value.equals(0))
+    if isinstance(value, sympy.Mul):
+        return any(_vanishes(factor, problem) for factor in value.args)
+    if not isinstance(value, sympy.Add):
+        return False
     scope, domain = problem.scope, problem.domain
     ends = dict(zip(scope.variables, zip(domain.lower, domain.upper, strict=True), strict=False))
-    for start in SEEN_AT:
-        at = {}
-        for k, symbol in enumerate(sorted(value.free_symbols, key=str)):
-            (low, high), part = ends.get(symbol, (1.0, 2.0)), start * (k + 1) % 1
-            at[symbol] = (1 - part) * low + part * high
-        found = value.evalf(DIGITS, subs=at)
-        if not found.is_number or abs(found) > 10.0**-DIGITS:
+    symbols = sorted(value.free_symbols, key=str)
+    for start in range(1, SEEN_AT + 1):
+        parts = [start * (k + GOLDEN) % 1 for k in range(1, len(symbols) + 1)]
+        sides = [ends.get(symbol, (1.0, 2.0)) for symbol in symbols]
+        at = {s: (1 - part) * a + part * b for s, part, (a, b) in zip(symbols, parts, sides, strict=True)}
+        terms = [term.evalf(DIGITS, subs=at) for term in value.args]
+        if not all(term.is_number for term in terms) or abs(sum(terms)) > CANCELLED * sum(map(abs, terms)):
             return False
     return True
 

@@ -117,6 +117,22 @@ def test_the_catalogue_is_clean_but_for_what_is_known():
         assert found == known.get(file.stem, set()), file.stem
 
 
+@pytest.mark.parametrize(
+    ("source", "trivial"),
+    [
+        ("(x + 1)**2 - x**2 - 2*x - 1", True),
+        ("sin(x)*cos(1) + cos(x)*sin(1) - sin(x + 1)", True),
+        ("sin(x)*cos(1) + cos(x)*sin(1) - (1 + 1e-12)*sin(x + 1)", False),
+        ("exp(-1e6*(x - 0.123)**2)", False),
+        ("where(x < 0.99, 0, 1)", False),
+    ],
+)
+def test_zero_solves_a_problem_whose_sources_cancel_and_none_that_has_a_small_one(source, trivial):
+    given = {**RIGHT, "equations": {"heat": f"u_t = 0.1*u_xx + {source}"}}
+    given |= {"conditions": {**RIGHT["conditions"], "start": "u(t=0) = 0"}}
+    assert ("trivial" in names(given)) == trivial
+
+
 def test_a_run_prints_remarks_unless_they_are_silenced(capsys):
     problem = Problem.from_mapping(WRONG["trivial"][0])
     short = ("network.width=5", "sampling.points=20", "trainer.max_steps=1")

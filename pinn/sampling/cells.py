@@ -161,6 +161,7 @@ def _flat(
         points, kept = candidates(cells, lower.new_empty(len(cells), 0))
         return [(points[kept], cells[kept])]
     parts: list[Part] = []
+    of_cut = torch.zeros_like(wanted)  # so many points a line takes of which a part lies outside
 
     def fill(n: int, whole: bool) -> None:
         """Those of which so many are wanted, by Gauss points: whole ones, or what a cut leaves of them."""
@@ -175,12 +176,13 @@ def _flat(
             wanted[cells[some]] = 0
             if d == 1 and whole:  # between the last of random points and the end of an interval much would be free
                 cut = inside.any(1) & ~some
-                wanted[cells[cut]] = (n / inside.double().mean(1)[cut]).ceil().long()
+                of_cut[cells[cut]] = (n / inside.double().mean(1)[cut]).ceil().long()
 
     if rule == "gauss" and 0 < d <= MOST_GAUSS:
         for whole in (True, False) if d == 1 else (True,):
             for n in wanted[wanted > 0].unique().tolist():
                 fill(n, whole)
+            wanted = torch.where((wanted > 0) & (of_cut > 0), of_cut, wanted)
     return [*parts, *_fill(f"{seed}/{place.name}", lower, upper, wanted, d, candidates)]
 
 
