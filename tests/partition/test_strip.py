@@ -1,8 +1,10 @@
 """Strips of time: the cells that the next begins with, and what becomes of the error at the end of one."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from refinements import refinement
+from refinements import pendulum, refinement
 
 from pinn import Problem
 from pinn.partition.local import write
@@ -64,3 +66,20 @@ def test_a_strip_begins_with_as_many_cells_as_the_one_before_has_where_it_ends()
     first.solve()
     found.done.append(first)
     assert found._next().tiling.lower[:, 0].tolist() == [2, 3]
+
+
+def test_steps_have_come_to_an_end_where_the_last_one_is_less_than_the_error():
+    """Beside an obstacle single points change sides at every step: that is no reason for doubt, a large step is."""
+    found = refinement(pendulum(3), 15)
+    found.advance()
+    strip = found.strip
+    partition, fields = strip.partition, strip.partition(strip._compared_at(strip.partition))
+
+    def still(part, **given):
+        last = [part * c for c in strip.coefficients]
+        return strip._is_still(partition, replace(strip.found, **{"last": last, **given}), fields, {"u": 1e-6})
+
+    assert still(0.9e-6) and not still(1.1e-6)
+    assert not still(0.0, last=[])  # a step from elsewhere is not known as a whole
+    assert not strip._is_still(partition, replace(strip.found, last=strip.coefficients), fields, None)
+    torch.testing.assert_close(partition(strip._compared_at(partition)), fields)  # it is left as it was
