@@ -157,6 +157,16 @@ def test_the_benchmark_writes_what_the_page_reads(tmp_path, monkeypatch):
         gallery.run(argparse.Namespace(**{**vars(options), "problems": ["heat"]}))
 
 
+def test_what_a_run_says_of_itself_is_found_in_broken_lines():
+    assert gallery.is_doubted("u is not solved: 40 % of its terms are left. Do not\ntrust the solution.\n")
+    assert not gallery.is_doubted("Every equation is met to 2e-11 of its size: nothing is left that is worth the time.")
+
+
+def test_a_folder_without_problems_is_told(tmp_path):
+    with pytest.raises(SystemExit, match="there is no problem in .*pde: --folder"):
+        gallery.run(argparse.Namespace(folder=tmp_path, problems=None, seed=0, limit=1.0, keep=False, out=tmp_path))
+
+
 def test_runs_that_did_not_end_are_listed_apart():
     rows = [
         {

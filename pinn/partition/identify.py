@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from pinn.partition.coefficients import Fields
+from pinn.partition.level import STALLED
 from pinn.partition.newton import Found, newton
 from pinn.partition.system import Sampled, Values
 
@@ -26,7 +27,6 @@ UNSURE = 1e-2  # what is left, over the size of the fields, where numbers may ha
 HARD = 2e-3  # the weight of data beside which equations hold as if they had to
 NOTHING = 0.1  # of what the noise of the data leaves unknown: a level that changes no more is the last
 FOLLOWED = 2e-3  # part of the data that fields follow which equations and conditions do not determine
-STALLED = 0.5  # of the estimate of the level before: one that is larger does not fall any more
 LITTLE = 0.5  # of the standard deviation: so much a number may still move there
 SETTLED = 0.1  # of the noise: a step of coefficient fields that changes the data by less is the last
 NEARLY = 1.0  # of the noise: steps of coefficient fields have not come to an end where the next would change more

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 HOPELESS = 1e3  # what is left, over the size of the fields: no error is told of such a solution
+STALLED = 0.5  # of what was left, or of the estimate, before: a level above it gains little
 FINE = 1e-8  # what is left where a level that leaves as much as the one before has come to rounding
 
 

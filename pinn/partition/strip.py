@@ -23,7 +23,7 @@ from pinn.partition.cells import Cells
 from pinn.partition.estimate import estimated
 from pinn.partition.identify import Knowledge, identified
 from pinn.partition.layers import at_end, following, layer
-from pinn.partition.level import FINE, HOPELESS, Level
+from pinn.partition.level import FINE, HOPELESS, STALLED, Level
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of, write
 from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
@@ -51,7 +51,6 @@ WIDER = 1.5  # times as many features
 REGULAR = 1e-2  # of the square of what is left: smaller singular values of a cell fit the points, and not the solution
 ROUGH = 1e-6  # the largest that are not
 SUPPRESSED = 0.2  # of what is left, that lies in what was so left out: the solution is smooth, and misses it
-STALLED = 0.5  # of what was left before: a level that leaves more has fitted the points
 START_LEVELS = 12
 IDLE = 0.75  # of the cells at the end: where so many are idle in time, those that follow are twice as long
 DEAR = 3.0  # seconds: cells that hold the start well enough, as the levels to come are to see to the rest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pinn.partition.level import HOPELESS, Level
+from pinn.partition.level import HOPELESS, STALLED, Level
 from pinn.partition.strip import Strip
 from pinn.partition.worth import Worth, expected
 
@@ -22,7 +22,6 @@ LITTLE = 1e-11  # what is left of one that is, whatever there is to compare
 MOST = 10  # levels of a strip
 JUDGED = 3  # levels, after which a strip that leaves more than FAILED is too long
 FAILED = 1e-2
-STALLED = 0.5  # of the residual of the level before, or of the least estimate before: above it nothing is gained
 COARSE = 1e-5  # what is left of a strip that is too long where a level gains nothing
 SPOILT = 1e3  # times the most that a strip before has left: so much is left of such a strip as well
 
