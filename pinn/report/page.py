@@ -15,6 +15,7 @@ from pinn.report.curves import curves
 from pinn.report.html import facts, frame, number, place_plotly, section, table, typed
 from pinn.report.mathematics import domain_latex, latex, mathml
 from pinn.report.sampled import sampled
+from pinn.schema import Partition
 
 if TYPE_CHECKING:
     from pinn.problem import Problem
@@ -70,7 +71,7 @@ def page(
     truths = {name: learned.truth for name, learned in problem.learned.items() if learned.truth is not None}
     body = [
         f'<header data-part="head">{_head(solution, config, result, rows, name)}</header>',
-        section("The problem", _problem(problem)),
+        section("The problem", _problem(problem, config)),
         section("What limits this run", _diagnosis(result) and f"{_diagnosis(result)}{_panels('looks')}"),
         section("The solution", _panels("solution", '<div class="controls" id="controls"></div>')) if views else "",
         section("Where the equations are not met", _panels("residuals")) if views and views[0]["residuals"] else "",
@@ -126,9 +127,11 @@ def _head(solution: Solution, config: Config, result: Result, rows: Sequence[Map
     )
 
 
-def _problem(problem: Problem) -> str:
+def _problem(problem: Problem, config: Config) -> str:
     found = latex(problem)
-    built = {name for built in problem.built_in for name in (built, built.rpartition("_")[0])}  # or a component of it
+    refined = isinstance(config.network, Partition) and config.network.refined  # cells meet conditions as equations
+    built_in = () if refined else problem.built_in
+    built = {name for built in built_in for name in (built, built.rpartition("_")[0])}  # or a component of it
     notes = dict.fromkeys(built, "built in")
     conditions = [_statement(name, text, notes.get(name, "")) for name, text in found.get("conditions", {}).items()]
     equations = [_statement(name, text) for name, text in found["equations"].items()]
@@ -140,7 +143,7 @@ def _problem(problem: Problem) -> str:
         "Exact solution": [_statement("", text) for text in found.get("exact", {}).values()],
     }
     parts = [_block(title, lines) for title, lines in blocks.items() if lines]
-    said = [f"{line}." for line in words.softened(problem)]
+    said = [] if refined else [f"{line}." for line in words.softened(problem)]
     for name, data in problem.observations.items():
         said.append(f"{name}: {len(data.points.x)} observations of {', '.join(data.quantities)}.")
     parts += [f'<p class="note wide">{escape(line)}</p>' for line in said]

@@ -84,6 +84,10 @@ def test_every_curve_and_picture_is_there(driver, runs):
         assert word in text
 
 
+def test_what_one_network_has_built_in_is_said(runs):
+    assert "built in" in (runs / "line" / "few" / "report.html").read_text()
+
+
 def test_the_truth_and_what_was_learned(driver, runs):
     opened(driver, runs / "line" / "more" / "report.html")
     assert drawn(driver, "solution") == [["scatter", "scatter"], ["scatter"]]  # predicted and exact, error
@@ -101,6 +105,7 @@ def test_the_estimated_error_stands_beside_the_solution_with_the_cells(driver, t
         )  # fmt: skip
         found = solve(waves, "trainer.max_steps=2", run_dir=tmp_path / name)
         assert len(found.residuals.network) > 1
+        assert "built in" not in (tmp_path / name / "report.html").read_text()  # cells meet conditions as equations
     opened(driver, tmp_path / "map" / "report.html")
     assert drawn(driver, "solution") == [["heatmap", "scatter"]] * 2 and drawn(driver, "residuals") == [["heatmap"]]
     captions = script(driver, "[...document.querySelectorAll('#solution figcaption span')].map(s => s.textContent)")
