@@ -113,6 +113,13 @@ def test_a_run_of_ones_own_problem_and_what_it_leaves(command, capsys):
     assert "Lightning" not in printed.out
 
 
+def test_flags_may_stand_between_keys(command):
+    assert command("run_dir=out", *SHORT, "--config-dir", "mine", "pde=own") == 0
+    assert json.loads(Path("out/result.json").read_text())["pde"] == "own"
+    assert command("pde=poisson", "-m", "seed=0,1", "run_dir=two", *SHORT, "trainer.max_steps=1") == 0
+    assert Path("two/1/result.json").exists()
+
+
 def test_a_run_without_a_name_gets_one_that_nobody_has(command):
     for _ in range(2):
         assert command("pde=poisson", *SHORT, "trainer.max_steps=1") == 0

@@ -5,6 +5,7 @@ Every file that is not ours is checked as Hydra reads it, and every line before 
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -112,13 +113,26 @@ def _check_recipes(override: Override, folders: list[Path]) -> None:
             raise ConfigError(f"{RECIPES}={name}: no such {RECIPES}. {hint}{listed}")
 
 
-def check_arguments(arguments: list[str]) -> None:
-    """The same of a whole command line, with its flags."""
-    parsed, _ = get_args_parser().parse_known_args(arguments)
+def check_arguments(arguments: list[str]) -> list[str]:
+    """The same of a whole command line, with its flags.
+
+    Returns:
+        The line as Hydra can read it: flags may stand between keys, and Hydra knows them before keys alone.
+    """
+    parser = get_args_parser()
+    parser.exit_on_error = parser.allow_abbrev = False
+    try:
+        parsed, unknown = parser.parse_known_intermixed_args(arguments)
+    except argparse.ArgumentError as error:
+        raise ConfigError(f"{error.argument_name}: {error.message}, such as --config-dir=mine") from None
+    if flags := [argument for argument in unknown if argument.startswith("-")]:
+        raise ConfigError(f"{flags[0]}: there is no such flag; --help lists them.")
     for flag in FLAGS:
         if getattr(parsed, flag, None):
             raise ConfigError(f"--{flag.replace('_', '-')}: there is no such flag; --config-dir is a folder of yours.")
     check_lines(parsed.overrides, parsed.config_dir)
+    keys = [*parsed.overrides]
+    return [argument for argument in arguments if argument not in keys] + keys
 
 
 def _wrong(override: Override) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 import traceback
 from contextlib import suppress
@@ -45,10 +46,10 @@ def train(arguments: list[str]) -> int:
         return status
 
     check_dashes(arguments)
-    check_arguments(arguments)
+    sys.argv[1:] = check_arguments(arguments)  # what Hydra reads, and the processes that it starts
     guard()
     try:
-        hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")(job)()  # reads sys.argv
+        hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")(job)()
     except USER_ERRORS as error:
         statuses.append(complain(error))
     statuses += [int(file.read_text()) for file in noted.glob("*")]
