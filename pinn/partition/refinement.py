@@ -160,18 +160,25 @@ class Refinement:
     def _is_better_cut(self) -> bool:
         """Whether all of time at once begins to be dear, while the solution is poor and no fast fall is in sight.
 
-        The price of strips grows with the time, that of the whole faster.
+        The price of strips grows with the time, that of the whole faster, where cells have to be shorter than that.
         """
-        if not self.cuttable or self.strip.price <= CHEAP:
+        if not self.cuttable or self.strip.price <= CHEAP or self._as_long_as_cells() >= self.span[1] - self.span[0]:
             return False
         last = self.levels[-1]
         poor = last.estimate is None or max(last.estimate.values()) > POOR
         return poor and (len(self.levels) < 2 or last.residual > FALLS * self.levels[-2].residual)
 
+    @property
+    def _to_cut(self) -> Cells:
+        return self.strip.cells if len(self.levels) > 1 else self.strip.tiling
+
+    def _as_long_as_cells(self) -> float:
+        """How long most cells are in time."""
+        return float(self._to_cut.widths[:, self.axis].median())
+
     def _cut(self) -> None:
         """Begin anew, strip by strip: the first is as long as most cells and has those with which time begins."""
-        cells = self.strip.cells if len(self.levels) > 1 else self.strip.tiling
-        self.length = float(cells.widths[:, self.axis].median())
+        cells, self.length = self._to_cut, self._as_long_as_cells()
         ends = self.span[0] + self.length
         self.first = cells[cells.lower[:, self.axis] < ends * (1 - NEAR) + NEAR * self.span[0]]
         self.first.upper[:, self.axis].clamp_(max=ends)
