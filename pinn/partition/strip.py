@@ -46,6 +46,7 @@ START = 1e-8  # what the first cells may leave of what an interval begins with
 FALLS = 0.03  # of the residual of the level before: a smooth solution, of which more features see more
 EVERYWHERE = 0.5  # of the volume: so much is to be halved
 UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not finite
+UNSOLVED = 1.0  # what is left of a function that has nothing to do with the solution, as far as sizes tell
 RESOLVED = 1e-3  # what is left where waves and layers are seen
 WIDER = 1.5  # times as many features
 REGULAR = 1e-2  # of the square of what is left: smaller singular values of a cell fit the points, and not the solution
@@ -300,16 +301,26 @@ class Strip:
             self.local = self.local.of(wider)
         else:
             assert self.partition is not None and self.found is not None and self.rough is not None
-            unseen = everywhere and self.smooth and self.levels[-1].residual >= RESOLVED
+            unseen = everywhere and self.smooth and self.levels[-1].residual >= RESOLVED or self._sees_nothing
             look = self._looking(self.partition, self.found, self.residuals.places)
             # a peak is a corner, but not in what waves and fronts leave that are not resolved
-            depth = 0 if self.smooth or self.times else DEPTH
+            depth = 0 if self.smooth or self.times or self._sees_nothing else DEPTH
             along = directions(self.rough, TIME in self.problem.coordinate_names)
             self.tiling, parents = refined(self.tiling, self.left, along, look, unseen, depth)
             self.crowding = self.crowding[parents]
             same = torch.bincount(parents, minlength=len(squares)) == 1
             parts = [float(part[same].sum() / part.sum()) for part in (squares, volumes * squares)]
             self.stayed = math.prod(parts) ** 0.25  # as for the fall
+
+    @property
+    def _sees_nothing(self) -> bool:
+        """Whether as much is left as of any function, and no less than before.
+
+        So waves leave it that only values at a point are known of: zero elsewhere, and a bend at the point, is all that
+        too large cells can do, and smaller ones at the point do it no better.
+        """
+        last = [level.residual for level in self.levels[-2:]]
+        return len(last) == 2 and last[1] > max(UNSOLVED, STALLED * last[0])
 
     def _more_features_gain(self, everywhere: bool) -> bool:
         """Whether the last level has fallen as that of a smooth solution does, all over or by more features as well."""
