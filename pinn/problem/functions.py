@@ -14,6 +14,7 @@ from torch import Tensor
 from pinn.language import LanguageError, Scope, about, has_field, parameter, parse, parse_function, partner_name
 from pinn.language.calculus import Value
 from pinn.problem.equation import Equation
+from pinn.problem.integrals import Integrals
 from pinn.problem.parameters import Learned
 from pinn.problem.tables import table
 
@@ -109,22 +110,21 @@ def _solution(equation: Equation, exact: Mapping[str, sympy.Expr], scope: Scope)
 
 
 def read_exact(
-    exact: Mapping[str, str] | None, scope: Scope, learned: Mapping[str, Learned]
+    exact: Mapping[str, str] | None, scope: Scope, learned: Mapping[str, Learned], integrals: Integrals
 ) -> dict[str, sympy.Expr] | None:
     """The expressions, with the truth of what is to be learned put in."""
     if exact is None:
         return None
-    if set(exact) != set(scope.fields):
-        raise LanguageError(
-            f"exact: has {', '.join(exact)}, but the fields are {', '.join(scope.fields)}; give each once"
-        )
+    fields = [field for field in scope.fields if field in exact or field not in {one.name for one in integrals.found}]
+    if set(exact) != set(fields):
+        raise LanguageError(f"exact: has {', '.join(exact)}, but the fields are {', '.join(fields)}; give each once")
     result = {}
     known = replace(scope, fields=(), vectors={}, symbols=tuple(learned))
-    for name in scope.fields:
+    for name in fields:
         with about(f"exact.{name}"):
             result[name] = parse(str(exact[name]), known)
         result[name] = with_truths(f"exact.{name}", result[name], learned)
-    return result
+    return integrals.solutions(result, scope)
 
 
 def with_truths(where: str, expression: sympy.Expr, learned: Mapping[str, Learned]) -> sympy.Expr:

@@ -59,6 +59,7 @@ from pinn.problem.conditions import (
 from pinn.problem.declarations import check_name, check_sections, read_fields, read_intervals
 from pinn.problem.equation import Equation
 from pinn.problem.functions import Functions, manufacture, read_exact, read_functions, with_truths
+from pinn.problem.integrals import Integrals
 from pinn.problem.observations import WEIGHT, Observations
 from pinn.problem.parameters import read_parameters
 from pinn.problem.quantity import Quantity
@@ -74,7 +75,8 @@ class Problem:
         coordinate_system: Of space: `cartesian`, `polar`, `cylindrical` or `spherical`.
         domain: A shape in space, such as `{"disk": {"center": [0, 0], "radius": 1}}`; the box if there is none.
         fields: Names of the unknown functions; `{U: [u, v]}` for a vector and its components.
-        equations: Name to text with one `=`; they hold inside the domain. One between vectors is one a component.
+        equations: Name to text with one `=`; they hold inside the domain. One between vectors is one a component. In
+            a box, `integral(e)` is that over space, and `integral(e, x)` that up to x.
         conditions: Name to text that says where: `u(x=0) = 1`, `dn(u)(boundary) = 0`, `u(t=0) = sin(pi*x)`; or about
             integrals, `integral(u) = 0`.
         parameters: Name to number; to `{"range": [a, b]}`, for all of which the network is trained; to
@@ -86,13 +88,14 @@ class Problem:
         observations: Name to data, see `Observations`.
         enforce: `auto` builds the conditions into the network that can be, and makes losses of the others; `hard`
             refuses what cannot be built in; `soft` makes all losses; or one of them by condition, `auto` where
-            nothing is said. Conditions about integrals are always losses.
+            nothing is said. Conditions about integrals as a whole are always losses.
         exact: Field to expression: the solution.
         reference: Name of a reference solution in `pinn.references`, or `{name: {option: value}}`.
         name: What the problem is called.
 
     Attributes:
         fields: All of them, those of the coefficients last.
+        integrals: Of those that stand for integrals within the texts, which.
         coefficients: Of those that are coefficients, the values that they begin with.
         depends: Of those of them that depend on some coordinates alone, the numbers of these.
         learned: Numbers to be found.
@@ -142,16 +145,23 @@ class Problem:
             "equations": equations, "conditions": conditions, "parameters": parameters, "functions": functions,
             "observations": observations, "enforce": enforce, "exact": exact, "reference": reference, "name": name,
         }  # fmt: skip
+        names, vectors = read_fields(fields)
+        for field in (*names, *vectors):
+            check_name("fields", field)
+        named = {*names, *vectors, *coordinates, *(parameters or {}), *(functions or {}), *equations}
+        integrals = Integrals(coordinates, named)
+        equations = integrals.replaced(equations, "equations")
+        conditions = integrals.replaced(conditions or {}, "conditions")
+        functions = integrals.replaced(functions or {}, "functions")
+        self.integrals = {one.name: one for one in integrals.found}
+        equations, conditions = {**equations, **integrals.equations}, {**conditions, **integrals.conditions}
         for section, given_names in (("parameters", parameters), ("functions", functions)):  # before they are used
             for key in given_names or {}:
                 check_name(f"{section}.{key}", key)
         read = read_parameters(parameters or {})
         self.learned, self.coefficients = read.learned, read.coefficients
         self.parameters = {key: float(value) for key, value in read.known.items()}
-        names, vectors = read_fields(fields)
-        for field in (*names, *vectors):
-            check_name("fields", field)
-        self.fields = (*names, *self.coefficients)
+        self.fields = (*names, *self.integrals, *self.coefficients)
         intervals = read_intervals(coordinates, read.known)
         with about("coordinates"):
             box = Box(intervals | read.ranges, tuple(read.ranges))
@@ -169,13 +179,12 @@ class Problem:
         self.sides = Sides([e for text in equations.values() for e in edges_of(text, self.scope)], self.domain)
         if not self.sides:
             _, self.scope = self._with_functions(functions, bare)
-        self.exact = read_exact(exact, self.scope, self.learned)
+        integrals.check(self.domain, coordinate_system)
+        self.exact = read_exact(exact, self.scope, self.learned, integrals)
         if not equations:
             raise LanguageError("equations: at least one is needed, such as {poisson: lap(u) = 1}")
         interior, joints = self._within(equations, functions, bare)
-        bounds = self._statements(
-            "conditions", conditions or {}, self._condition, replace(self.scope, bounds=bare.bounds)
-        )
+        bounds = self._statements("conditions", conditions, self._condition, replace(self.scope, bounds=bare.bounds))
         for key in bounds:
             if key in interior:
                 raise LanguageError(f"conditions: the name {key!r} is taken by an equation")
@@ -188,8 +197,8 @@ class Problem:
             for statements in (interior, bounds, joints)
         )
         self.stated, self.conditions = stated, bounds
-        how, names = enforced(enforce, bounds, conditions or {}), conditions or {}
-        built = Builder(bounds, how, names, stated.values(), self.scope, self.domain, self.coefficients).build()
+        how = enforced(enforce, bounds, conditions)
+        built = Builder(bounds, how, conditions, stated.values(), self.scope, self.domain, self.coefficients).build()
         self.hard, self.inputs, self.softened = built.ansatz, built.inputs, built.softened
         self.built_in = {key: bounds[key].text for key in built.keys}
         soft = {key: equation for key, equation in bounds.items() if key not in self.built_in}
@@ -343,7 +352,7 @@ class Problem:
         if statement.place not in (None, "interior") or statement.partner is not None:
             raise LanguageError("an equation holds inside the domain; put this one under conditions", text)
         if statement.residual.has(Integral):
-            raise LanguageError("an equation with an integral holds as a whole; put this one under conditions", text)
+            raise LanguageError("an equation has integrals along coordinates: integral(e), integral(e, x)", text)
         return Equation(key, text, statement.residual, self.domain.interior)
 
     def _condition(self, key: str, statement: Statement, text: str) -> Equation:
