@@ -30,10 +30,10 @@ from pinn.problem import Problem
 if TYPE_CHECKING:
     from pinn.partition.strip import Strip
 
-HEIGHTS = [4.0**k for k in range(-12, 13)]  # of bowls, in the units of the fields
+HEIGHTS = [4.0**k for k in range(-12, 13)]  # of slopes and bowls, in the units of the fields
 NODES = 1 / 16  # of the interval before: the distance of the moments from which a polynomial goes on
 HIGHEST = 3  # its degree
-LOWER = 0.9  # of the residual of zero: a bowl that leaves more of it is no better than zero
+LOWER = 0.9  # of the residual of zero: what leaves more of it is no better than zero
 
 
 def zero(sampled: Sampled, features: int) -> Values:
@@ -130,14 +130,23 @@ def begun(sampled: Sampled, problem: Problem) -> Values:
     return _times(0.0, _values(sampled, _Bowl(*_box(sampled), sampled.fields)))
 
 
-def bowls(sampled: Sampled) -> Iterator[Values]:
-    """A paraboloid in each field that opens upward, and one that opens downward, where they leave less than zero does.
+def elsewhere(sampled: Sampled) -> Iterator[Values]:
+    """A slope in each field along each coordinate, and a paraboloid, up and down, that leave less than zero does.
 
     Zero is where many equations do not depend on the fields at all to first order (`u_xx*u_yy = f`, `u_x**2 = f`), and
-    from there steps may lead to where the linearised equation is of another type. A convex or concave function has the
-    type that such equations ask for. The height is the one that leaves the least of the equations in the interior.
+    from there steps may lead to where the linearised equation is of another type, or up here and down there. A convex
+    or concave function has the type that such equations ask for. The height is the one that leaves the least of the
+    equations in the interior.
     """
-    unit = _values(sampled, _Bowl(*_box(sampled), sampled.fields))
+    lower, upper = _box(sampled)
+    shapes = [*(_Slope(lower, upper, sampled.fields, axis) for axis in range(len(lower)))]
+    for shape in (*shapes, _Bowl(lower, upper, sampled.fields)):
+        yield from _scaled(sampled, shape)
+
+
+def _scaled(sampled: Sampled, shape: nn.Module) -> Iterator[Values]:
+    """A function and its opposite, as large as leaves the least, where that is less than zero leaves."""
+    unit = _values(sampled, shape)
     before = sampled.residual(_times(0.0, unit))
     inside = [place for place in sampled.points if place.name == "interior"]
     sizes = {(place, name): r.square().mean() for place in inside for name, r in before[place].items() if bool(r.any())}
@@ -182,6 +191,18 @@ class _Bowl(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return (((x - self.middle) / self.sides) ** 2 / 2).sum(1, keepdim=True).expand(-1, self.fields)
+
+
+class _Slope(nn.Module):
+    """x to how far it is from the lower end of a coordinate, in units of the side."""
+
+    def __init__(self, lower: Tensor, upper: Tensor, fields: int, axis: int):
+        super().__init__()
+        self.begin, self.side, self.fields, self.axis = lower[axis], (upper - lower)[axis], fields, axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        rise = (x[:, self.axis : self.axis + 1] - self.begin) / self.side + 0 * x.sum(dim=1, keepdim=True)
+        return rise.expand(-1, self.fields)
 
 
 def _values(sampled: Sampled, function: nn.Module) -> Values:

@@ -29,7 +29,7 @@ from pinn.partition.newton import Found, newton
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
 from pinn.partition.refine import DEPTH, directions, idle, left, marked, refined, roughness
-from pinn.partition.starts import begun, bowls, going_on, moved_to, zero
+from pinn.partition.starts import begun, elsewhere, going_on, moved_to, zero
 from pinn.partition.system import Sampled, Values
 from pinn.partition.unknown import moved, unknown
 from pinn.problem import Problem
@@ -46,7 +46,7 @@ START = 1e-8  # what the first cells may leave of what an interval begins with
 FALLS = 0.03  # of the residual of the level before: a smooth solution, of which more features see more
 EVERYWHERE = 0.5  # of the volume: so much is to be halved
 UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not finite
-UNSOLVED = 1.0  # what is left of a function that has nothing to do with the solution, as far as sizes tell
+MISSED = 10.0  # what is left, of fields that are next to zero beside what is asked of them (2 with a thin layer unseen)
 RESOLVED = 1e-3  # what is left where waves and layers are seen
 WIDER = 1.5  # times as many features
 REGULAR = 1e-2  # of the square of what is left: smaller singular values of a cell fit the points, and not the solution
@@ -58,6 +58,8 @@ DEAR = 3.0  # seconds: cells that hold the start well enough, as the levels to c
 FEATURE = 1.2e-6  # seconds for an unknown and each feature of its cell: their jets at the points
 COLUMN = 1.25e-9  # seconds for an unknown and the square of those of its cell: their orthonormal columns
 STEPS = 30  # of Newton's, a level
+EXACT = 2  # of them, for a linear problem
+BETTER = 0.1  # of the loss of steps that have come to an end: so little others must leave to be the solution
 
 
 class Strip:
@@ -155,7 +157,7 @@ class Strip:
         foreign = self.partition is not None
         found, self.known = identified(sampled, start, most, foreign, self.tolerance, self.until, known, before)
         if not foreign:
-            found = self._from_elsewhere(sampled, found, most)
+            found = self._from_elsewhere(partition, sampled, found, most)
         if not found.better and self.levels:
             sampled.numbers, self.known = numbers, known
             return self._as_before(found, self._since(began))
@@ -163,7 +165,7 @@ class Strip:
         rest, rough = self._judge(partition, found)
         with torch.no_grad():
             compared = partition(self._compared_at(partition))
-        sizes = agreed(self.processes, compared.square().mean(dim=0).sqrt().tolist(), rest.device)
+        sizes = self._sizes(compared)
         size = max(sizes) or 1.0
         rest, self.size = (rest / size).nan_to_num(nan=UNKNOWN, posinf=UNKNOWN), size
         self._crowd(sampled, found, rest)
@@ -314,13 +316,13 @@ class Strip:
 
     @property
     def _sees_nothing(self) -> bool:
-        """Whether as much is left as of any function, and no less than before.
+        """Whether the fields are next to zero beside what is asked of them, and no less so than before.
 
         So waves leave it that only values at a point are known of: zero elsewhere, and a bend at the point, is all that
         too large cells can do, and smaller ones at the point do it no better.
         """
         last = [level.residual for level in self.levels[-2:]]
-        return len(last) == 2 and last[1] > max(UNSOLVED, STALLED * last[0])
+        return len(last) == 2 and last[1] > max(MISSED, STALLED * last[0])
 
     def _more_features_gain(self, everywhere: bool) -> bool:
         """Whether the last level has fallen as that of a smooth solution does, all over or by more features as well."""
@@ -439,15 +441,29 @@ class Strip:
             return begun(sampled, self.problem)
         return zero(sampled, self.local.features)
 
-    def _from_elsewhere(self, sampled: Sampled, found: Found, most: int) -> Found:
-        """What steps from other starts find, where those from zero have not come to an end and one of these does."""
-        if found.converged or self.times is not None or len(sampled.numbers) or sampled.data:
+    def _from_elsewhere(self, partition: Partition, sampled: Sampled, found: Found, most: int) -> Found:
+        """What steps from other starts find, where those from zero have not come to an end, or have at no solution."""
+        if self.times is not None or len(sampled.numbers) or sampled.data:
             return found
-        for start in bowls(sampled):
+        if found.converged and (found.steps <= EXACT or self._leaves_little(partition, found, RESOLVED)):
+            return found
+        ended = found.converged
+        for start in elsewhere(sampled):
             other = newton(sampled, start, most, False, self.tolerance, self.until)
-            if (other.converged, -other.loss) > (found.converged, -found.loss):
-                found = other
+            solved = other.converged or self._leaves_little(partition, other, FINE)
+            if solved > ended or solved == ended and other.loss < (BETTER if ended else 1.0) * found.loss:
+                found, ended = other, solved
         return found
+
+    def _leaves_little(self, partition: Partition, found: Found, part: float) -> bool:
+        """Whether no more than a part of the size of the fields is left."""
+        write(partition, found.coefficients)
+        with torch.no_grad():
+            size = max(self._sizes(partition(self._compared_at(partition))))
+        return size > 0 and found.unmet <= part * size
+
+    def _sizes(self, fields: Tensor) -> list[float]:
+        return agreed(self.processes, fields.square().mean(dim=0).sqrt().tolist(), fields.device)
 
     def _judge(self, partition: Partition, found: Found) -> tuple[Tensor, Tensor]:
         held_out = self._held_out(partition, self.residuals.places, CHECKED)

@@ -7,7 +7,7 @@ from refinements import error, refinement
 from pinn import Problem
 from pinn.partition import starts
 from pinn.partition.newton import newton
-from pinn.partition.starts import LOWER, begun, bowls, going_on, zero
+from pinn.partition.starts import LOWER, begun, elsewhere, going_on, zero
 
 BOX = {"x": [0, 1], "y": [0, 1]}
 FEATURES = 150
@@ -27,7 +27,7 @@ def sampled_first(problem: Problem):
 
 def test_bowls_have_the_derivatives_and_the_height_that_the_equation_asks_for():
     sampled = sampled_first(ampere("9", "x"))
-    found = list(bowls(sampled))
+    found = list(elsewhere(sampled))
     assert len(found) == 2  # the equation does not say which way they open
     for sign, values in zip((1, -1), found, strict=True):
         interior = next(place for place in values if place.name == "interior")
@@ -48,7 +48,7 @@ def test_there_is_no_bowl_where_it_leaves_no_less_than_zero():
         coordinates=BOX, fields=["u"], equations={"r": "lap(u) - u**3 + x*u = 0.001*sin(40*x)"},
         conditions={"edge": "u(boundary) = 0"}, enforce="soft",
     )  # fmt: skip
-    assert not list(bowls(sampled_first(flat)))
+    assert not list(elsewhere(sampled_first(flat)))
     assert LOWER < 1
 
 

@@ -274,7 +274,7 @@ def test_a_problem_that_is_solved_may_be_trusted(capsys, _no_pictures):
 
 def test_steps_that_have_not_come_to_an_end_are_not_to_be_trusted(capsys, tmp_path, monkeypatch, _no_pictures):
     """Newton's steps from zero for the Monge-Ampere equation, which is elliptic at convex functions alone."""
-    monkeypatch.setattr(strip, "bowls", lambda _: ())
+    monkeypatch.setattr(strip, "elsewhere", lambda _: ())
     bowl = "exp((x**2 + y**2)/2)"
     convex = waves(
         equations={"curvature": "u_xx*u_yy - u_xy**2 = (1 + x**2 + y**2)*exp(x**2 + y**2)"},
