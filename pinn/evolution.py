@@ -11,7 +11,7 @@ import sympy
 from sympy.core.function import AppliedUndef
 
 from pinn.geometry import Place
-from pinn.language import Called, LanguageError, coordinate
+from pinn.language import Called, LanguageError, coordinate, parameter
 from pinn.language.linear import is_atom
 from pinn.language.scope import TIME
 from pinn.problem import Equation, Problem
@@ -108,6 +108,25 @@ def linear(problem: Problem) -> bool:
         for equation in problem.equations.values()
         for term in sympy.Add.make_args(sympy.expand(equation.residual))
     )
+
+
+def autonomous(problem: Problem) -> bool:
+    """Whether the equations are linear and what stands before the fields is the same at all times; sources may vary."""
+    t, tables = coordinate(TIME), {parameter(name) for name in problem.values}
+    return linear(problem) and not any(
+        slope.has(t, *tables) or slope.atoms(Called)
+        for equation in problem.equations.values()
+        for slope in _slopes(equation.residual)
+    )
+
+
+def _slopes(residual: sympy.Expr) -> list[sympy.Expr]:
+    """Of a linear residual, by each field and derivative in it."""
+    atoms = [*residual.atoms(sympy.Derivative), *residual.atoms(AppliedUndef)]
+    plain = {atom: sympy.Dummy("atom") for atom in sorted(atoms, key=lambda a: not isinstance(a, sympy.Derivative))}
+    for atom, symbol in plain.items():
+        residual = residual.xreplace({atom: symbol})
+    return [residual.diff(symbol) for symbol in plain.values()]
 
 
 def _nonlinear(term: sympy.Expr) -> bool:

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,6 +31,14 @@ SAME = 1e-3  # relative: a residual that is so near to what its linearisation pr
 FOREIGN = 4.0  # times the loss of what other cells have left: so much a first step may leave
 ROUGHLY = 1e-4  # of an error: what it may be wrong by itself
 FALLING = 0.99  # a step that leaves more of the loss is the last
+
+
+class Decomposed(NamedTuple):
+    """The decomposed system of a linear problem, which that of another interval of time is as well."""
+
+    solver: BlockLeastSquares
+    rows: Tensor
+    scales: dict[tuple[Place, str], Tensor]
 
 
 @dataclass
@@ -54,6 +63,7 @@ class Found:
         noises: What each observed quantity is missed by, in the units of the fields' features.
         inherited: What the errors of the shifts make of the solution, as coefficients; empty where nobody asks for it.
         changed: The solution that the steps began with less the one that they found, likewise.
+        decomposed: The system of the last step.
     """
 
     coefficients: list[Tensor]
@@ -73,6 +83,7 @@ class Found:
     noises: dict[str, float] = field(default_factory=dict)
     inherited: list[Tensor] = field(default_factory=list)
     changed: list[Tensor] = field(default_factory=list)
+    decomposed: Decomposed | None = None
 
     def after(self, change: Tensor) -> list[Tensor]:
         """The coefficients that follow a change of the numbers (Z,)."""
@@ -155,6 +166,24 @@ def newton(
     _tell(sampled, found, solver, rows, rows * linearised.target)
     if sampled.doubts is not None:
         found.inherited, found.changed = _doubted(sampled, sampled.doubts, start, found, solver, rows)
+    found.decomposed = Decomposed(solver, rows, found.scales)
+    return found
+
+
+def solved_again(sampled: Sampled, system: Decomposed) -> Found:
+    """The solution of a linear problem by the system of another interval of time: other sources, another beginning."""
+    solver, rows, scales = system
+    none = {place: {name: torch.zeros_like(sampled.points[place].x[:, 0]) for name in plan.operators}
+            for place, plan in sampled.residuals.plans.items() if place in sampled.points}  # fmt: skip
+    target = -rows * _joined(sampled.residual(none))
+    new = [c.reshape(sampled.fields, -1) for c in solver.solve(target)]
+    values = sampled.values(new)
+    memory = int(sampled.processes.largest([solver.memory + sampled.memory], rows.device)[0])
+    loss = _loss(sampled.residual(values), rows)
+    found = Found(new, values, scales, loss, 1, True, True, solver.suppressed, memory, decomposed=system)
+    _tell(sampled, found, solver, rows, target)
+    if sampled.doubts is not None:
+        found.inherited, found.changed = _doubted(sampled, sampled.doubts, none, found, solver, rows)
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pinn.evolution import linear, long_time, start, uncut
+from pinn.evolution import autonomous, linear, long_time, start, uncut
 from pinn.geometry import Box
 from pinn.language.scope import TIME
 from pinn.networks.partition import CELLS, Partition
@@ -22,7 +22,7 @@ from pinn.partition.identify import Knowledge
 from pinn.partition.level import FINE, STALLED, Level
 from pinn.partition.local import MakesLocal
 from pinn.partition.processes import ALONE, Processes
-from pinn.partition.strip import FALLS, START, Strip
+from pinn.partition.strip import START, Strip
 from pinn.partition.strips import Strips
 from pinn.partition.worth import CHEAP, POOR, TOLD, Worth, expected
 from pinn.problem import Problem
@@ -63,7 +63,7 @@ class Refinement:
         self.length = 0.0
         self.first: Cells | None = None  # of the first strip; None: a few
         self.cuttable = TIME in problem.coordinate_names and uncut(problem) is None
-        self.linear = linear(problem)
+        self.linear, self.alike = linear(problem), autonomous(problem)
         self.marching = self.cuttable and not self.linear
         self.span = (-math.inf, math.inf)
         if self.cuttable:
@@ -87,6 +87,11 @@ class Refinement:
     def done(self) -> list[Strip]:
         """The strips before it."""
         return self.strips.done
+
+    @property
+    def used(self) -> list[Partition]:
+        """The networks that the next level looks at: those of the present strip and of the two before."""
+        return [strip.partition for strip in [*self.done[-2:], self.strip] if strip.partition is not None]
 
     def _next(self) -> Strip:
         domain = self.problem.domain
@@ -112,10 +117,11 @@ class Refinement:
         local = before.local if before and told else self.local
         strip = Strip(
             self.problem, self.residuals, local, self.seed, tiling, (begin, end), before, start(self.problem),
-            self.worth.ends, self.processes,
+            self.worth.ends, self.processes, self.alike,
         )  # fmt: skip
         self.strips.had = self.worth.left
-        strip.meet_the_start(max(START, before.levels[-1].residual) if before else START)
+        if not strip.again:
+            strip.meet_the_start(max(START, before.levels[-1].residual) if before else START)
         if not told and (before or strip.price > TOLD):
             strip.begin_with_fewer_features()
         return strip
@@ -166,7 +172,7 @@ class Refinement:
             return False
         last = self.levels[-1]
         poor = last.estimate is None or max(last.estimate.values()) > POOR
-        return poor and (len(self.levels) < 2 or last.residual > FALLS * self.levels[-2].residual)
+        return poor and (len(self.levels) < 2 or last.residual > self.strip.falls * self.levels[-2].residual)
 
     @property
     def _to_cut(self) -> Cells:
@@ -212,7 +218,7 @@ class Refinement:
     def _too_long(self, level: Level) -> str | None:
         """Whether the next level is, or is not worth it."""
         price, error = self.strip.price, math.inf if level.estimate is None else max(level.estimate.values())
-        falling = len(self.levels) < 2 or level.residual <= FALLS * self.levels[-2].residual
+        falling = len(self.levels) < 2 or level.residual <= self.strip.falls * self.levels[-2].residual
         if error <= GOOD and not (price <= CHEAP and falling):
             return f"the error is estimated to be below {GOOD:.0e}"
         if price > self.worth.of(error):
@@ -299,7 +305,7 @@ class Refinement:
             before = self.done[-1] if self.done else None
             strip = Strip(
                 self.problem, self.residuals, self.local, self.seed, tiling, times, before,
-                start(self.problem) if self.marching else None, self.worth.ends, self.processes,
+                start(self.problem) if self.marching else None, self.worth.ends, self.processes, self.alike,
             )  # fmt: skip
             strip.levels = [Level(**one) for one in kept["levels"]]
             strip.tolerance, strip.size, strip.smooth = kept["tolerance"], kept["size"], kept["smooth"]

@@ -19,13 +19,14 @@ from pinn.geometry import Box, Domain, Place, Points, Region
 from pinn.language.scope import TIME
 from pinn.networks.partition import Partition
 from pinn.operators import Plan, derivatives
+from pinn.partition.again import Kept, later
 from pinn.partition.cells import Cells
 from pinn.partition.estimate import estimated
 from pinn.partition.identify import Knowledge, identified
 from pinn.partition.layers import at_end, following, layer
 from pinn.partition.level import FINE, HOPELESS, STALLED, Level
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of, write
-from pinn.partition.newton import Found, newton
+from pinn.partition.newton import Found, newton, solved_again
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
 from pinn.partition.refine import DEPTH, directions, idle, left, marked, refined, roughness
@@ -43,12 +44,14 @@ CROWDED = 8.0  # times as many points, at most
 CHECKED, CHECKED_START = 0.25, 0.5  # points that nothing is fitted to, as parts of those that are
 COMPARED = 2**11  # points at which two levels are compared
 START = 1e-8  # what the first cells may leave of what an interval begins with
-FALLS = 0.03  # of the residual of the level before: a smooth solution, of which more features see more
+FALLS = {1: 0.03, 2: 0.03}  # of the residual of the level before: a smooth solution, of which more features see more
+FALLS_OF_MANY = 0.2  # the same of more coordinates, where a cell is halved into eight and twice the features are few
 EVERYWHERE = 0.5  # of the volume: so much is to be halved
 UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not finite
 MISSED = 10.0  # what is left, of fields that are next to zero beside what is asked of them (2 with a thin layer unseen)
 RESOLVED = 1e-3  # what is left where waves and layers are seen
-WIDER = 1.5  # times as many features
+WIDER = {1: 1.5, 2: 1.5}  # times as many features
+WIDER_OF_MANY = 2.0
 REGULAR = 1e-2  # of the square of what is left: smaller singular values of a cell fit the points, and not the solution
 ROUGH = 1e-6  # the largest that are not
 SUPPRESSED = 0.2  # of what is left, that lies in what was so left out: the solution is smooth, and misses it
@@ -76,12 +79,13 @@ class Strip:
         initial: Where time begins.
         until: When, by `time.perf_counter` of the first process, no further step of Newton's begins.
         processes: Among which the cells are divided.
+        alike: Whether the system of one strip is that of any other with the same cells: see `again`.
     """
 
     def __init__(
         self, problem: Problem, residuals: Residuals, local: MakesLocal, seed: int, tiling: Cells,
         times: tuple[float, float] | None = None, before: Strip | None = None, initial: Place | None = None,
-        until: float = math.inf, processes: Processes = ALONE,
+        until: float = math.inf, processes: Processes = ALONE, alike: bool = False,
     ):  # fmt: skip
         self.problem, self.residuals, self.local, self.seed, self.tiling = problem, residuals, local, seed, tiling
         self.times, self.before, self.initial = times, before, initial
@@ -105,6 +109,30 @@ class Strip:
         self.doubt: list[Tensor] = []  # the estimated error, as coefficients
         self.balance: dict[tuple[Place, str], Tensor] = {}  # of the present level: see `Sampled.weigh`
         self._compared: Tensor | None = None
+        self.alike = alike
+        self.kept: Kept | None = None  # of the last level, for a strip that follows
+
+    @property
+    def again(self) -> Kept | None:
+        """What the strip before has kept, where it is what the first level here needs."""
+        kept = self.before.kept if self.before and not self.levels else None
+        axis = self._time_axis if kept else 0
+        about = self.tiling, self.crowding, self.local.features, self.tolerance
+        return kept if kept and kept.is_for(*about, axis, self.interval[0]) else None
+
+    @property
+    def _time_axis(self) -> int:
+        return self.problem.coordinate_names.index(TIME)
+
+    @property
+    def wider(self) -> float:
+        """Times as many features, where more of them are taken."""
+        return WIDER.get(len(self.problem.coordinate_names), WIDER_OF_MANY)
+
+    @property
+    def falls(self) -> float:
+        """The part of what was left that a level leaves of a smooth solution."""
+        return FALLS.get(len(self.problem.coordinate_names), FALLS_OF_MANY)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -126,19 +154,19 @@ class Strip:
     @property
     def layer(self) -> float:
         """How long most cells are where the interval ends: see `layers`."""
-        return layer(self.cells, self.problem.coordinate_names.index(TIME))
+        return layer(self.cells, self._time_axis)
 
     @property
     def idle(self) -> bool:
         """Whether nearly all cells at the end could be twice as long in time, as far as is known."""
         if self.rough is None:
             return False
-        axis = self.problem.coordinate_names.index(TIME)
+        axis = self._time_axis
         return float(idle(self.rough.cpu(), axis)[at_end(self.cells, axis)].double().mean()) >= IDLE
 
     def cells_over(self, begin: float, end: float) -> Cells:
         """Those of an interval that follows."""
-        return following(self.cells, self.problem.coordinate_names.index(TIME), begin, end)
+        return following(self.cells, self._time_axis, begin, end)
 
     def _since(self, began: float) -> float:
         """Seconds, the same in all processes."""
@@ -148,21 +176,17 @@ class Strip:
         """One level on the present cells."""
         began = time.perf_counter()
         self._leave_out_empty()
-        partition, self.balance = self._partition(), {}
-        sampled = self._fitted(partition, self.residuals.places)
-        start = self._start(sampled)
-        sampled.weigh(start)
+        partition, self.balance, again = self._partition(), {}, self.again
+        crowding, tolerance = self.crowding, self.tolerance
+        sampled = self._fitted(partition, self.residuals.places, again)
         numbers, known = sampled.numbers, self.known
-        before = self.levels[-1].residual if self.levels else 0.0
-        foreign = self.partition is not None
-        found, self.known = identified(sampled, start, most, foreign, self.tolerance, self.until, known, before)
-        if not foreign:
-            found = self._from_elsewhere(partition, sampled, found, most)
+        found = solved_again(sampled, again.system) if again else self._solved(partition, sampled, most)
         if not found.better and self.levels:
             sampled.numbers, self.known = numbers, known
             return self._as_before(found, self._since(began))
         write(partition, found.coefficients)
-        rest, rough = self._judge(partition, found)
+        held_out = self._held_out(partition, self.residuals.places, CHECKED, again)
+        rest, rough = self._judge(partition, held_out, found, again)
         with torch.no_grad():
             compared = partition(self._compared_at(partition))
         sizes = self._sizes(compared)
@@ -204,7 +228,24 @@ class Strip:
             sizes=dict(zip(self.problem.fields, sizes, strict=True)),
         )  # fmt: skip
         self.levels.append(level)
+        if self.before:
+            self.before.kept = None
+        if self.alike and self.times and found.decomposed:
+            self.kept = Kept(
+                self.interval[0], self.tiling, crowding, self.local.features, tolerance, found.decomposed, sampled,
+                held_out, rough, again.uses + 1 if again else 0,
+            )  # fmt: skip
+        found.decomposed = None
         return level
+
+    def _solved(self, partition: Partition, sampled: Sampled, most: int) -> Found:
+        """By Newton's steps from what is known, and from elsewhere where these do not come to an end."""
+        start, foreign = self._start(sampled), self.partition is not None
+        sampled.weigh(start)
+        before = self.levels[-1].residual if self.levels else 0.0
+        known, tolerance = self.known, self.tolerance
+        found, self.known = identified(sampled, start, most, foreign, tolerance, self.until, known, before)
+        return found if foreign else self._from_elsewhere(partition, sampled, found, most)
 
     def _is_still(self, partition: Partition, found: Found, fields: Tensor, errors: dict[str, float] | None) -> bool:
         """Whether the last of Newton's steps, taken as a whole, changes each field by less than it is wrong.
@@ -233,7 +274,7 @@ class Strip:
         self.doubt = found.inherited
         if self.levels:
             self.doubt = [a + fall * b for a, b in zip(found.inherited, found.changed, strict=True)]
-        at, axis = self._compared_at(partition), self.problem.coordinate_names.index(TIME)
+        at, axis = self._compared_at(partition), self._time_axis
         write(partition, found.inherited)
         with torch.no_grad():
             told = (partition(at).norm(dim=0) / fields.norm(dim=0)).nan_to_num(nan=0.0)
@@ -254,7 +295,7 @@ class Strip:
     def meet_the_start(self, enough: float) -> None:
         """Refine the cells, along space, until they hold what the interval begins with, up to so much."""
         assert self.initial is not None
-        time_axis = self.problem.coordinate_names.index(TIME)
+        time_axis = self._time_axis
         for _ in range(START_LEVELS):
             self._leave_out_empty()
             partition = self._partition()
@@ -275,7 +316,7 @@ class Strip:
     def begin_with_fewer_features(self) -> None:
         """Solve a cheap level first, as most of Newton's steps are its; and the one after has something to compare."""
         self.usual = self.local.features
-        self.local = self.local.of(round(self.usual / WIDER))
+        self.local = self.local.of(round(self.usual / self.wider))
 
     @property
     def price(self) -> float:
@@ -298,7 +339,7 @@ class Strip:
         volumes, squares = self.tiling.widths.prod(dim=1), self.left.cpu().square()
         share = float(volumes[marked(self.left).cpu()].sum() / volumes.sum())
         everywhere = share > EVERYWHERE
-        wider = min(round(WIDER * self.local.features), self.local.widest)
+        wider = min(round(self.wider * self.local.features), self.local.widest)
         if wider > self.local.features and self._more_features_gain(everywhere):
             self.local = self.local.of(wider)
         else:
@@ -330,7 +371,7 @@ class Strip:
             return everywhere and self.levels[-1].residual < RESOLVED
         before, last = self.levels[-2:]
         widened = before.cells == last.cells
-        return (everywhere or widened) and last.residual < min(RESOLVED, FALLS * before.residual)
+        return (everywhere or widened) and last.residual < min(RESOLVED, self.falls * before.residual)
 
     def _leave_out_empty(self) -> None:
         """Cells that lie outside of the domain."""
@@ -356,11 +397,24 @@ class Strip:
         hidden = (rest > HIDDEN * fitted) & (rest > max(MATTERS * float(rest.max()), FINE))
         self.crowding = torch.where(hidden.cpu(), (2 * self.crowding).clamp(max=CROWDED), self.crowding)
 
-    def _fitted(self, partition: Partition, places: Sequence[Place]) -> Sampled:
+    def _fitted(self, partition: Partition, places: Sequence[Place], again: Kept | None = None) -> Sampled:
+        if again:
+            return self._later(partition, again.fitted, again.begin)
         return self._sampled(partition, self._drawing.fitted(self.tiling, self.crowding, places), keep=True)
 
-    def _held_out(self, partition: Partition, places: Sequence[Place], part: float) -> Sampled:
-        return self._sampled(partition, self._drawing.held_out(self.tiling, places, part), keep=False)
+    def _held_out(
+        self, partition: Partition, places: Sequence[Place], part: float, again: Kept | None = None
+    ) -> Sampled:
+        if again:
+            return self._later(partition, again.held_out, again.begin)
+        drawn = self._drawing.held_out(self.tiling, places, part)
+        return self._sampled(partition, drawn, keep=self.alike and self.times is not None)
+
+    def _later(self, partition: Partition, before: Sampled, begin: float) -> Sampled:
+        """The same points in a strip that begins later."""
+        sampled = self._sampled(partition, later(before, self._time_axis, self.interval[0] - begin), keep=True)
+        sampled.take(before)
+        return sampled
 
     def _looking(
         self, partition: Partition, found: Found, places: Sequence[Place]
@@ -436,7 +490,7 @@ class Strip:
         if self.partition is not None:
             return self.values(sampled.points)
         if self.before is not None and self.problem.domain.interior in sampled.points:
-            return going_on(sampled, self.before, self.interval[0], self.problem.coordinate_names.index(TIME))
+            return going_on(sampled, self.before, self.interval[0], self._time_axis)
         if self.times is not None and self.problem.domain.interior in sampled.points:
             return begun(sampled, self.problem)
         return zero(sampled, self.local.features)
@@ -465,10 +519,13 @@ class Strip:
     def _sizes(self, fields: Tensor) -> list[float]:
         return agreed(self.processes, fields.square().mean(dim=0).sqrt().tolist(), fields.device)
 
-    def _judge(self, partition: Partition, found: Found) -> tuple[Tensor, Tensor]:
-        held_out = self._held_out(partition, self.residuals.places, CHECKED)
+    def _judge(
+        self, partition: Partition, held_out: Sampled, found: Found, again: Kept | None
+    ) -> tuple[Tensor, Tensor]:
         of_cells = left(held_out, found.coefficients, found.scales)
         self.processes.agree([of_cells])
+        if again and not again.stale:
+            return of_cells, again.rough
         return of_cells, self._roughness(partition, held_out, self.problem.domain.interior)
 
     def _roughness(self, partition: Partition, sampled: Sampled, place: Place) -> Tensor:

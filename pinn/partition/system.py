@@ -91,6 +91,10 @@ class Sampled:
         self._kept: dict[tuple[Place, bool], list[tuple[int, Tensor, Tensor]]] | None = {} if keep else None
         self._waves: dict[tuple[Place, bool, int], Tensor] = {}
 
+    def take(self, other: Sampled) -> None:
+        """The features of another one, of cells and points that differ from these by a shift of time alone."""
+        self._kept, self._reached = other._kept, other._reached
+
     @cached_property
     def share(self) -> Share:
         """The process of each cell: about as many rows for each."""

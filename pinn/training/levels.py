@@ -58,11 +58,14 @@ class Levels:
 
     def advance(self) -> Tensor:
         """Solve one level, and take its cells: the mean square of what is left where nothing was fitted."""
-        self.network.requires_grad_(False)  # jets of features are not to be differentiated
+        used = self.refinement.used
+        for part in used:
+            part.requires_grad_(False)  # jets of features are not to be differentiated
         level = self.refinement.advance()
         if (partition := self.refinement.partition) is not None:
             self.network.become(partition)
-        self.network.requires_grad_(True)
+        for part in [*used, *self.refinement.used, self.network.beside]:
+            part.requires_grad_(True)
         if not self.module.ranks.rank:
             log.warning("%s", said(level, len(self.network)))
             if self.ended:

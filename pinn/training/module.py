@@ -158,7 +158,8 @@ class PINN(LightningModule):
         optimizer = optimizers[number] if isinstance(optimizers, list) else optimizers
         with self.stopwatch:
             self.residuals.draw_directions(self.config.seed + 2**32 * self.global_step)
-            self.balance.update(self.points(), self.global_step)
+            if not self.levels:  # which have points of their own, and weights
+                self.balance.update(self.points(), self.global_step)
             if phase.method.scheduled:
                 for group in optimizer.param_groups:
                     group["lr"] = group.setdefault("initial_lr", group["lr"]) * phase.factor(self.turns.step)
