@@ -124,9 +124,10 @@ def _slopes(residual: sympy.Expr) -> list[sympy.Expr]:
     """Of a linear residual, by each field and derivative in it."""
     atoms = [*residual.atoms(sympy.Derivative), *residual.atoms(AppliedUndef)]
     plain = {atom: sympy.Dummy("atom") for atom in sorted(atoms, key=lambda a: not isinstance(a, sympy.Derivative))}
+    flat = residual
     for atom, symbol in plain.items():
-        residual = residual.xreplace({atom: symbol})
-    return [residual.diff(symbol) for symbol in plain.values()]
+        flat = flat.xreplace({atom: symbol})
+    return [flat.diff(symbol) for symbol in plain.values()]
 
 
 def _nonlinear(term: sympy.Expr) -> bool:

@@ -57,7 +57,7 @@ class Refinement:
     ):  # fmt: skip
         self.problem, self.residuals, self.local, self.seed = problem, residuals, local, seed
         self.processes, self.device = processes, next(residuals.parameters()).device
-        self.worth = Worth(budget, memory, processes, self.device)
+        self.worth = Worth(budget, memory, processes, self.device, len(problem.coordinate_names))
         self.levels: list[Level] = []
         self.ended: str | None = None
         self.length = 0.0

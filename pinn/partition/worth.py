@@ -12,7 +12,9 @@ from pinn.partition.processes import Processes, agreed
 from pinn.partition.strip import Strip
 
 CHEAP = 5.0  # seconds: a level that is worth it whatever the estimate
-PAID = 8.0  # seconds that a level is worth where the error is estimated to be 1e-7; and with its fourth root elsewhere
+PAID = {1: 8.0, 2: 8.0}  # seconds that a level is worth where the error is estimated to be 1e-7, by the number of
+# coordinates; and with its fourth root elsewhere
+PAID_OF_MANY = 20.0  # the same of more
 TOLD = 1.0  # seconds: a level that lasts so long tells how long the next one will
 USUAL = 5  # steps of Newton's from a level that has found the solution
 SLOW = 3.0  # times its price: what a level may take on a slow core
@@ -31,12 +33,15 @@ class Worth:
         memory: Bytes that a level may take, in each process; None: most of what there is.
         processes: All decide alike.
         device: Of what is sent among them.
+        coordinates: How many there are.
     """
 
-    def __init__(self, budget: float | None, memory: float | None, processes: Processes, device: torch.device):
+    def __init__(
+        self, budget: float | None, memory: float | None, processes: Processes, device: torch.device, coordinates: int
+    ):
         self.processes, self.device = processes, device
         self.ends = time.perf_counter() + (PATIENCE + MORE if budget is None else budget)  # the first process's counts
-        self.priced = budget is None
+        self.priced, self._paid = budget is None, PAID.get(coordinates, PAID_OF_MANY)
         self.memory = memory or there_is(device, processes.size)
 
     @property
@@ -50,7 +55,7 @@ class Worth:
 
     def of(self, error: float) -> float:
         """Seconds that a level may take which begins with such an error."""
-        return max(CHEAP, PAID * (error / 1e-7) ** 0.25) if self.priced else math.inf
+        return max(CHEAP, self._paid * (error / 1e-7) ** 0.25) if self.priced else math.inf
 
     def too_large(self, strip: Strip) -> bool:
         """Whether the next level of a strip would take more memory than there is."""
