@@ -6,7 +6,7 @@ import pytest
 import sympy
 
 from pinn import LanguageError, Problem
-from pinn.evolution import initial, long_time, powers, uncut
+from pinn.evolution import autonomous, initial, long_time, powers, uncut
 from pinn.language import coordinate
 from pinn.problem import configs
 
@@ -97,3 +97,21 @@ def test_what_cannot_be_cut_is_known_beforehand():
     late = evolution("u_t = -u**2", conditions={"end": "u(t=1) = 0", "other": "v(t=0) = 0"})
     assert "conditions.end" in str(uncut(late))
     assert "begins" in str(uncut(evolution("u_t = -u**2", conditions={})))
+
+
+@pytest.mark.parametrize(
+    ("equation", "wanted"),
+    [
+        ("u_t = u_xx/10 - x*u + sin(t)", True),
+        ("u_t = u_xx/10 + t*u", False),
+        ("u_t = u_xx - u**2", False),
+        ("d(u*(1 + x), t) = d((1 + x**2)*u_x, x)", True),
+        ("u_t = where(t < 1/2, 1, 2)*u_xx", False),
+    ],
+)
+def test_what_says_the_same_at_all_times(equation, wanted):
+    problem = Problem(
+        coordinates={"t": [0, 1], "x": [0, 1]}, fields=["u"], equations={"e": equation},
+        conditions={"start": "u(t=0) = 0", "left": "u(x=0) = 0", "right": "u(x=1) = t"}, enforce="soft",
+    )  # fmt: skip
+    assert autonomous(problem) is wanted

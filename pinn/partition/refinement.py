@@ -22,7 +22,7 @@ from pinn.partition.identify import Knowledge
 from pinn.partition.level import FINE, STALLED, Level
 from pinn.partition.local import MakesLocal
 from pinn.partition.processes import ALONE, Processes
-from pinn.partition.strip import START, Strip
+from pinn.partition.strip import FALLS, START, Strip
 from pinn.partition.strips import Strips
 from pinn.partition.worth import CHEAP, POOR, TOLD, Worth, expected
 from pinn.problem import Problem
@@ -172,7 +172,7 @@ class Refinement:
             return False
         last = self.levels[-1]
         poor = last.estimate is None or max(last.estimate.values()) > POOR
-        return poor and (len(self.levels) < 2 or last.residual > self.strip.falls * self.levels[-2].residual)
+        return poor and (len(self.levels) < 2 or last.residual > FALLS * self.levels[-2].residual)
 
     @property
     def _to_cut(self) -> Cells:
@@ -218,7 +218,7 @@ class Refinement:
     def _too_long(self, level: Level) -> str | None:
         """Whether the next level is, or is not worth it."""
         price, error = self.strip.price, math.inf if level.estimate is None else max(level.estimate.values())
-        falling = len(self.levels) < 2 or level.residual <= self.strip.falls * self.levels[-2].residual
+        falling = len(self.levels) < 2 or level.residual <= FALLS * self.levels[-2].residual
         if error <= GOOD and not (price <= CHEAP and falling):
             return f"the error is estimated to be below {GOOD:.0e}"
         if price > self.worth.of(error):

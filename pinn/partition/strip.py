@@ -6,6 +6,7 @@ Shape letters: K cells, N points, D coordinates, F fields, W features (1 include
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -44,14 +45,15 @@ CROWDED = 8.0  # times as many points, at most
 CHECKED, CHECKED_START = 0.25, 0.5  # points that nothing is fitted to, as parts of those that are
 COMPARED = 2**11  # points at which two levels are compared
 START = 1e-8  # what the first cells may leave of what an interval begins with
-FALLS = {1: 0.03, 2: 0.03}  # of the residual of the level before: a smooth solution, of which more features see more
-FALLS_OF_MANY = 0.2  # the same of more coordinates, where a cell is halved into eight and twice the features are few
+FALLS = 0.03  # of the residual of the level before: a smooth solution, of which more features see more
+MANY = 3  # coordinates, of which cells are halved into eight: there what the last levels gained for their price decides
+RATE = -1.5  # the power of the price with which what is left falls: a level of more features gains enough
 EVERYWHERE = 0.5  # of the volume: so much is to be halved
 UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not finite
-MISSED = 10.0  # what is left, of fields that are next to zero beside what is asked of them (2 with a thin layer unseen)
+UNSEEN = 1.0  # what is left where nothing is seen of the solution
+EASY = 1.0  # seconds: a level on a line that may have twice the cells whether they are needed or not
 RESOLVED = 1e-3  # what is left where waves and layers are seen
-WIDER = {1: 1.5, 2: 1.5}  # times as many features
-WIDER_OF_MANY = 2.0
+WIDER = 1.5  # times as many features
 REGULAR = 1e-2  # of the square of what is left: smaller singular values of a cell fit the points, and not the solution
 ROUGH = 1e-6  # the largest that are not
 SUPPRESSED = 0.2  # of what is left, that lies in what was so left out: the solution is smooth, and misses it
@@ -123,16 +125,6 @@ class Strip:
     @property
     def _time_axis(self) -> int:
         return self.problem.coordinate_names.index(TIME)
-
-    @property
-    def wider(self) -> float:
-        """Times as many features, where more of them are taken."""
-        return WIDER.get(len(self.problem.coordinate_names), WIDER_OF_MANY)
-
-    @property
-    def falls(self) -> float:
-        """The part of what was left that a level leaves of a smooth solution."""
-        return FALLS.get(len(self.problem.coordinate_names), FALLS_OF_MANY)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -316,7 +308,7 @@ class Strip:
     def begin_with_fewer_features(self) -> None:
         """Solve a cheap level first, as most of Newton's steps are its; and the one after has something to compare."""
         self.usual = self.local.features
-        self.local = self.local.of(round(self.usual / self.wider))
+        self.local = self.local.of(round(self.usual / WIDER))
 
     @property
     def price(self) -> float:
@@ -339,7 +331,7 @@ class Strip:
         volumes, squares = self.tiling.widths.prod(dim=1), self.left.cpu().square()
         share = float(volumes[marked(self.left).cpu()].sum() / volumes.sum())
         everywhere = share > EVERYWHERE
-        wider = min(round(self.wider * self.local.features), self.local.widest)
+        wider = min(round(WIDER * self.local.features), self.local.widest)
         if wider > self.local.features and self._more_features_gain(everywhere):
             self.local = self.local.of(wider)
         else:
@@ -357,21 +349,43 @@ class Strip:
 
     @property
     def _sees_nothing(self) -> bool:
-        """Whether the fields are next to zero beside what is asked of them, and no less so than before.
+        """Whether nothing is seen of the solution of a problem on a line, and smaller cells here and there do not help.
 
         So waves leave it that only values at a point are known of: zero elsewhere, and a bend at the point, is all that
         too large cells can do, and smaller ones at the point do it no better.
         """
         last = [level.residual for level in self.levels[-2:]]
-        return len(last) == 2 and last[1] > max(MISSED, STALLED * last[0])
+        stalled = len(last) == 2 and last[1] > max(UNSEEN, STALLED * last[0])
+        return stalled and len(self.problem.coordinate_names) == 1 and self.price <= EASY
 
     def _more_features_gain(self, everywhere: bool) -> bool:
-        """Whether the last level has fallen as that of a smooth solution does, all over or by more features as well."""
+        """Whether the last level has fallen as that of a smooth solution does, all over or by more features as well.
+
+        In three dimensions and more both more cells and more features are dear, and it is what they have gained for
+        their price that decides.
+        """
         if len(self.levels) < 2:
             return everywhere and self.levels[-1].residual < RESOLVED
         before, last = self.levels[-2:]
         widened = before.cells == last.cells
-        return (everywhere or widened) and last.residual < min(RESOLVED, self.falls * before.residual)
+        if last.residual >= RESOLVED or not (everywhere or widened):
+            return False
+        if len(self.problem.coordinate_names) < MANY:
+            return last.residual < FALLS * before.residual
+        by_features, by_cells = self._rate(True), self._rate(False)
+        return by_features <= (min(by_cells, RATE) if widened else by_cells)
+
+    def _rate(self, widened: bool) -> float:
+        """The power of the price with which what is left has fallen by the last level of more features, or of cells.
+
+        Where there was none yet: so good that it is tried, or of cells so bad that it is not.
+        """
+        rates = [
+            math.log(max(last.residual, 1e-300) / before.residual) / math.log(last.price / before.price)
+            for before, last in itertools.pairwise(self.levels)
+            if (before.cells == last.cells) == widened and last.price > before.price and before.residual > 0
+        ]
+        return rates[-1] if rates else -math.inf if widened else 0.0
 
     def _leave_out_empty(self) -> None:
         """Cells that lie outside of the domain."""

@@ -8,7 +8,7 @@ import torch
 from refinements import error, pendulum, refinement, transport
 from scipy.integrate import solve_ivp
 
-from pinn.partition import Cells, Refinement, corners, refine
+from pinn.partition import Cells, Level, Refinement, corners, refine, strip
 from pinn.partition import refinement as module
 from pinn.partition.system import Sampled
 from pinn.problem import Problem
@@ -346,3 +346,66 @@ def test_a_linear_evolution_is_cut_where_all_of_time_at_once_is_dear(monkeypatch
 def test_a_linear_evolution_that_all_of_time_at_once_holds_is_not_cut():
     found = refined(transport(1), 60)
     assert not found.marching and error(transport(1), found) < 1e-8
+
+
+def test_a_linear_evolution_whose_cells_last_as_long_as_all_of_time_is_not_cut(monkeypatch):
+    """Ten waves across, of which time changes the height alone: strips would be one, begun anew."""
+    monkeypatch.setattr(module, "CHEAP", 0.01)
+    problem = Problem(
+        coordinates={"t": [0, 1], "x": [0, 1]},
+        fields=["u"],
+        equations={"heat": "u_t = u_xx/1000"},
+        conditions={"start": "u(t=0) = sin(20*pi*x)", "ends": "u(boundary) = 0"},
+        enforce="soft",
+        exact={"u": "sin(20*pi*x)*exp(-(20*pi)**2/1000*t)"},
+    )
+    found = refinement(problem, 30)
+    looked = [found._is_better_cut() for _ in range(4) if found.advance() and not found.marching]
+    assert not found.marching and not any(looked)
+    monkeypatch.setattr(module.Refinement, "_as_long_as_cells", lambda self: 0.5)
+    cut = refinement(problem, 30)
+    for _ in range(4):
+        cut.advance()
+    assert cut.marching
+
+
+def test_waves_known_by_values_at_a_point_are_found(monkeypatch):
+    """Zero, and a bend at the point, is all that large cells can do, and smaller ones at the point do it no better."""
+    problem = Problem(
+        coordinates={"x": [-60, 60]},
+        fields=["y"],
+        equations={"ode": "y_xx/2 + y = 0"},
+        conditions={"value": "y(x=0) = 1", "slope": "y_x(x=0) = 0"},
+        enforce="soft",
+        exact={"y": "cos(sqrt(2)*x)"},
+    )
+    assert error(problem, refined(problem, 30, levels=14)) < 1e-6
+    monkeypatch.setattr(strip, "EASY", 0.0)
+    assert error(problem, refined(problem, 30, levels=14)) > 0.1
+
+
+def level_of(cells: int, residual: float, price: float) -> Level:
+    return Level(cells, cells, residual, residual, None, 1, True, 1.0, 1, price)
+
+
+@pytest.mark.parametrize(
+    ("levels", "everywhere", "more"),
+    [
+        ([(1, 7e-4, 0.1)], True, True),  # seen by one cell
+        ([(1, 7e-3, 0.1)], True, False),
+        ([(4, 7e-3, 0.4), (14, 5e-4, 1.4)], True, True),  # more features were not tried yet
+        ([(4, 7e-3, 0.4), (14, 5e-4, 1.4)], False, False),
+        ([(4, 7e-3, 0.4), (14, 5e-4, 1.4), (14, 1.5e-4, 3.2)], True, False),  # they gained less than cells had
+        ([(4, 7e-3, 0.4), (14, 5e-4, 1.4), (14, 4e-5, 3.2)], True, True),  # they gained more
+        ([(4, 7e-3, 0.4), (14, 5e-4, 1.4), (14, 1.5e-4, 3.2), (56, 1e-5, 12.0)], True, False),
+        ([(1, 5e-4, 0.1), (1, 3e-4, 0.3)], True, False),  # next to nothing
+    ],
+)
+def test_in_space_what_levels_gained_for_their_price_decides(levels, everywhere, more):
+    problem = Problem(
+        coordinates={"x": [0, 1], "y": [0, 1], "z": [0, 1]}, fields=["u"], equations={"poisson": "lap(u) = 1"},
+        conditions={"edge": "u(boundary) = 0"}, enforce="soft",
+    )  # fmt: skip
+    found = refinement(problem, 20).strip
+    found.levels = [level_of(*one) for one in levels]
+    assert found._more_features_gain(everywhere) is more

@@ -62,6 +62,17 @@ def test_an_equation_that_zero_says_nothing_of_is_solved_from_a_bowl():
     assert found.strip.found.loss < 1e-3 * blind.loss  # steps from zero alone end elsewhere
 
 
+def test_the_distance_from_a_wall_is_solved_from_a_slope():
+    """Zero says nothing of it, and a bowl leads up here and down there."""
+    distance = Problem(
+        coordinates=BOX, fields=["u"], equations={"eikonal": "sqrt(u_x**2 + u_y**2) = 1"},
+        conditions={"wall": "u(y=0) = 0"}, enforce="soft", exact={"u": "y"},
+    )  # fmt: skip
+    found = refinement(distance, FEATURES)
+    found.advance()
+    assert error(distance, found) < 1e-6
+
+
 def test_time_begins_with_what_is_given():
     """Each operator of the initial value, without time's; zero where it has no derivatives."""
     problem = Problem(
