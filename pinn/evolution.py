@@ -111,12 +111,20 @@ def linear(problem: Problem) -> bool:
 
 
 def autonomous(problem: Problem) -> bool:
-    """Whether the equations are linear and what stands before the fields is the same at all times; sources may vary."""
+    """Whether the equations are linear and what stands before the fields is the same at all times.
+
+    Sources may vary, but not jump: cells end at interfaces, and these move or come with time.
+    """
     t, tables = coordinate(TIME), {parameter(name) for name in problem.values}
-    return linear(problem) and not any(
-        slope.has(t, *tables) or slope.atoms(Called)
-        for equation in problem.equations.values()
-        for slope in _slopes(equation.residual)
+    moving = any(edge.has(t) for edge in problem.sides.edges)
+    return (
+        linear(problem)
+        and not moving
+        and not any(
+            slope.has(t, *tables) or slope.atoms(Called)
+            for equation in problem.equations.values()
+            for slope in _slopes(equation.residual)
+        )
     )
 
 

@@ -107,6 +107,8 @@ def test_what_cannot_be_cut_is_known_beforehand():
         ("u_t = u_xx - u**2", False),
         ("d(u*(1 + x), t) = d((1 + x**2)*u_x, x)", True),
         ("u_t = where(t < 1/2, 1, 2)*u_xx", False),
+        ("u_t = u_xx + where(x < t, 1, 0)", False),  # cells end where the source jumps
+        ("u_t = u_xx + where(x < 1/2, 1, 0)", True),
     ],
 )
 def test_what_says_the_same_at_all_times(equation, wanted):

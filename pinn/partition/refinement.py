@@ -120,7 +120,7 @@ class Refinement:
             self.worth.ends, self.processes, self.alike,
         )  # fmt: skip
         self.strips.had = self.worth.left
-        if not strip.again:
+        if not (told and strip.again):
             strip.meet_the_start(max(START, before.levels[-1].residual) if before else START)
         if not told and (before or strip.price > TOLD):
             strip.begin_with_fewer_features()

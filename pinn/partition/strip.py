@@ -169,6 +169,8 @@ class Strip:
         began = time.perf_counter()
         self._leave_out_empty()
         partition, self.balance, again = self._partition(), {}, self.again
+        if self.before and not again:
+            self.before.kept = None  # of no more use, and as large as what is to come
         crowding, tolerance = self.crowding, self.tolerance
         sampled = self._fitted(partition, self.residuals.places, again)
         numbers, known = sampled.numbers, self.known

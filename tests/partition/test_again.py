@@ -5,14 +5,15 @@ import torch
 from refinements import refinement
 
 from pinn import Problem
-from pinn.partition import newton
+from pinn.partition import newton, strips
+from pinn.partition.strip import Strip
 from pinn.solution import held_out
 
 
 def rod(**changes) -> Problem:
     """Heat in a rod with a source that comes and goes."""
     return Problem(**{
-        "coordinates": {"t": [0, 2], "x": [0, 1]},
+        "coordinates": {"t": [0, 1], "x": [0, 1]},
         "fields": ["u"],
         "functions": {"q": "manufactured"},
         "equations": {"heat": "u_t = u_xx/10 - x*u + q"},
@@ -27,9 +28,11 @@ def marched(problem: Problem, alike: bool, monkeypatch) -> tuple[torch.Tensor, i
     decomposed = []
     factorise = newton.factorise
     with monkeypatch.context() as patch:
+        patch.setattr(strips, "MOST", 3)  # levels of a strip
+        patch.setattr(Strip, "idle", False)  # no strip is longer than the one before
         patch.setattr(newton, "factorise", lambda *a, **k: decomposed.append(0) or factorise(*a, **k))
-        found = refinement(problem, 60)
-        found.marching, found.length, found.alike = True, 1 / 8, alike and found.alike
+        found = refinement(problem, 40, budget=1e6)  # the clock decides nothing
+        found.marching, found.length, found.alike = True, 1 / 16, alike and found.alike
         found.strips.was_easy = lambda: False
         while not found.ended:
             found.advance()
@@ -39,12 +42,12 @@ def marched(problem: Problem, alike: bool, monkeypatch) -> tuple[torch.Tensor, i
 
 def test_the_solution_is_that_of_systems_of_their_own_and_few_are_decomposed(monkeypatch):
     problem = rod()
-    apart, every, strips, told = marched(problem, False, monkeypatch)
+    apart, every, count, told = marched(problem, False, monkeypatch)
     alike, few, as_many, told_alike = marched(problem, True, monkeypatch)
-    assert as_many == strips >= 8 and few <= every - 10
+    assert as_many == count >= 8 and few <= every / 2
     true = problem.exact_values(held_out(problem, 500))
     wrong = [float((found - true).norm() / true.norm()) for found in (apart, alike)]
-    assert max(wrong) < 1e-7 and wrong[1] < 3 * wrong[0] + 1e-12
+    assert max(wrong) < 1e-6 and wrong[1] < 3 * wrong[0] + 1e-12
     assert told_alike["u"] == pytest.approx(told["u"], rel=0.5)
 
 
@@ -54,4 +57,4 @@ def test_a_coefficient_that_depends_on_time_has_no_strips_alike(monkeypatch):
     assert refinement(rod(), 60).alike
     solution, *_ = marched(problem, True, monkeypatch)
     true = problem.exact_values(held_out(problem, 500))
-    assert float((solution - true).norm() / true.norm()) < 1e-7
+    assert float((solution - true).norm() / true.norm()) < 1e-6
