@@ -131,8 +131,10 @@ def check_arguments(arguments: list[str]) -> list[str]:
         if getattr(parsed, flag, None):
             raise ConfigError(f"--{flag.replace('_', '-')}: there is no such flag; --config-dir is a folder of yours.")
     check_lines(parsed.overrides, parsed.config_dir)
-    keys = [*parsed.overrides]
-    return [argument for argument in arguments if argument not in keys] + keys
+    flags = arguments[::-1]
+    for key in parsed.overrides[::-1]:
+        flags.remove(key)  # the last that is alike: a folder may be called as a key is written
+    return flags[::-1] + parsed.overrides
 
 
 def _wrong(override: Override) -> str:

@@ -63,7 +63,7 @@ class Found:
         noises: What each observed quantity is missed by, in the units of the fields' features.
         inherited: What the errors of the shifts make of the solution, as coefficients; empty where nobody asks for it.
         changed: The solution that the steps began with less the one that they found, likewise.
-        decomposed: The system of the last step.
+        decomposed: The system of the last step, where another interval of time may need it.
     """
 
     coefficients: list[Tensor]
@@ -166,7 +166,8 @@ def newton(
     _tell(sampled, found, solver, rows, rows * linearised.target)
     if sampled.doubts is not None:
         found.inherited, found.changed = _doubted(sampled, sampled.doubts, start, found, solver, rows)
-    found.decomposed = Decomposed(solver, rows, found.scales)
+    if sampled.handed_on:
+        found.decomposed = Decomposed(solver, rows, found.scales)
     return found
 
 

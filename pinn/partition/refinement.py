@@ -18,11 +18,12 @@ from pinn.language.scope import TIME
 from pinn.networks.partition import CELLS, Partition
 from pinn.partition.cells import NEAR, Cells
 from pinn.partition.estimate import EstimatedError, estimated_error
+from pinn.partition.gains import FALLS
 from pinn.partition.identify import Knowledge
 from pinn.partition.level import FINE, STALLED, Level
 from pinn.partition.local import MakesLocal
 from pinn.partition.processes import ALONE, Processes
-from pinn.partition.strip import FALLS, START, Strip
+from pinn.partition.strip import START, Strip
 from pinn.partition.strips import Strips
 from pinn.partition.worth import CHEAP, POOR, TOLD, Worth, expected
 from pinn.problem import Problem

@@ -6,7 +6,6 @@ Shape letters: K cells, N points, D coordinates, F fields, W features (1 include
 from __future__ import annotations
 
 import copy
-import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +22,7 @@ from pinn.operators import Plan, derivatives
 from pinn.partition.again import Kept, later
 from pinn.partition.cells import Cells
 from pinn.partition.estimate import estimated
+from pinn.partition.gains import RESOLVED, more_features_gain, sees_nothing
 from pinn.partition.identify import Knowledge, identified
 from pinn.partition.layers import at_end, following, layer
 from pinn.partition.level import FINE, HOPELESS, STALLED, Level
@@ -45,14 +45,8 @@ CROWDED = 8.0  # times as many points, at most
 CHECKED, CHECKED_START = 0.25, 0.5  # points that nothing is fitted to, as parts of those that are
 COMPARED = 2**11  # points at which two levels are compared
 START = 1e-8  # what the first cells may leave of what an interval begins with
-FALLS = 0.03  # of the residual of the level before: a smooth solution, of which more features see more
-MANY = 3  # coordinates, of which cells are halved into eight: there what the last levels gained for their price decides
-RATE = -1.5  # the power of the price with which what is left falls: a level of more features gains enough
 EVERYWHERE = 0.5  # of the volume: so much is to be halved
 UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not finite
-UNSEEN = 1.0  # what is left where nothing is seen of the solution
-EASY = 1.0  # seconds: a level on a line that may have twice the cells whether they are needed or not
-RESOLVED = 1e-3  # what is left where waves and layers are seen
 WIDER = 1.5  # times as many features
 REGULAR = 1e-2  # of the square of what is left: smaller singular values of a cell fit the points, and not the solution
 ROUGH = 1e-6  # the largest that are not
@@ -110,17 +104,16 @@ class Strip:
         self.known = Knowledge()  # of data and learned numbers
         self.doubt: list[Tensor] = []  # the estimated error, as coefficients
         self.balance: dict[tuple[Place, str], Tensor] = {}  # of the present level: see `Sampled.weigh`
-        self._compared: Tensor | None = None
         self.alike = alike
         self.kept: Kept | None = None  # of the last level, for a strip that follows
+        self._compared: Tensor | None = None
 
     @property
     def again(self) -> Kept | None:
         """What the strip before has kept, where it is what the first level here needs."""
         kept = self.before.kept if self.before and not self.levels else None
-        axis = self._time_axis if kept else 0
         about = self.tiling, self.crowding, self.local.features, self.tolerance
-        return kept if kept and kept.is_for(*about, axis, self.interval[0]) else None
+        return kept if kept and kept.is_for(*about, self._time_axis, self.interval[0]) else None
 
     @property
     def _time_axis(self) -> int:
@@ -169,10 +162,12 @@ class Strip:
         began = time.perf_counter()
         self._leave_out_empty()
         partition, self.balance, again = self._partition(), {}, self.again
-        if self.before and not again:
-            self.before.kept = None  # of no more use, and as large as what is to come
+        self.kept = None  # of no more use, and as large as what is to come
+        if self.before:
+            self.before.kept = None
         crowding, tolerance = self.crowding, self.tolerance
         sampled = self._fitted(partition, self.residuals.places, again)
+        sampled.handed_on = self.alike and self.times is not None
         numbers, known = sampled.numbers, self.known
         found = solved_again(sampled, again.system) if again else self._solved(partition, sampled, most)
         if not found.better and self.levels:
@@ -222,14 +217,11 @@ class Strip:
             sizes=dict(zip(self.problem.fields, sizes, strict=True)),
         )  # fmt: skip
         self.levels.append(level)
-        if self.before:
-            self.before.kept = None
-        if self.alike and self.times and found.decomposed:
+        if found.decomposed:
             self.kept = Kept(
                 self.interval[0], self.tiling, crowding, self.local.features, tolerance, found.decomposed, sampled,
                 held_out, rough, again.uses + 1 if again else 0,
             )  # fmt: skip
-        found.decomposed = None
         return level
 
     def _solved(self, partition: Partition, sampled: Sampled, most: int) -> Found:
@@ -237,8 +229,8 @@ class Strip:
         start, foreign = self._start(sampled), self.partition is not None
         sampled.weigh(start)
         before = self.levels[-1].residual if self.levels else 0.0
-        known, tolerance = self.known, self.tolerance
-        found, self.known = identified(sampled, start, most, foreign, tolerance, self.until, known, before)
+        known = self.known
+        found, self.known = identified(sampled, start, most, foreign, self.tolerance, self.until, known, before)
         return found if foreign else self._from_elsewhere(partition, sampled, found, most)
 
     def _is_still(self, partition: Partition, found: Found, fields: Tensor, errors: dict[str, float] | None) -> bool:
@@ -334,60 +326,22 @@ class Strip:
         share = float(volumes[marked(self.left).cpu()].sum() / volumes.sum())
         everywhere = share > EVERYWHERE
         wider = min(round(WIDER * self.local.features), self.local.widest)
-        if wider > self.local.features and self._more_features_gain(everywhere):
+        coordinates = len(self.problem.coordinate_names)
+        if wider > self.local.features and more_features_gain(self.levels, everywhere, coordinates):
             self.local = self.local.of(wider)
         else:
             assert self.partition is not None and self.found is not None and self.rough is not None
-            unseen = everywhere and self.smooth and self.levels[-1].residual >= RESOLVED or self._sees_nothing
+            lost = sees_nothing(self.levels, coordinates, self.price)
+            unseen = lost or everywhere and self.smooth and self.levels[-1].residual >= RESOLVED
             look = self._looking(self.partition, self.found, self.residuals.places)
             # a peak is a corner, but not in what waves and fronts leave that are not resolved
-            depth = 0 if self.smooth or self.times or self._sees_nothing else DEPTH
+            depth = 0 if lost or self.smooth or self.times else DEPTH
             along = directions(self.rough, TIME in self.problem.coordinate_names)
             self.tiling, parents = refined(self.tiling, self.left, along, look, unseen, depth)
             self.crowding = self.crowding[parents]
             same = torch.bincount(parents, minlength=len(squares)) == 1
             parts = [float(part[same].sum() / part.sum()) for part in (squares, volumes * squares)]
             self.stayed = math.prod(parts) ** 0.25  # as for the fall
-
-    @property
-    def _sees_nothing(self) -> bool:
-        """Whether nothing is seen of the solution of a problem on a line, and smaller cells here and there do not help.
-
-        So waves leave it that only values at a point are known of: zero elsewhere, and a bend at the point, is all that
-        too large cells can do, and smaller ones at the point do it no better.
-        """
-        last = [level.residual for level in self.levels[-2:]]
-        stalled = len(last) == 2 and last[1] > max(UNSEEN, STALLED * last[0])
-        return stalled and len(self.problem.coordinate_names) == 1 and self.price <= EASY
-
-    def _more_features_gain(self, everywhere: bool) -> bool:
-        """Whether the last level has fallen as that of a smooth solution does, all over or by more features as well.
-
-        In three dimensions and more both more cells and more features are dear, and it is what they have gained for
-        their price that decides.
-        """
-        if len(self.levels) < 2:
-            return everywhere and self.levels[-1].residual < RESOLVED
-        before, last = self.levels[-2:]
-        widened = before.cells == last.cells
-        if last.residual >= RESOLVED or not (everywhere or widened):
-            return False
-        if len(self.problem.coordinate_names) < MANY:
-            return last.residual < FALLS * before.residual
-        by_features, by_cells = self._rate(True), self._rate(False)
-        return by_features <= (min(by_cells, RATE) if widened else by_cells)
-
-    def _rate(self, widened: bool) -> float:
-        """The power of the price with which what is left has fallen by the last level of more features, or of cells.
-
-        Where there was none yet: so good that it is tried, or of cells so bad that it is not.
-        """
-        rates = [
-            math.log(max(last.residual, 1e-300) / before.residual) / math.log(last.price / before.price)
-            for before, last in itertools.pairwise(self.levels)
-            if (before.cells == last.cells) == widened and last.price > before.price and before.residual > 0
-        ]
-        return rates[-1] if rates else -math.inf if widened else 0.0
 
     def _leave_out_empty(self) -> None:
         """Cells that lie outside of the domain."""

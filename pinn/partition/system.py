@@ -75,6 +75,7 @@ class Sampled:
         self.points = {place: points[place] for place in sorted(points, key=lambda place: place.integral)}
         self.shifts, self.processes = shifts or {}, processes
         self.doubts: Mapping[tuple[Place, str], Tensor] | None = None  # errors of the shifts; None: not asked for
+        self.handed_on = False  # whether its decomposed system is kept: it takes as much memory as all else
         self.balance: dict[tuple[Place, str], Tensor] = {}
         """Factors of the parts of an equation `min(a, b) = 0` in each cell, (2, K): see `weigh`."""
         self.shares: Mapping[str, float] = {}  # of each observed quantity in the weight of data, 1 where none is given

@@ -7,14 +7,14 @@ import time
 
 import torch
 
+from pinn.partition.gains import MANY
 from pinn.partition.memory import there_is
 from pinn.partition.processes import Processes, agreed
 from pinn.partition.strip import Strip
 
 CHEAP = 5.0  # seconds: a level that is worth it whatever the estimate
-PAID = {1: 8.0, 2: 8.0}  # seconds that a level is worth where the error is estimated to be 1e-7, by the number of
-# coordinates; and with its fourth root elsewhere
-PAID_OF_MANY = 20.0  # the same of more
+PAID = 8.0  # seconds that a level is worth where the error is estimated to be 1e-7; and with its fourth root elsewhere
+PAID_BY_MANY = 20.0  # the same of three coordinates and more
 TOLD = 1.0  # seconds: a level that lasts so long tells how long the next one will
 USUAL = 5  # steps of Newton's from a level that has found the solution
 SLOW = 3.0  # times its price: what a level may take on a slow core
@@ -41,7 +41,7 @@ class Worth:
     ):
         self.processes, self.device = processes, device
         self.ends = time.perf_counter() + (PATIENCE + MORE if budget is None else budget)  # the first process's counts
-        self.priced, self._paid = budget is None, PAID.get(coordinates, PAID_OF_MANY)
+        self.priced, self._paid = budget is None, PAID if coordinates < MANY else PAID_BY_MANY
         self.memory = memory or there_is(device, processes.size)
 
     @property

@@ -18,8 +18,8 @@ from pinn.schema import AUTO, MLP, Config, ConfigError, Fourier, OneNetwork, Par
 WIDTHS = {1: 30, 2: 150, 3: 250}  # features of a cell, by the number of coordinates
 MANY = 400  # of more
 WAVES = {1: 40, 2: 200, 3: 260}  # of a coefficient field
-WIDEST = {1: 3, 2: 3}  # times as many, at most, where more of them gain more than smaller cells
-WIDEST_OF_MANY = 4  # the same of more coordinates
+WIDEST = {1: 3, 2: 3, 3: 4}  # times as many, at most, where more of them gain more than smaller cells
+WIDEST_OF_MORE = 4
 FASTEST = 0.42  # the largest of a cell's weights, over features**(1/D): so that each coordinate has as many waves
 
 
@@ -67,7 +67,7 @@ class Local:
         assert isinstance(output, nn.Linear)
         self.features = output.in_features
         open_ended = isinstance(chosen, MLP) and chosen.width == AUTO and chosen.depth == 1
-        self.widest = WIDEST.get(len(names), WIDEST_OF_MANY) * usual if open_ended else self.features
+        self.widest = WIDEST.get(len(names), WIDEST_OF_MORE) * usual if open_ended else self.features
 
     def of(self, features: int) -> Local:
         """The same with another number of features."""

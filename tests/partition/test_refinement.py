@@ -8,7 +8,7 @@ import torch
 from refinements import error, pendulum, refinement, transport
 from scipy.integrate import solve_ivp
 
-from pinn.partition import Cells, Level, Refinement, corners, refine, strip
+from pinn.partition import Cells, Refinement, corners, gains, refine
 from pinn.partition import refinement as module
 from pinn.partition.system import Sampled
 from pinn.problem import Problem
@@ -380,32 +380,5 @@ def test_waves_known_by_values_at_a_point_are_found(monkeypatch):
         exact={"y": "cos(sqrt(2)*x)"},
     )
     assert error(problem, refined(problem, 30, levels=14)) < 1e-6
-    monkeypatch.setattr(strip, "EASY", 0.0)
+    monkeypatch.setattr(gains, "EASY", 0.0)
     assert error(problem, refined(problem, 30, levels=14)) > 0.1
-
-
-def level_of(cells: int, residual: float, price: float) -> Level:
-    return Level(cells, cells, residual, residual, None, 1, True, 1.0, 1, price)
-
-
-@pytest.mark.parametrize(
-    ("levels", "everywhere", "more"),
-    [
-        ([(1, 7e-4, 0.1)], True, True),  # seen by one cell
-        ([(1, 7e-3, 0.1)], True, False),
-        ([(4, 7e-3, 0.4), (14, 5e-4, 1.4)], True, True),  # more features were not tried yet
-        ([(4, 7e-3, 0.4), (14, 5e-4, 1.4)], False, False),
-        ([(4, 7e-3, 0.4), (14, 5e-4, 1.4), (14, 1.5e-4, 3.2)], True, False),  # they gained less than cells had
-        ([(4, 7e-3, 0.4), (14, 5e-4, 1.4), (14, 4e-5, 3.2)], True, True),  # they gained more
-        ([(4, 7e-3, 0.4), (14, 5e-4, 1.4), (14, 1.5e-4, 3.2), (56, 1e-5, 12.0)], True, False),
-        ([(1, 5e-4, 0.1), (1, 3e-4, 0.3)], True, False),  # next to nothing
-    ],
-)
-def test_in_space_what_levels_gained_for_their_price_decides(levels, everywhere, more):
-    problem = Problem(
-        coordinates={"x": [0, 1], "y": [0, 1], "z": [0, 1]}, fields=["u"], equations={"poisson": "lap(u) = 1"},
-        conditions={"edge": "u(boundary) = 0"}, enforce="soft",
-    )  # fmt: skip
-    found = refinement(problem, 20).strip
-    found.levels = [level_of(*one) for one in levels]
-    assert found._more_features_gain(everywhere) is more

@@ -1,4 +1,4 @@
-"""Where Newton's steps begin on the first cells: zero, how the strip before goes on, and bowls."""
+"""Where Newton's steps begin on the first cells: zero, how the strip before goes on, slopes and bowls."""
 
 import pytest
 import torch
