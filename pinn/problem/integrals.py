@@ -8,7 +8,7 @@ the same for all x. `integral(e)` goes over all of space so, at each time.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, TypeGuard
@@ -16,7 +16,7 @@ from typing import Any, TypeGuard
 import sympy
 
 from pinn.geometry import Box, Domain
-from pinn.language import CARTESIAN, TIME, LanguageError, Scope, about, coordinate, parse
+from pinn.language import CARTESIAN, TIME, LanguageError, Scope, about, constant, coordinate, parse
 from pinn.language.scope import ELEMENTARY, OPERATORS
 from pinn.language.source import Source
 
@@ -39,21 +39,24 @@ class Integrated:
     name: str
     along: str
     of: str
-    at: str | None = None
+    at: float | None = None
 
 
 class Integrals:
     """Those of a problem.
 
     Args:
-        ends: Of each coordinate, as somebody wrote them.
+        intervals: Of the coordinates, by name.
+        constants: Numbers that may stand in limits, by name.
         taken: Names that the fields must not have.
     """
 
-    def __init__(self, ends: Mapping[str, Sequence[Any]], taken: set[str]):
-        self._ends = {name: [*map(str, pair)] for name, pair in ends.items() if isinstance(pair, Sequence)}
+    def __init__(
+        self, intervals: Mapping[str, tuple[float, float]], constants: Mapping[str, sympy.Expr], taken: set[str]
+    ):
+        self._ends, self._constants = intervals, constants
         self._free = (name for k in count(1) if (name := f"{INTEGRAL}{k}") not in taken)
-        self._found: dict[tuple[str, ...], Integrated] = {}
+        self._found: dict[tuple[str, str, float | None], Integrated] = {}
 
     @property
     def found(self) -> list[Integrated]:
@@ -63,17 +66,20 @@ class Integrals:
     @property
     def equations(self) -> dict[str, str]:
         """What they obey inside the domain."""
-        return {one.name: f"d({one.name}, {one.along}) = {'0' if one.at else one.of}" for one in self.found}
+        return {one.name: f"d({one.name}, {one.along}) = {one.of if one.at is None else '0'}" for one in self.found}
 
     @property
     def conditions(self) -> dict[str, str]:
         """What they begin with, or are everywhere."""
-        return {
-            f"{one.name}_begins" if one.at is None else f"{one.name}_is": (
-                f"{one.name}({one.along}={self._ends[one.along][0] if one.at is None else one.at})"
-                f" = {'0' if one.at is None else f'{one.of}({one.along}={one.at})'}"
-            )
+        begin = {
+            f"{one.name}_begins": f"{one.name}({one.along}={self._ends[one.along][0]:.17g}) = 0"
             for one in self.found
+            if one.at is None
+        }
+        return begin | {
+            f"{one.name}_is": f"{one.name}({one.along}={one.at:.17g}) = {one.of}({one.along}={one.at:.17g})"
+            for one in self.found
+            if one.at is not None
         }
 
     def replaced(self, texts: Texts, section: str) -> dict[str, Any]:
@@ -94,9 +100,9 @@ class Integrals:
         spans = zip([0, *(cut + 1 for cut in cuts)], [*cuts, len(source.text)], strict=True)
         sides = [source.tree(*span) for span in spans]
         nodes = [node for side in sides for node in ast.walk(side)]
-        if section == "conditions" and not any(
-            _holds_somewhere(node) or _is_integral(node) and len(node.args) > 1 for node in nodes
-        ):
+        if section == "conditions" and not any(map(_holds_somewhere, nodes)):
+            if several := next((node for node in nodes if _is_integral(node) and len(node.args) > 1), None):
+                raise source.error("a condition says where it holds, as in u(x=1) = integral(u, x)", several)
             return text
         visitor = _Replace(self, source)
         new = [visitor.visit(side) for side in sides]
@@ -105,7 +111,7 @@ class Integrals:
     def field(self, call: ast.Call, source: Source) -> ast.expr:
         """What stands in the place of one integral, whose integrand has none."""
         if call.keywords or len(call.args) not in (1, 2, 4):
-            raise source.error(f"here are {len(call.args)} arguments; {USAGE}", call)
+            raise source.error(f"integral takes one, two or four arguments: {USAGE}", call)
         of, *about_it = map(ast.unparse, call.args)
         if not about_it:
             space = [name for name in self._ends if name != TIME]
@@ -114,24 +120,36 @@ class Integrals:
             for name in space:
                 of = self._at(self._up_to(of, name), self._ends[name][1])
             return _name(of)
-        along, *ends = about_it
+        along, *limits = about_it
         if along not in self._ends:
             raise source.error(f"{along!r} is no coordinate; {USAGE}", call)
         running = self._up_to(of, along)
-        if not ends:
+        if not limits:
             return _name(running.name)
-        low, high = ends
+        low, high = (self._limit(text, along, source, node) for text, node in zip(limits, call.args[2:], strict=True))
         gained = _name(self._at(running, high))
-        return gained if low == self._ends[along][0] else _difference(gained, _name(self._at(running, low)))
+        if low == self._ends[along][0]:
+            return gained
+        return ast.BinOp(left=gained, op=ast.Sub(), right=_name(self._at(running, low)))
+
+    def _limit(self, text: str, along: str, source: Source, node: ast.expr) -> float:
+        low, high = self._ends[along]
+        try:
+            value = float(constant(text, self._constants))
+        except LanguageError:
+            raise source.error("a limit of an integral is a number", node) from None
+        if not low <= value <= high:
+            raise source.error(f"{along} goes from {low:g} to {high:g}, and so do limits of integrals", node)
+        return value
 
     def _up_to(self, of: str, along: str) -> Integrated:
         return self._field(of, along, None)
 
-    def _at(self, running: Integrated, at: str) -> str:
+    def _at(self, running: Integrated, at: float) -> str:
         return self._field(running.name, running.along, at).name
 
-    def _field(self, of: str, along: str, at: str | None) -> Integrated:
-        key = (of, along, at or "")
+    def _field(self, of: str, along: str, at: float | None) -> Integrated:
+        key = (of, along, at)
         if key not in self._found:
             self._found[key] = Integrated(next(self._free), along, of, at)
         return self._found[key]
@@ -161,11 +179,10 @@ class Integrals:
                 continue
             x = coordinate(one.along)
             if one.at is not None:
-                known[one.name] = known[one.of].subs(x, parse(one.at, scope))
+                known[one.name] = known[one.of].subs(x, _number(one.at))
                 continue
             integrand = parse(one.of, scope).subs({scope.unknown(f): value for f, value in known.items()}).doit()
-            low = parse(self._ends[one.along][0], scope)
-            known[one.name] = sympy.integrate(integrand, (x, low, x))
+            known[one.name] = sympy.integrate(integrand, (x, _number(self._ends[one.along][0]), x))
             if known[one.name].has(sympy.Integral):
                 raise LanguageError(
                     f"exact: the integral of {one.of} along {one.along} is not found; add it as {one.name}"
@@ -204,5 +221,6 @@ def _name(name: str) -> ast.expr:
     return ast.Name(id=name, ctx=ast.Load())
 
 
-def _difference(a: ast.expr, b: ast.expr) -> ast.expr:
-    return ast.BinOp(left=a, op=ast.Sub(), right=b)
+def _number(value: float) -> sympy.Expr:
+    """Exactly what it was written as, where that is a simple multiple of pi."""
+    return sympy.nsimplify(value, [sympy.pi])

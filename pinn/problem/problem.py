@@ -145,24 +145,24 @@ class Problem:
             "equations": equations, "conditions": conditions, "parameters": parameters, "functions": functions,
             "observations": observations, "enforce": enforce, "exact": exact, "reference": reference, "name": name,
         }  # fmt: skip
-        names, vectors = read_fields(fields)
-        for field in (*names, *vectors):
-            check_name("fields", field)
-        named = {*names, *vectors, *coordinates, *(parameters or {}), *(functions or {}), *equations}
-        integrals = Integrals(coordinates, named)
-        equations = integrals.replaced(equations, "equations")
-        conditions = integrals.replaced(conditions or {}, "conditions")
-        functions = integrals.replaced(functions or {}, "functions")
-        self.integrals = {one.name: one for one in integrals.found}
-        equations, conditions = {**equations, **integrals.equations}, {**conditions, **integrals.conditions}
         for section, given_names in (("parameters", parameters), ("functions", functions)):  # before they are used
             for key in given_names or {}:
                 check_name(f"{section}.{key}", key)
         read = read_parameters(parameters or {})
         self.learned, self.coefficients = read.learned, read.coefficients
         self.parameters = {key: float(value) for key, value in read.known.items()}
-        self.fields = (*names, *self.integrals, *self.coefficients)
+        names, vectors = read_fields(fields)
+        for field in (*names, *vectors):
+            check_name("fields", field)
         intervals = read_intervals(coordinates, read.known)
+        named = {*names, *vectors, *intervals, *(parameters or {}), *(functions or {}), *equations}
+        integrals = Integrals(intervals, read.known, named)
+        equations = integrals.replaced(equations, "equations")
+        conditions = integrals.replaced(conditions or {}, "conditions")
+        functions = integrals.replaced(functions or {}, "functions")
+        self.integrals = {one.name: one for one in integrals.found}
+        equations, conditions = {**equations, **integrals.equations}, {**conditions, **integrals.conditions}
+        self.fields = (*names, *self.integrals, *self.coefficients)
         with about("coordinates"):
             box = Box(intervals | read.ranges, tuple(read.ranges))
         self.domain = read_domain(domain, box, read.known)

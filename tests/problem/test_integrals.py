@@ -109,15 +109,38 @@ def test_names_that_are_taken_are_left_alone():
     ("text", "said"),
     [
         ("u_t = integral(u, y)", "'y' is no coordinate"),
-        ("u_t = integral(u, x, 0)", "here are 3 arguments"),
+        ("u_t = integral(u, x, 0)", "takes one, two or four arguments"),
+        ("u_t = integral(u, x, 0, 5)", "x goes from 0 to 1"),
+        ("u_t = integral(u, x, u, 1)", "a limit of an integral is a number"),
         ("u_t = integral(u)(boundary)", "holds inside the domain"),
-        ("u_t = integral()", "here are 0 arguments"),
+        ("u_t = integral()", "takes one, two or four arguments"),
     ],
 )
 def test_what_is_no_integral(text, said):
     with pytest.raises(LanguageError, match="equations.a: ") as error:
         Problem(coordinates={"t": [0, 1], "x": [0, 1]}, fields=["u"], equations={"a": text})
     assert said in str(error.value)
+
+
+def test_a_condition_about_one_up_to_a_point_says_which():
+    with pytest.raises(LanguageError, match="conditions.c: a condition says where it holds, as in u"):
+        Problem(coordinates={"x": [0, 1]}, fields=["u"], equations={"a": "u_x = 1"},
+                conditions={"c": "integral(u, x) = 1"})  # fmt: skip
+
+
+def test_limits_are_numbers_however_they_are_written():
+    problem = Problem(
+        coordinates={"x": [0.0, "L"]}, parameters={"L": "pi/2"}, fields=["u"],
+        equations={"a": "u_x = integral(u, x, 0, L) - integral(u) + integral(u, x, L/2, pi/2)"},
+    )  # fmt: skip
+    assert [(one.of, one.at) for one in problem.integrals.values()] == [
+        ("u", None), ("integral1", math.pi / 2), ("integral1", math.pi / 4)
+    ]  # fmt: skip
+
+
+def test_space_is_all_of_a_row_of_coordinates():
+    problem = Problem(coordinates={"x1..x3": [0, 1]}, fields=["u"], equations={"a": "lap(u) = integral(u)"})
+    assert [one.along for one in problem.integrals.values()] == ["x1", "x1", "x2", "x2", "x3", "x3"]
 
 
 def test_they_stand_in_a_box_alone():
