@@ -159,3 +159,12 @@ def test_what_calls_nothing_is_taken(command, capsys):
     assert command("--config-dir=mine", "pde=own", "hydra.verbose=false", "--cfg", "job") == 0
     shown = capsys.readouterr().out
     assert "seed: 4" in shown and "max_steps: 1" in shown and "u_xx = 1" in shown
+
+
+def test_a_file_of_data_may_lie_beside_the_problem(command, capsys):
+    write(pde__own=PROBLEM + "observations: {sensors: {file: u.csv}}\n")
+    assert command("--config-dir=mine", "pde=own", "--cfg", "job") == 0
+    assert "file: u.csv" in capsys.readouterr().out
+    Path("mine", "pde", "u.csv").write_text("x,u\n0,0\n")
+    assert command("--config-dir=mine", "pde=own", "--cfg", "job") == 0
+    assert f"file: {Path('mine', 'pde', 'u.csv').resolve()}" in capsys.readouterr().out

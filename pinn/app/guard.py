@@ -9,6 +9,7 @@ import argparse
 import os
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from hydra.plugins.config_source import ConfigLoadError, ConfigResult
 from omegaconf import OmegaConf
 
 from pinn.messages import did_you_mean
-from pinn.problem import configs
+from pinn.problem import configs, located
 from pinn.schema import ConfigError
 
 HYDRA = "hydra"
@@ -42,7 +43,7 @@ GROUPS = {
 
 
 class FileConfigSource(file_config_source.FileConfigSource):
-    """Files, those that are not ours checked.
+    """Files, those that are not ours checked, and the paths in them found.
 
     It bears the name of Hydra's, by which the registry knows its own again in the processes of a sweep.
     """
@@ -55,11 +56,12 @@ class FileConfigSource(file_config_source.FileConfigSource):
             raise
         except (OSError, ValueError) as error:  # a number, or a line that begins with # @ and says nothing
             raise ConfigError(f"{path}: {error}") from None
-        if Path(self.path).resolve() != configs().resolve() and (
-            why := next(_refused(os.path.dirname(config_path), found), None)
-        ):
+        if Path(self.path).resolve() == configs().resolve():
+            return found
+        if why := next(_refused(os.path.dirname(config_path), found), None):
             raise ConfigError(f"{path}: {why}")
-        return found
+        content = located(OmegaConf.to_container(found.config, resolve=False), path.parent)
+        return replace(found, config=OmegaConf.create(content))
 
 
 def guard() -> None:

@@ -62,6 +62,7 @@ from pinn.problem.functions import Functions, manufacture, read_exact, read_func
 from pinn.problem.integrals import Integrals
 from pinn.problem.observations import WEIGHT, Observations
 from pinn.problem.parameters import read_parameters
+from pinn.problem.paths import located
 from pinn.problem.quantity import Quantity
 
 Number = str | int | float
@@ -220,7 +221,7 @@ class Problem:
                 known = sorted(p.stem for p in folder.glob("*.yaml"))
                 hint = did_you_mean(str(source), known)
                 raise LanguageError(f"unknown problem {str(source)!r}{hint}; the problems are {', '.join(known)}")
-        return cls.from_mapping(yaml.safe_load(path.read_text()), path.stem)
+        return cls.from_mapping(located(yaml.safe_load(path.read_text()), path.parent), path.stem)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], name: str = "problem") -> "Problem":

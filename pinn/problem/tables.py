@@ -27,7 +27,7 @@ def columns(file: Any) -> dict[str, np.ndarray]:
     if path.suffix not in FORMATS:
         raise LanguageError(f"{str(file)!r} is neither a .csv nor an .npz file")
     if not path.is_file():
-        raise LanguageError(f"there is no file {str(file)!r}; paths count from the folder of the command")
+        raise LanguageError(f"there is no file {str(file)!r} in the folder of the command, nor beside the problem")
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
