@@ -31,7 +31,7 @@ def diagnose(solution: Solution, config: Config, result: Result, rows: Rows) -> 
     Args:
         solution: Of the run.
         config: How it was trained.
-        result: What result.json will hold: `status`, `estimate`, `unknown`, `converged`.
+        result: What result.json will hold: `status`, `estimate`, `unknown`, `untold`, `converged`.
         rows: The history.
 
     Returns:
@@ -113,7 +113,8 @@ def _left(result: Result, measured: Measured) -> dict[str, float]:
 def _met(result: Result, measured: Measured) -> bool:
     """Whether nothing is left that is worth the time."""
     small = max([*measured.misfit.values(), *_left(result, measured).values()]) < SMALL
-    return small and _estimated(result) < RIGHT and doubt(result, measured) is None
+    told = _estimated(result) < RIGHT and not result.get("untold")
+    return small and told and doubt(result, measured) is None
 
 
 def _estimated(result: Result) -> float:
@@ -139,7 +140,18 @@ def _summary(result: Result, measured: Measured, first_order: bool) -> str:
     if unknown and max(unknown.values()) > WRONG:
         name = max(unknown, key=unknown.__getitem__)
         text.append(f"The data's noise leaves {100 * unknown[name]:.0f} % of {name} unknown.")
+    text += [_untold(change) for change in result.get("untold", [])]
     opposed = [(a, b) for a, of in measured.cosines.items() for b, c in of.items() if a < b and c < OPPOSED]
     if opposed and first_order:
         text.append(f"The gradients of {opposed[0][0]} and {opposed[0][1]} work against each other.")
     return " ".join(text)
+
+
+def _untold(change: Mapping[str, float]) -> str:
+    """Of learned numbers that may change so at once, as far as the data show."""
+    if len(change) == 1:
+        return f"The data do not tell {next(iter(change))}: it stays near its guess."
+    *names, last = change
+    *changes, final = (f"{name} by {value:.3g}" for name, value in change.items())
+    whole = f"changes of {', '.join(changes)} and {final} at once are lost in their noise"
+    return f"The data do not tell {', '.join(names)} and {last} apart: {whole}."

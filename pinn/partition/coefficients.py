@@ -43,7 +43,7 @@ class Fields(Response):
     noise: Tensor
     own: list[Tensor]
 
-    def drawn(self, deviations: Tensor) -> list[list[Tensor]]:  # noqa: ARG002
+    def drawn(self) -> list[list[Tensor]]:
         """Changes of the coefficients by cell, the sum of whose squared effects is about the variance of the fields."""
         factor = self.posterior.factor
         changes = factor @ _random(factor, factor.shape[1])
@@ -98,7 +98,10 @@ def fields_response(solver: BlockLeastSquares, sampled: Sampled, columns: Tensor
     drawn[rows] = noise[: len(rows), None] * _random(noise, len(rows), 1)
     own, _ = solver.solve_all(drawn)
     part = sum(taken.values()) / max(len(rows), 1)
-    return Fields(found.mean - here, 0.0, follow, deviations, part, known, found, slopes, left, noise, own)
+    return Fields(
+        found.mean - here, 0.0, follow, deviations, part, found.factor, follow[0].new_zeros(len(here), 0), known, found,
+        slopes, left, noise, own,
+    )  # fmt: skip
 
 
 def _random(like: Tensor, count: int, seed: int = 0) -> Tensor:

@@ -43,12 +43,14 @@ class Knowledge:
         shares: Of each observed quantity in that: as their noises are.
         deviations: One standard deviation of each number, as it is trained, (Z,); None where it cannot be told.
         unknown: What these deviations make of each field, relative to it.
+        untold: Directions of which the data tell nothing, (Z, L); None where there are no data.
     """
 
     weight: float = 1.0
     shares: dict[str, float] = field(default_factory=dict)
     deviations: Tensor | None = None
     unknown: dict[str, float] = field(default_factory=dict)
+    untold: Tensor | None = None
 
     def hide(
         self, found: Found, change: Tensor, estimate: dict[str, float] | None, moved: float = math.inf,
@@ -84,7 +86,7 @@ class Knowledge:
         deviations, shares = found.response and found.response.deviations, self.shares
         if deviations is not None and (least := min(found.noises.values())):
             shares = {name: least / noise for name, noise in found.noises.items()}
-        return Knowledge(weight, shares, deviations)
+        return Knowledge(weight, shares, deviations, untold=found.response and found.response.untold)
 
 
 def identified(

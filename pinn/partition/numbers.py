@@ -17,6 +17,8 @@ from pinn.partition.sparse import BlockLeastSquares
 UNSEEN = 1e-11  # of the norm of a number's column: what the fields cannot follow of it, where that is rounding
 DAMPED = 4.0  # times as much damping, until a step is short enough
 PROBES = 2  # random right-hand sides that tell how much of the data the fields take
+UNTOLD = 1.0  # of how far a number may go at once: a direction that is no better known than that is not told
+HINTED = 3.0  # of its standard deviation: so far the data must ask for such a direction to be taken all the same
 TAKEN = 0.5  # of a data set's points: if the fit takes more of them, what is left says nothing of the noise
 
 
@@ -30,6 +32,8 @@ class Response:
         coefficients: By cell, of the output layers that follow a change of each number by one, (P, Z).
         deviations: One standard deviation of each number, of the noise of the data, (Z,); None where it cannot be told.
         taken: Part of the data that the fields can follow whatever the numbers are.
+        spread: A root of the covariance of the numbers, (Z, S).
+        untold: Directions in which the numbers stay, as the data tell nothing of them, in columns, (Z, L).
     """
 
     change: Tensor
@@ -37,11 +41,13 @@ class Response:
     coefficients: list[Tensor]
     deviations: Tensor | None
     taken: float
+    spread: Tensor
+    untold: Tensor
 
-    def drawn(self, deviations: Tensor) -> list[list[Tensor]]:
+    def drawn(self) -> list[list[Tensor]]:
         """Changes of the coefficients by cell, the sum of whose squared effects is the variance of the fields."""
-        known = [(k, d) for k, d in enumerate(deviations) if d.isfinite()]
-        return [[d * part[:, k] for part in self.coefficients] for k, d in known]
+        found = [part @ self.spread for part in self.coefficients]
+        return [list(of) for of in zip(*(part.unbind(1) for part in found), strict=True)]
 
 
 def response(
@@ -54,7 +60,9 @@ def response(
     ``R = B - A A^+ B``: that is variable projection (Golub, Pereyra 1973, SIAM J. Numer. Anal. 10). The
     step is ``-R^+ r`` over the rows of the data, as p is to meet them alone: beside a corner the equations keep a
     residual on any cells, and it would decide on p (Ramsay, Hooker, Campbell, Cao 2007, J. R. Stat. Soc. B 69, equation
-    13). Directions of p that change nothing stay where they are.
+    13). Directions of p that change nothing stay where they are, and so do those that are lost in the noise of the
+    data: one standard deviation along them is further than the numbers may go at once, and the step itself is shorter
+    than a few of them. Else the numbers would wander along them for as long as there are levels.
 
     Args:
         solver: A, decomposed.
@@ -76,15 +84,27 @@ def response(
     moves = (right[kept].mT / sizes[kept]) @ own.mT / scale
     free = (norms == 0) | (right[~kept].abs() > math.sqrt(UNSEEN)).any(dim=0)
     taken = taken_by_fields(solver, residual, data, seed)
-    variances = _variances(moves, own.square(), residual, data, taken)
-    deviations = None if variances is None else variances.sqrt().where(~free, torch.inf)
-    along, damping = own.mT @ residual, 0.0
-    change = -moves @ residual
+    spread = _spread(moves, own.square(), residual, data, taken)
+    deviations = None if spread is None else spread.norm(dim=1).where(~free, torch.inf)
+    along, told = own.mT @ residual, kept.clone()
+    if data:
+        told[kept] = ~_lost(right[kept] / scale[:, 0], sizes[kept], along, residual[judged], stride)
+    along, untold = along[told[kept]], (right[~told] / norms.where(norms > 0, 1)).mT
+    sizes, right, damping = sizes[told], right[told], 0.0
+    change = -(right.mT @ (along / sizes)) / scale[:, 0]
     while bool((change.abs() > stride).any()):
-        damping = DAMPED * damping or float(sizes[kept][-1]) ** 2
-        change = -(right[kept].mT @ (along * sizes[kept] / (sizes[kept] ** 2 + damping))) / scale[:, 0]
+        damping = DAMPED * damping or float(sizes[-1]) ** 2
+        change = -(right.mT @ (along * sizes / (sizes**2 + damping))) / scale[:, 0]
     part = sum(taken.values()) / max(int(judged.sum()), 1)
-    return Response(change, float(along.square().sum()), follow, deviations, part)
+    spread = residual.new_zeros(len(stride), 0) if spread is None else spread
+    return Response(change, float(along.square().sum()), follow, deviations, part, spread, untold)
+
+
+def _lost(directions: Tensor, sizes: Tensor, along: Tensor, residual: Tensor, stride: Tensor) -> Tensor:
+    """Whether each direction, a row of (Z, Z), is lost in the noise, by what the data's rows are missed by, (Z,)."""
+    noise = residual.square().mean().sqrt()
+    unknown = ((directions / stride).abs().amax(dim=1) * noise / sizes) > UNTOLD
+    return unknown & (along.abs() <= HINTED * noise)
 
 
 def turn(solver: BlockLeastSquares, columns: Tensor, norms: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -112,18 +132,19 @@ def taken_by_fields(
     return taken
 
 
-def _variances(
+def _spread(
     moves: Tensor, own: Tensor, residual: Tensor, data: Mapping[str, slice], taken: Mapping[str, float]
 ) -> Tensor | None:
-    r"""Of the numbers by the delta method, (Z,): they move by `moves` (Z, R) times the noise.
+    r"""A root of the covariance of the numbers, (Z, S), by the delta method: they move by `moves`, (Z, R), times noise.
 
     Its variance in N observations is ``s² = r·r/(N - T)``: T is how many of them the fit takes, `taken` and what the
     numbers add to that. None where there are none, or that is too much of the N.
     """
-    total = residual.new_zeros(len(moves))
+    root = residual.new_zeros(0, len(moves))
     for name, rows in data.items():
         count, most = rows.stop - rows.start, taken[name] + float(own[rows].sum())
         if most > TAKEN * count:
             return None
-        total += residual[rows].square().sum() / (count - most) * moves[:, rows].square().sum(dim=1)
-    return total if data else None
+        noise = residual[rows].norm() / math.sqrt(count - most)
+        root = torch.linalg.qr(torch.cat([root, noise * moves[:, rows].mT]), mode="r").R
+    return root.mT if data else None

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pinn.evolution import autonomous, linear, long_time, start, uncut
 from pinn.geometry import Box
@@ -35,6 +35,7 @@ STALE = 4  # levels that have not halved the estimate, as where values at a corn
 FIRST = 8  # cells to begin with, at most
 LONG = 1.5  # times as long as wide: then more cells are taken along that coordinate to begin with
 STRIPS = 1  # of the time, to begin with
+SLIGHT = 0.1  # of the largest part of a change of several numbers: what is less is not named
 UNFINISHED = "the time for it is over before the end is reached: what is beyond is not solved"
 
 
@@ -252,9 +253,27 @@ class Refinement:
         found = self.strip.known.deviations
         if found is None or not self.residuals.unbounded:
             return {}
-        slopes = [torch.autograd.grad(self.residuals.learned[n], z)[0] for n, z in self.residuals.unbounded.items()]
-        told = found.to(slopes[0]) * torch.stack(slopes).abs()
-        return dict(zip(self.residuals.unbounded, told.tolist(), strict=True))
+        return dict(zip(self.residuals.unbounded, (found.to(self._slopes) * self._slopes.abs()).tolist(), strict=True))
+
+    @property
+    def untold(self) -> list[dict[str, float]]:
+        """Changes of learned numbers that are lost in the noise of the data: by how much each, the first by one."""
+        found = self.strip.known.untold
+        if found is None or not self.residuals.unbounded:
+            return []
+        changes, listed = found.to(self._slopes) * self._slopes[:, None], []
+        for change in changes.mT:
+            sizes = (change / (self.residuals.stride * self._slopes)).abs()
+            of = {n: c for n, c, s in zip(self.residuals.unbounded, change.tolist(), sizes, strict=True)
+                  if s > SLIGHT * sizes.max()}  # fmt: skip
+            listed.append({name: c / next(iter(of.values())) for name, c in of.items()})
+        return listed
+
+    @property
+    def _slopes(self) -> Tensor:
+        """Of the learned numbers by what is trained, (Z,)."""
+        found = [torch.autograd.grad(self.residuals.learned[n], z)[0] for n, z in self.residuals.unbounded.items()]
+        return torch.stack(found)
 
     @property
     def estimate(self) -> dict[str, float] | None:

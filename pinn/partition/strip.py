@@ -197,7 +197,7 @@ class Strip:
         stalled = bool(self.levels) and residual > STALLED * self.levels[-1].residual
         self.smooth = found.suppressed > SUPPRESSED or self.smooth and not stalled
         self.tolerance = None if self.smooth else min(REGULAR * residual**2, ROUGH)
-        told = unknown(partition, found, self.known.deviations, self._compared_at(partition), compared)
+        told = unknown(partition, found, self._compared_at(partition), compared)
         self.known = replace(self.known, unknown=dict(zip(self.problem.fields, told.tolist(), strict=False)))
         change = moved(self._compared, compared, told)
         estimate = estimated(

@@ -16,23 +16,23 @@ from pinn.partition.local import write
 from pinn.partition.newton import Found
 
 
-def unknown(partition: Partition, found: Found, deviations: Tensor | None, at: Tensor, fields: Tensor) -> Tensor:
-    """What the deviations of the numbers make of each field, relative to it, (F,); (0,) where nothing is known of them.
+def unknown(partition: Partition, found: Found, at: Tensor, fields: Tensor) -> Tensor:
+    """What the numbers, as far as the data leave them open, make of each field, relative to it, (F,).
 
-    As if they were independent; with coefficient fields they are drawn from what the data leave of these.
+    Empty, (0,), where it is not known how far that is. With coefficient fields it is drawn from what the data leave of
+    these.
 
     Args:
         partition: The cells and their solution.
         found: The same, with its response to the numbers.
-        deviations: Of the numbers, (Z,).
         at: Points, (N, D).
         fields: There, (N, F).
     """
     response = found.response
-    if response is None or deviations is None:
+    if response is None or response.deviations is None:
         return fields.new_zeros(0)
     squares = torch.zeros_like(fields)
-    for changes in response.drawn(deviations):
+    for changes in response.drawn():
         write(partition, [part.reshape(c.shape) for part, c in zip(changes, found.coefficients, strict=True)])
         squares += partition(at).detach().square()
     write(partition, found.coefficients)

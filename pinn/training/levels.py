@@ -103,6 +103,11 @@ class Levels:
         return self.refinement.deviations if self.found or self.kept else {}
 
     @property
+    def untold(self) -> list[dict[str, float]]:
+        """Changes of learned numbers that are lost in the noise of the data."""
+        return self.refinement.untold if self.found or self.kept else []
+
+    @property
     def unknown(self) -> dict[str, float]:
         """What the noise of the data leaves unknown of each field, relative to it: a part of the estimate."""
         return dict(self.refinement.strip.known.unknown) if self.found or self.kept else {}

@@ -128,7 +128,8 @@ def result(
 
 def _of_levels(levels: Levels) -> dict[str, Any]:
     found = {"estimate": levels.estimate, "cells": len(levels.network), "converged": levels.converged}
-    return found | ({"unknown": levels.unknown} if levels.unknown else {})
+    found |= {"unknown": levels.unknown} if levels.unknown else {}
+    return found | ({"untold": levels.untold} if levels.untold else {})
 
 
 def hardware() -> dict[str, str]:

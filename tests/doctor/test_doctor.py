@@ -191,6 +191,27 @@ def test_what_is_left_is_said_of_the_solution_too(estimate, said):
     assert _summary({"estimate": estimate}, measured, first_order=False) == said
 
 
+@pytest.mark.parametrize(
+    ("untold", "said"),
+    [
+        ([{"a": 1.0}], "The data do not tell a: it stays near its guess."),
+        (
+            [{"a": 1.0, "c": math.pi**2}],
+            "The data do not tell a and c apart: changes of a by 1 and c by 9.87 at once are lost in their noise.",
+        ),
+        (
+            [{"a": 1.0, "b": -0.5, "c": 2.0}],
+            "The data do not tell a, b and c apart: changes of a by 1, b by -0.5 and c by 2 at once are lost in their "
+            "noise.",
+        ),
+    ],
+)
+def test_numbers_that_the_data_do_not_tell_are_named(untold, said):
+    measured = Measured(misfit={"bend": 1e-12}, left={}, gradients={"bend": 1.0})
+    found = _summary({"estimate": {"u": 1e-9}, "untold": untold}, measured, first_order=False)
+    assert found == f"The error is estimated to be 1e-09 of the solution. {said}"
+
+
 def test_terms_that_only_cancel_are_no_solution(tmp_path):
     """A wave that is given at both ends of time: 2e9 large, and nearly as much is left as of zero."""
     wave = Problem(

@@ -46,7 +46,8 @@ def test_without_data_all_residuals_are_judged():
 
 
 def test_a_step_beyond_the_stride_is_damped():
-    solver, _, columns, residual, data = system()
+    solver, design, columns, residual, data = system()
+    residual += 9 * (columns - design @ torch.linalg.lstsq(design, columns).solution).sum(dim=1)
     whole = response(solver, columns, residual, data, FAR).change
     stride = whole.abs() / 3
     damped = response(solver, columns, residual, data, stride).change
@@ -76,6 +77,45 @@ def test_what_data_do_not_tell_has_an_infinite_deviation_and_stays():
     assert found.deviations is not None
     assert found.deviations.isinf().tolist() == [True, True, False, True]
     assert found.change.isfinite().all() and found.change[3] == 0
+
+
+def regression(*, shift: float, known: float):
+    """Data that two numbers move alike but for `known`, and noise of 0.3 beside what a `shift` makes of them."""
+    generator = torch.Generator().manual_seed(1)
+    equations, design = (torch.randn(n, m, generator=generator, dtype=torch.float64) for n, m in ((30, 4), (400, 2)))
+    noise = 0.3 * torch.randn(400, generator=generator, dtype=torch.float64)
+    solver = factorise([Block(torch.arange(30), equations)], 430)
+    design[:, 1] = design[:, 0] + known * design[:, 1]
+    none = torch.zeros(30, 2, dtype=torch.float64)
+    residual = torch.cat([none[:, 0], noise + shift * (design[:, 0] - design[:, 1])])
+    stride = torch.full((2,), 2.0, dtype=torch.float64)
+    return response(solver, torch.cat([none, design]), residual, {"data": slice(30, 430)}, stride)
+
+
+def test_directions_that_are_lost_in_the_noise_stay_and_are_named():
+    """One standard deviation of the difference of two numbers is 0.3/20/known, and each may go as far as 2."""
+    found = regression(shift=0.0, known=1e-3)
+    first, second = found.untold[:, 0].tolist()
+    assert found.untold.shape == (2, 1) and second / first == pytest.approx(-1, rel=1e-2)
+    assert float(found.change[0] - found.change[1]) == pytest.approx(0, abs=0.05)
+    assert found.deviations is not None and (found.deviations > 4).all()
+
+
+@pytest.mark.parametrize("case", [{"shift": 0.0, "known": 0.1}, {"shift": 500.0, "known": 1e-3}])
+def test_directions_that_are_known_or_that_the_data_ask_for_are_taken(case):
+    found = regression(**case)
+    assert found.untold.shape == (2, 0)
+    assert abs(float(found.change[0] - found.change[1])) > 0.05
+
+
+def test_what_numbers_make_of_the_fields_has_their_covariance():
+    """What is lost in the noise moves the fields little, however far it is open."""
+    found = regression(shift=0.0, known=1e-3)
+    whole = torch.stack([torch.cat([c.flatten() for c in of]) for of in found.drawn()], dim=1)
+    follow = torch.cat(found.coefficients)
+    torch.testing.assert_close(whole.norm(dim=1), (follow @ found.spread).norm(dim=1))
+    alone = (follow * found.deviations).norm(dim=1)
+    assert (whole.norm(dim=1) < alone + 1e-12).all()
 
 
 def test_nothing_is_told_where_the_fit_takes_the_data():

@@ -1,6 +1,7 @@
 """What is unknown of fields: against many solutions with noise drawn anew, and what a level has changed over it."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -50,7 +51,7 @@ def test_it_is_how_far_solutions_are_from_the_truth_when_noise_is_drawn_anew():
     for seed in range(10):
         network, found, known = solved(seed)
         fields = network(AT).detach()
-        told.append(unknown(network, found, known.deviations, AT, fields))
+        told.append(unknown(network, found, AT, fields))
         truth = torch.cat([AT**2 - AT, torch.full_like(AT, 2.0)], dim=1)
         apart.append((fields - truth).square().sum(0) / fields.square().sum(0))
         torch.testing.assert_close(network(AT).detach(), fields)  # the solution stays
@@ -61,7 +62,7 @@ def test_it_is_how_far_solutions_are_from_the_truth_when_noise_is_drawn_anew():
 def test_of_numbers_it_is_the_response_times_the_deviation():
     network, found, known = solved(0, beside=False)
     fields = network(AT).detach()
-    told = unknown(network, found, known.deviations, AT, fields)
+    told = unknown(network, found, AT, fields)
     (part,), (c,) = found.response.coefficients, found.coefficients
     write(network, [part[:, 0].reshape(c.shape)])
     follows = float(known.deviations) * network(AT).detach().norm() / fields.norm()
@@ -70,7 +71,7 @@ def test_of_numbers_it_is_the_response_times_the_deviation():
 
 def test_where_nothing_is_told_nothing_is_unknown_and_every_change_is_large():
     network, found, _ = solved(0, beside=False)
-    assert not len(unknown(network, found, None, AT, network(AT)))
+    assert not len(unknown(network, replace(found, response=None), AT, network(AT)))
     assert moved(AT, AT, torch.zeros(0)) == moved(None, AT, torch.ones(1)) == math.inf
 
 
