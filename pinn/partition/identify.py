@@ -21,6 +21,7 @@ LESS = 0.1  # times the weight before
 LEAST = 1e-4  # the weight at which equations hold to what noise is left of: its square
 GROWS = 2.0  # times what the data are missed by: noise that is no longer fitted makes no more of it
 STEPS = 6  # of the numbers, with one weight
+TRIED = 6  # of Newton's with less weight: where more are needed the cells do not hold what the data ask for
 HALVINGS = 3
 ENOUGH = 1e-3  # of the variance of the noise: a step that promises to lower the sum of squares by less is the last
 UNSURE = 1e-2  # what is left, over the size of the fields, where numbers may have gone astray with them
@@ -44,6 +45,7 @@ class Knowledge:
         deviations: One standard deviation of each number, as it is trained, (Z,); None where it cannot be told.
         unknown: What these deviations make of each field, relative to it.
         untold: Directions of which the data tell nothing, (Z, L); None where there are no data.
+        drift: How far each number is from where more cells would take it, by what the last level has changed, (Z,).
     """
 
     weight: float = 1.0
@@ -51,6 +53,7 @@ class Knowledge:
     deviations: Tensor | None = None
     unknown: dict[str, float] = field(default_factory=dict)
     untold: Tensor | None = None
+    drift: Tensor | None = None
 
     def hide(
         self, found: Found, change: Tensor, estimate: dict[str, float] | None, moved: float = math.inf,
@@ -122,11 +125,11 @@ def identified(
     found = _numbers(sampled, first, most, tolerance, until, weight)
     while sampled.data and weight > LEAST * (1 + LESS) and time.perf_counter() < until:
         numbers = sampled.numbers
-        less = newton(sampled, found.values, most, False, tolerance, until, LESS * weight)
+        less = newton(sampled, found.values, min(most, TRIED), False, tolerance, until, LESS * weight)
         enough = GROWS * LESS * found.misfit
-        if less.unmet <= less.misfit:
+        if less.converged and less.unmet <= less.misfit:
             less = _numbers(sampled, less, most, tolerance, until, LESS * weight)
-        if not less.unmet <= less.misfit <= enough:
+        if not (less.converged and less.unmet <= less.misfit <= enough):
             sampled.numbers = numbers
             break
         found, weight = less, LESS * weight

@@ -116,12 +116,14 @@ class Refinement:
         if before:
             tiling = before.cells_over(begin, end).with_others(tiling)
         told = before and self.strips.ratios and self.linear  # by one level: Newton takes one step
-        local = before.local if before and told else self.local
+        local = before.found_with if before and told else self.local
         strip = Strip(
             self.problem, self.residuals, local, self.seed, tiling, (begin, end), before, start(self.problem),
             self.worth.ends, self.processes, self.alike,
         )  # fmt: skip
         self.strips.had = self.worth.left
+        if before and not strip.again:
+            before.kept = None
         if not (told and strip.again):
             strip.meet_the_start(max(START, before.levels[-1].residual) if before else START)
         if not told and (before or strip.price > TOLD):
@@ -249,10 +251,15 @@ class Refinement:
 
     @property
     def deviations(self) -> dict[str, float]:
-        """One standard deviation of each learned number, of the noise of the data; empty where it cannot be told."""
-        found = self.strip.known.deviations
+        """One standard deviation of each learned number, of the noise of the data; empty where it cannot be told.
+
+        What the cells leave open of the number is added, as far as levels tell.
+        """
+        found, drift = self.strip.known.deviations, self.strip.known.drift
         if found is None or not self.residuals.unbounded:
             return {}
+        if drift is not None:
+            found = torch.hypot(found, drift[: len(found)])
         return dict(zip(self.residuals.unbounded, (found.to(self._slopes) * self._slopes.abs()).tolist(), strict=True))
 
     @property
@@ -276,6 +283,11 @@ class Refinement:
         return torch.stack(found)
 
     @property
+    def unfinished(self) -> bool:
+        """Whether strips of time, as far as they are solved, do not reach its end."""
+        return self.marching and not any(strip.interval[1] >= self.span[1] for strip in self.strips.solved[-1:])
+
+    @property
     def estimate(self) -> dict[str, float] | None:
         """Of the relative error of each field: that of the last level, with what noise leaves.
 
@@ -285,9 +297,7 @@ class Refinement:
         if not self.marching:
             told, unknown = self.levels[-1].estimate if self.levels else None, self.strip.known.unknown
             return told and {name: math.hypot(value, unknown.get(name, 0.0)) for name, value in told.items()}
-        if self.ended == UNFINISHED:
-            return dict.fromkeys(self.problem.fields, math.inf)
-        return self.strips.estimate
+        return dict.fromkeys(self.problem.fields, math.inf) if self.unfinished else self.strips.estimate
 
     @property
     def converged(self) -> bool:
@@ -343,11 +353,12 @@ class Refinement:
         """All cells of the strips that are done, and of the present one; None where none is solved."""
         strips = [*self.done, self.strip] if self.marching else [self.strip]
         parts = [strip.partition for strip in strips if strip.partition is not None]
-        if not parts or len(parts) == 1 and self.ended != UNFINISHED:
+        unfinished = self.unfinished
+        if not parts or len(parts) == 1 and not unfinished:
             return parts[0] if parts else None
         cells = {name: [getattr(part, name).clone() for part in parts] for name in CELLS}
         axis = self.axis
-        if self.ended == UNFINISHED:  # something has to be there
+        if unfinished:  # something has to be there
             cells["above"][-1][:, axis] = -(self.span[1] - self.span[0])
         for below, above, last in zip(cells["below"], cells["above"], range(len(parts) - 1, -1, -1), strict=True):
             if last < len(parts) - 1:

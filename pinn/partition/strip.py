@@ -53,7 +53,7 @@ ROUGH = 1e-6  # the largest that are not
 SUPPRESSED = 0.2  # of what is left, that lies in what was so left out: the solution is smooth, and misses it
 START_LEVELS = 12
 IDLE = 0.75  # of the cells at the end: where so many are idle in time, those that follow are twice as long
-DEAR = 3.0  # seconds: cells that hold the start well enough, as the levels to come are to see to the rest
+DEAR = 3.0  # seconds of cells of which the levels to come are to see that they hold the start
 FEATURE = 1.2e-6  # seconds for an unknown and each feature of its cell: their jets at the points
 COLUMN = 1.25e-9  # seconds for an unknown and the square of those of its cell: their orthonormal columns
 STEPS = 30  # of Newton's, a level
@@ -137,6 +137,11 @@ class Strip:
         return Cells.of(self.partition)
 
     @property
+    def found_with(self) -> MakesLocal:
+        """The network of a cell of the last level, whatever has been prepared for another."""
+        return self.local.of(self.coefficients[0].shape[1] - 1)
+
+    @property
     def layer(self) -> float:
         """How long most cells are where the interval ends: see `layers`."""
         return layer(self.cells, self._time_axis)
@@ -210,7 +215,9 @@ class Strip:
         unknowns = sum(c.numel() for c in found.coefficients)
         converged = found.converged or self._is_still(partition, found, compared, estimate.errors)
         last = self.levels[-1].estimate if self.levels else None
-        noisy = self.known.hide(found, sampled.numbers - numbers, estimate.errors, change, last)
+        drift = sampled.numbers - numbers
+        noisy = self.known.hide(found, drift, estimate.errors, change, last)
+        self.known = replace(self.known, drift=estimate.fall * drift if self.levels else None)
         level = Level(
             len(partition), unknowns, residual, spread, estimate.errors, found.steps, converged,
             self._since(began), found.memory, self.price, self.times, noisy=noisy, inherited=inherited, growth=growth,
@@ -271,9 +278,7 @@ class Strip:
 
     def _as_before(self, found: Found, seconds: float) -> Level:
         """A level whose cells do no better than those before: those stay."""
-        assert self.partition is not None
-        self.local = self.local.of(self.coefficients[0].shape[1] - 1)
-        self.tiling = Cells.of(self.partition)
+        self.local, self.tiling = self.found_with, self.cells
         level = replace(self.levels[-1], steps=found.steps, gained=False, seconds=seconds)
         self.levels.append(level)
         return level
@@ -282,7 +287,7 @@ class Strip:
         """Refine the cells, along space, until they hold what the interval begins with, up to so much."""
         assert self.initial is not None
         time_axis = self._time_axis
-        for _ in range(START_LEVELS):
+        for _ in range(START_LEVELS if self.price <= DEAR else 0):
             self._leave_out_empty()
             partition = self._partition()
             sampled = self._fitted(partition, [self.initial])

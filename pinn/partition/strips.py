@@ -18,6 +18,7 @@ LESS = 3e-3  # of what a strip may add: an error of eighth order of cells that a
 SHARE = 2.0  # times what is left of the time, by its length: a strip's, as most take less
 WORTH = 0.25  # of the seconds of a strip: levels that gain little are worth so much
 FASTEST = 20.0  # e-foldings of an error that are reckoned with, at most
+STEADY = 1.0  # e-foldings that are seen of the error of a linear problem: fewer may be an oscillation
 LITTLE = 1e-11  # what is left of one that is, whatever there is to compare
 MOST = 10  # levels of a strip
 JUDGED = 3  # levels, after which a strip that leaves more than FAILED is too long
@@ -139,6 +140,7 @@ class Strips:
         late = [s for s in self.solved if s.interval[1] > half and s.levels[-1].inherited]
         if late:
             grown = sum(math.log(max(s.levels[-1].growth, 1e-3)) for s in late)
+            grown = max(grown - STEADY, 0.0) if self.alike else grown
             self.rate = grown / sum(s.length for s in late)
 
     @property

@@ -25,7 +25,7 @@ USUAL_SCALE = 10.0
 USUAL = {"sampling.points": 3000, "sampling.boundary_points": 400}
 PLAIN = {"width": AUTO, "depth": 1, "activation": "sin", "scale": AUTO, "adaptive": False, "factorised": False,
          "features": None}  # of a network of which nothing is said  # fmt: skip
-LEVELS = 500  # of refinement, at most: strips of time have some each
+LEVELS = 10_000  # of refinement, at most: strips of time have some each
 DENSE = 8000  # parameters for which a Jacobian is decomposed
 OVERSAMPLED = 4  # equations an unknown
 

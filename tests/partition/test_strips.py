@@ -1,5 +1,6 @@
 """When a strip of time is done, and what strips add up to."""
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -53,3 +54,39 @@ def test_errors_of_strips_count_as_large_as_the_fields_are_there():
         strips.done.append(SimpleNamespace(levels=[level], length=length))
     wrong, whole = 1e-10 + 3 * 4e-12, 1e-6 + 3 * 4.0
     assert strips.estimate["u"] == pytest.approx((wrong / whole) ** 0.5, rel=1e-9)
+
+
+def test_what_is_not_worth_it_is_not_handed_on():
+    """A strip that is told to be dear had been prepared for a level with more features: the next has those solved."""
+    found = refinement(transport(1), 40)
+    found.marching, found.length = True, 1 / 8
+    found.strips.is_dear = lambda: len(found.done) > 1
+    while len(found.done) < 4:
+        found.advance()
+    for before, strip in zip(found.done[2:], [*found.done[3:], found.strip], strict=True):
+        assert strip.local.features <= before.coefficients[0].shape[1] - 1
+
+
+def test_where_strips_do_not_reach_the_end_nothing_is_told_and_something_is_there():
+    found = refinement(transport(1), 60)
+    found.marching, found.length = True, 1 / 4
+    late = torch.tensor([[0.3, 1.0]], dtype=torch.float64)
+    while not found.ended:
+        found.advance()
+        assert found.partition(late).isfinite().all()
+        assert found.unfinished == (not found.ended) or found.strip.interval[1] == 1
+        assert not found.unfinished or found.estimate == {"u": math.inf}
+    assert not found.unfinished and found.estimate["u"] < 1
+
+
+def test_a_linear_problem_has_no_growth_until_it_is_seen():
+    """What goes up and down in a wave is not carried on to the end of time."""
+    for alike, grown, rate in ((True, 0.8, 0.0), (True, 3.0, 0.5), (False, 0.8, 0.2)):
+        strips = module.Strips(["u"], (0.0, 100.0), None, alike)
+        level = Level(
+            1, 31, 1e-9, 1e-9, {"u": 1e-6}, 1, True, 1.0, 1, 1.0, inherited={"u": 1e-6}, growth=math.exp(grown)
+        )
+        strips.done = [SimpleNamespace(levels=[level], length=4.0, interval=(0.0, 4.0))]
+        strips.present = strips.done.pop()
+        strips.note_growth()
+        assert strips.rate == pytest.approx(rate)
