@@ -303,7 +303,8 @@ class Refinement:
     def converged(self) -> bool:
         """Whether Newton's steps have come to an end wherever more than rounding is left."""
         last = [strip.levels[-1] for strip in self.strips.solved]
-        return all(level.converged or level.residual <= FINE for level in last)
+        settled = all(level.converged or level.residual <= FINE for level in last)
+        return settled or self.linear and not self.residuals.unbounded
 
     @property
     def estimated_error(self) -> EstimatedError | None:
@@ -353,12 +354,11 @@ class Refinement:
         """All cells of the strips that are done, and of the present one; None where none is solved."""
         strips = [*self.done, self.strip] if self.marching else [self.strip]
         parts = [strip.partition for strip in strips if strip.partition is not None]
-        unfinished = self.unfinished
-        if not parts or len(parts) == 1 and not unfinished:
+        if not parts or len(parts) == 1 and self.ended != UNFINISHED:
             return parts[0] if parts else None
         cells = {name: [getattr(part, name).clone() for part in parts] for name in CELLS}
         axis = self.axis
-        if unfinished:  # something has to be there
+        if self.ended == UNFINISHED:  # something has to be there
             cells["above"][-1][:, axis] = -(self.span[1] - self.span[0])
         for below, above, last in zip(cells["below"], cells["above"], range(len(parts) - 1, -1, -1), strict=True):
             if last < len(parts) - 1:
