@@ -142,6 +142,11 @@ class Strip:
         return self.local.of(self.coefficients[0].shape[1] - 1)
 
     @property
+    def handed_on(self) -> float:
+        """The part of the cells that the next strip begins with: those of the last layer."""
+        return len(self.cells_over(*self.interval)) / len(self.cells)
+
+    @property
     def layer(self) -> float:
         """How long most cells are where the interval ends: see `layers`."""
         return layer(self.cells, self._time_axis)

@@ -90,7 +90,8 @@ class Strips:
         """Whether the next level of the present strip takes more than it is worth, or than what the strip may have."""
         strip, level = self._strip, self._strip.levels[-1]
         told = level.estimate or self.alike
-        if told and self._ahead * strip.price > HANDED_ON * self.worth.of(self._by_then):
+        whole = strip.price * (1 + (self._ahead - 1) * strip.handed_on)
+        if told and whole > HANDED_ON * self.worth.of(self._by_then):
             return True
         late = self._elapsed + expected(strip) > SHARE * self._share and len(strip.levels) > 1
         return level.residual <= FAILED and (late or self.worth.too_large(strip))

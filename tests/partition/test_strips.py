@@ -88,3 +88,14 @@ def test_a_linear_problem_has_no_growth_until_it_is_seen():
         strips.present = strips.done.pop()
         strips.note_growth()
         assert strips.rate == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(("handed_on", "dear"), [(1.0, True), (0.1, False)])
+def test_a_level_is_dear_by_what_the_strips_to_come_begin_with(handed_on, dear):
+    """A hundred strips of a second each, or of a tenth of it, are worth twenty."""
+    worth = SimpleNamespace(of=lambda error: 10.0, kept=lambda error: 0.0, left=1e4, too_large=lambda strip: False)
+    strips = module.Strips(["u"], (0.0, 100.0), worth, True)
+    level = Level(8, 31, 1e-6, 1e-6, {"u": 1e-6}, 1, True, 1.0, 1, 1.0)
+    strips.present = SimpleNamespace(levels=[level], price=1.0, handed_on=handed_on, interval=(0.0, 1.0), length=1.0)
+    strips.had = 1e4
+    assert strips.is_dear() == dear
