@@ -19,6 +19,7 @@ SHARE = 2.0  # times what is left of the time, by its length: a strip's, as most
 WORTH = 0.25  # of the seconds of a strip: levels that gain little are worth so much
 FASTEST = 20.0  # e-foldings of an error that are reckoned with, at most
 STEADY = 1.0  # e-foldings that are seen of the error of a linear problem: fewer may be an oscillation
+ADDS = 4 / 3  # of errors of strips the power that is summed: 1 for errors that are alike, 2 for independent ones
 LITTLE = 1e-11  # what is left of one that is, whatever there is to compare
 MOST = 10  # levels of a strip
 JUDGED = 3  # levels, after which a strip that leaves more than FAILED is too long
@@ -58,12 +59,10 @@ class Strips:
 
     @property
     def ratios(self) -> dict[str, float]:
-        """Of estimates to what is left, the largest of all strips that have both; empty where none has."""
-        known = [strip.levels[-1] for strip in self.solved if strip.levels[-1].estimate]
-        return {
-            f: max(one.estimate[f] / max(one.residual, LITTLE) for one in known if one.estimate)
-            for f in (self.fields if known else ())
-        }
+        """Of estimates to what is left, of the last strip that has both; empty where none has."""
+        known = (strip.levels[-1] for strip in reversed(self.solved))
+        last = next((level for level in known if level.estimate), None)
+        return {f: e / max(last.residual, LITTLE) for f, e in (last.estimate or {}).items()} if last else {}
 
     @property
     def estimate(self) -> dict[str, float] | None:
@@ -90,8 +89,7 @@ class Strips:
         """Whether the next level of the present strip takes more than it is worth, or than what the strip may have."""
         strip, level = self._strip, self._strip.levels[-1]
         told = level.estimate or self.alike
-        whole = strip.price * (1 + (self._ahead - 1) * strip.handed_on)
-        if told and whole > HANDED_ON * self.worth.of(self._by_then):
+        if told and strip.price * self._costs > HANDED_ON * self.worth.of(self._by_then):
             return True
         late = self._elapsed + expected(strip) > SHARE * self._share and len(strip.levels) > 1
         return level.residual <= FAILED and (late or self.worth.too_large(strip))
@@ -118,8 +116,9 @@ class Strips:
         """
         strip, level = self._strip, self._strip.levels[-1]
         if not level.estimate and level.inherited and self.ratios:
-            factors = [1 + self.ratios[f] * level.residual / own for f, own in level.inherited.items() if own]
-            strip.doubt = [max(factors, default=1.0) * c for c in strip.doubt]
+            more = [self.ratios[f] * level.residual / own for f, own in level.inherited.items() if own]
+            factor = (1 + max(more, default=0.0) ** ADDS) ** (1 / ADDS)
+            strip.doubt = [factor * c for c in strip.doubt]
         self.done.append(strip)
         self.present = None
 
@@ -167,6 +166,11 @@ class Strips:
         return (self.span[1] - self._strip.interval[0]) / self._strip.length
 
     @property
+    def _costs(self) -> float:
+        """How many times as much as the present strip all until the end of time cost, with it."""
+        return 1 + (self._ahead - 1) * self._strip.handed_on
+
+    @property
     def _growth(self) -> float:
         """The factor by which the error that a strip adds is expected to grow until the end of time."""
         return math.exp(min(max(self.rate, 0.0) * (self.span[1] - self._strip.interval[1]), FASTEST))
@@ -179,9 +183,9 @@ class Strips:
 
     @property
     def _share(self) -> float:
-        """Seconds that are the strip's after its last level."""
+        """Seconds that are the strip's after its last level, those that follow having the cells they begin with."""
         assert self.had is not None
-        return (self.had - self.worth.kept(self._by_then)) / self._ahead
+        return (self.had - self.worth.kept(self._by_then)) / self._costs
 
     @property
     def _by_then(self) -> float:
