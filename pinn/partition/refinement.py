@@ -260,7 +260,8 @@ class Refinement:
             return {}
         if drift is not None:
             found = torch.hypot(found, drift[: len(found)])
-        return dict(zip(self.residuals.unbounded, (found.to(self._slopes) * self._slopes.abs()).tolist(), strict=True))
+        slopes = self._slopes
+        return dict(zip(self.residuals.unbounded, (found.to(slopes) * slopes.abs()).tolist(), strict=True))
 
     @property
     def untold(self) -> list[dict[str, float]]:
@@ -268,9 +269,9 @@ class Refinement:
         found = self.strip.known.untold
         if found is None or not self.residuals.unbounded:
             return []
-        changes, listed = found.to(self._slopes) * self._slopes[:, None], []
-        for change in changes.mT:
-            sizes = (change / (self.residuals.stride * self._slopes)).abs()
+        slopes, listed = self._slopes, []
+        for change in (found[: len(slopes)].to(slopes) * slopes[:, None]).mT:
+            sizes = (change / (self.residuals.stride * slopes)).abs()
             of = {n: c for n, c, s in zip(self.residuals.unbounded, change.tolist(), sizes, strict=True)
                   if s > SLIGHT * sizes.max()}  # fmt: skip
             listed.append({name: c / next(iter(of.values())) for name, c in of.items()})

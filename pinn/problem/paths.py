@@ -31,7 +31,10 @@ def located(given: Any, folder: Path) -> Any:
 
 
 def _path(written: str, folder: Path) -> str:
-    if Path(written).exists():
+    try:
+        if Path(written).exists():
+            return written
+        beside = ((above / written).resolve() for above in (folder, folder.parent))
+        return next((str(path) for path in beside if path.is_file()), written)
+    except OSError:  # a name that is too long for any file
         return written
-    beside = ((above / written).resolve() for above in (folder, folder.parent))
-    return next((str(path) for path in beside if path.is_file()), written)

@@ -50,6 +50,11 @@ def test_a_file_that_is_nowhere_is_quoted_as_it_was_written(own):
         Problem.load(own)
 
 
+def test_a_name_that_is_too_long_for_a_file_stays(tmp_path):
+    given = {"file": "a" * 10_000}
+    assert located(given, tmp_path) == given
+
+
 def test_only_paths_change(tmp_path):
     (tmp_path / "a.csv").write_text("x\n")
     given = {"note": "a.csv", "file": {"file": "a.csv"}, "list": [{"table": "a.csv"}, 1, None], "file2": "a.csv"}

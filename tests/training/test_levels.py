@@ -311,3 +311,35 @@ def test_a_dry_run_of_levels_says_when_none_begins_any_more(capsys):
     assert "none begins after 4 min" in " ".join(capsys.readouterr().out.split())
     solve(waves(), *SMALL, "budget=30", dry_run=True)
     assert "none begins after 30.0 s" in " ".join(capsys.readouterr().out.split())
+
+
+def test_numbers_that_data_tell_in_combination_alone_end_the_run_and_are_named(capsys, tmp_path, _no_pictures):
+    """Of u_t = a u_xx + c u from sin(pi x) only c - a pi² can be told: a and c had wandered while there was time."""
+    generator = np.random.default_rng(0)
+    t, x = generator.uniform(size=(2, 300))
+    u = np.sin(np.pi * x) * np.exp(-2 * t) + 0.01 * generator.normal(size=300)
+    np.savetxt(tmp_path / "u.csv", np.stack([t, x, u], 1), delimiter=",", header="t,x,u", comments="")
+    heat = Problem(
+        coordinates={"t": [0, 1], "x": [0, 1]}, fields=["u"], parameters={"a": {"learn": 1}, "c": {"learn": 0.1}},
+        equations={"heat": "u_t = a*u_xx + c*u"},
+        conditions={"ends": "u(boundary) = 0", "start": "u(t=0) = sin(pi*x)"},
+        observations={"sensors": {"file": str(tmp_path / "u.csv")}},
+    )  # fmt: skip
+    found = solve(heat, *SMALL, run_dir=tmp_path / "run")
+    told = json.loads((tmp_path / "run" / "result.json").read_text())
+    a, c = found.learned["a"], found.learned["c"]
+    assert abs(a) < 10 and c - a * np.pi**2 == pytest.approx(-2, abs=0.1)
+    (change,) = told["untold"]
+    assert change["c"] / change["a"] == pytest.approx(np.pi**2, rel=1e-2)
+    assert told["standard_deviation"]["a"] is None  # JSON knows no infinity
+    assert told["estimate"]["u"] < 0.01  # c - a pi² is known, and so is u
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "The data do not tell a and c apart: changes of a by 1 and c by 9.87 at once are lost in their noise." in said
+    )
+
+
+def test_numbers_that_data_tell_are_not_named_as_untold(capsys, tmp_path, _no_pictures):
+    solve(decay(), *SMALL, run_dir=tmp_path)
+    assert "untold" not in json.loads((tmp_path / "result.json").read_text())
+    assert "do not tell" not in capsys.readouterr().out
