@@ -137,14 +137,16 @@ def _spread(
 ) -> Tensor | None:
     r"""A root of the covariance of the numbers, (Z, S), by the delta method: they move by `moves`, (Z, R), times noise.
 
-    Its variance in N observations is ``s² = r·r/(N - T)``: T is how many of them the fit takes, `taken` and what the
-    numbers add to that. None where there are none, or that is too much of the N.
+    The noise of each observation is told by its own residual, ``r_i/(1 - h_i)``, so that it need not be alike in all,
+    as where it is a part of each value (White 1980, Econometrica 48; MacKinnon, White 1985, J. Econometrics 29, HC3).
+    Of an observation the fit takes h, `taken` by the fields on the average and what the numbers add to that. None where
+    there are none, or where that is too much of them.
     """
     root = residual.new_zeros(0, len(moves))
     for name, rows in data.items():
         count, most = rows.stop - rows.start, taken[name] + float(own[rows].sum())
         if most > TAKEN * count:
             return None
-        noise = residual[rows].norm() / math.sqrt(count - most)
-        root = torch.linalg.qr(torch.cat([root, noise * moves[:, rows].mT]), mode="r").R
+        noise = residual[rows] / (1 - taken[name] / count - own[rows].sum(dim=1)).clamp(min=1 - TAKEN)
+        root = torch.linalg.qr(torch.cat([root, noise[:, None] * moves[:, rows].mT]), mode="r").R
     return root.mT if data else None

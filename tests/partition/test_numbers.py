@@ -121,3 +121,22 @@ def test_what_numbers_make_of_the_fields_has_their_covariance():
 def test_nothing_is_told_where_the_fit_takes_the_data():
     solver, _, columns, residual, _ = system()
     assert response(solver, columns, residual, {"few": slice(117, 120)}, FAR).deviations is None
+
+
+def test_noise_that_is_a_part_of_each_value_is_told_as_well():
+    """Of J in c = J g with errors of 2 % of each value: as J varies; one size of all the errors tells a fifth of it."""
+    generator = torch.Generator().manual_seed(0)
+    g = torch.exp(-torch.linspace(0, 14, 60, dtype=torch.float64))
+    equations = torch.randn(30, 4, generator=generator, dtype=torch.float64)
+    solver, found, told = factorise([Block(torch.arange(30), equations)], 90), [], []
+    for _ in range(200):
+        c = g * (1 + 0.02 * torch.randn(60, generator=generator, dtype=torch.float64))
+        fitted = (g @ c) / (g @ g)
+        residual = torch.cat([torch.zeros(30, dtype=torch.float64), fitted * g - c])
+        columns = torch.cat([torch.zeros(30, dtype=torch.float64), g])[:, None]
+        deviations = response(solver, columns, residual, {"data": slice(30, 90)}, FAR[:1]).deviations
+        assert deviations is not None
+        found.append(float(fitted))
+        told.append(float(deviations))
+    spread = torch.tensor(found).std()
+    assert 0.6 * spread < torch.tensor(told).square().mean().sqrt() < 1.6 * spread
