@@ -150,7 +150,7 @@ def _summary(result: Result, measured: Measured, first_order: bool) -> str:
 def _untold(change: Mapping[str, float]) -> str:
     """Of learned numbers that may change so at once, as far as the data show."""
     if len(change) == 1:
-        return f"The data do not tell {next(iter(change))}: it stays near its guess."
+        return f"The data do not tell {next(iter(change))}: what was found for it means nothing."
     *names, last = change
     *changes, final = (f"{name} by {value:.3g}" for name, value in change.items())
     whole = f"changes of {', '.join(changes)} and {final} at once are lost in their noise"

@@ -45,15 +45,15 @@ class Fields(Response):
 
     def drawn(self) -> list[list[Tensor]]:
         """Changes of the coefficients by cell, the sum of whose squared effects is about the variance of the fields."""
-        factor = self.posterior.factor
-        changes = factor @ _random(factor, factor.shape[1])
+        changes = self.spread @ _random(self.spread, self.spread.shape[1])
         found = [part @ changes + own for part, own in zip(self.coefficients, self.own, strict=True)]
         return [list(of) for of in zip(*(part.unbind(1) for part in found), strict=True)]
 
     def tell(self, sampled: Sampled) -> None:
         """Give the fields their deviations, with what is open of the processes."""
         self.posterior = averaged(self.known, self.posterior)
-        factor = self.posterior.factor[len(sampled.residuals.unbounded) :]
+        self.spread = self.posterior.factor
+        factor = self.spread[len(sampled.residuals.unbounded) :]
         for one, part in zip(sampled.beside, factor.split([len(w.frequencies) for w in sampled.beside]), strict=True):
             one.spread = torch.linalg.qr(part.mT, mode="r").R.mT.to(one.spread)
 

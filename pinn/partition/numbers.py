@@ -89,7 +89,8 @@ def response(
     along, told = own.mT @ residual, kept.clone()
     if data:
         told[kept] = ~_lost(right[kept] / scale[:, 0], sizes[kept], along, residual[judged], stride)
-    along, untold = along[told[kept]], (right[~told] / norms.where(norms > 0, 1)).mT
+    untold = (right[~told & bool(data)] / norms.where(norms > 0, 1)).mT
+    along = along[told[kept]]
     sizes, right, damping = sizes[told], right[told], 0.0
     change = -(right.mT @ (along / sizes)) / scale[:, 0]
     while bool((change.abs() > stride).any()):
@@ -139,14 +140,16 @@ def _spread(
 
     The noise of each observation is told by its own residual, ``r_i/(1 - h_i)``, so that it need not be alike in all,
     as where it is a part of each value (White 1980, Econometrica 48; MacKinnon, White 1985, J. Econometrics 29, HC3).
-    Of an observation the fit takes h, `taken` by the fields on the average and what the numbers add to that. None where
-    there are none, or where that is too much of them.
+    Of an observation the fit takes h, `taken` by the fields on the average and what the numbers add to that; where that
+    is most of it, its noise is that of all. None where there are none, or where it is too much of them.
     """
     root = residual.new_zeros(0, len(moves))
     for name, rows in data.items():
         count, most = rows.stop - rows.start, taken[name] + float(own[rows].sum())
         if most > TAKEN * count:
             return None
-        noise = residual[rows] / (1 - taken[name] / count - own[rows].sum(dim=1)).clamp(min=1 - TAKEN)
+        left = 1 - taken[name] / count - own[rows].sum(dim=1)
+        alike = residual[rows].norm() / math.sqrt(count - most)
+        noise = torch.where(left >= 1 - TAKEN, residual[rows] / left, alike)
         root = torch.linalg.qr(torch.cat([root, noise[:, None] * moves[:, rows].mT]), mode="r").R
     return root.mT if data else None

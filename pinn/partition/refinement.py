@@ -116,7 +116,7 @@ class Refinement:
         if before:
             tiling = before.cells_over(begin, end).with_others(tiling)
         told = before and self.strips.ratios and self.linear  # by one level: Newton takes one step
-        local = before.found_with if before and told else self.local
+        local = before.solved_with if before and told else self.local
         strip = Strip(
             self.problem, self.residuals, local, self.seed, tiling, (begin, end), before, start(self.problem),
             self.worth.ends, self.processes, self.alike,
@@ -299,6 +299,11 @@ class Refinement:
             told, unknown = self.levels[-1].estimate if self.levels else None, self.strip.known.unknown
             return told and {name: math.hypot(value, unknown.get(name, 0.0)) for name, value in told.items()}
         return dict.fromkeys(self.problem.fields, math.inf) if self.unfinished else self.strips.estimate
+
+    @property
+    def so_far(self) -> dict[str, float] | None:
+        """The estimate, or that of the time which is solved, where strips do not reach its end yet."""
+        return self.strips.estimate if self.unfinished else self.estimate
 
     @property
     def converged(self) -> bool:

@@ -137,7 +137,7 @@ class Strip:
         return Cells.of(self.partition)
 
     @property
-    def found_with(self) -> MakesLocal:
+    def solved_with(self) -> MakesLocal:
         """The network of a cell of the last level, whatever has been prepared for another."""
         return self.local.of(self.coefficients[0].shape[1] - 1)
 
@@ -283,7 +283,7 @@ class Strip:
 
     def _as_before(self, found: Found, seconds: float) -> Level:
         """A level whose cells do no better than those before: those stay."""
-        self.local, self.tiling = self.found_with, self.cells
+        self.local, self.tiling = self.solved_with, self.cells
         level = replace(self.levels[-1], steps=found.steps, gained=False, seconds=seconds)
         self.levels.append(level)
         return level

@@ -35,7 +35,7 @@ class Strips:
         fields: Of the problem.
         span: All of time.
         worth: Seconds and memory that there are.
-        alike: Whether the equations are linear: then what strips add for what they leave is alike in all, and tells
+        linear: Whether the equations are: then what strips add for what they leave is alike in all, and tells
             whether a first level is enough. Elsewhere it has grown a hundredfold (`cahn_hilliard`).
 
     Attributes:
@@ -45,8 +45,8 @@ class Strips:
         had: Seconds that were left when the present one began, or the run went on.
     """
 
-    def __init__(self, fields: Sequence[str], span: tuple[float, float], worth: Worth, alike: bool):
-        self.fields, self.span, self.worth, self.alike = fields, span, worth, alike
+    def __init__(self, fields: Sequence[str], span: tuple[float, float], worth: Worth, linear: bool):
+        self.fields, self.span, self.worth, self.linear = fields, span, worth, linear
         self.done: list[Strip] = []
         self.present: Strip | None = None
         self.rate = 0.0
@@ -88,7 +88,7 @@ class Strips:
     def is_dear(self) -> bool:
         """Whether the next level of the present strip takes more than it is worth, or than what the strip may have."""
         strip, level = self._strip, self._strip.levels[-1]
-        told = level.estimate or self.alike
+        told = level.estimate or self.linear
         if told and strip.price * self._costs > HANDED_ON * self.worth.of(self._by_then):
             return True
         late = self._elapsed + expected(strip) > SHARE * self._share and len(strip.levels) > 1
@@ -140,7 +140,7 @@ class Strips:
         late = [s for s in self.solved if s.interval[1] > half and s.levels[-1].inherited]
         if late:
             grown = sum(math.log(max(s.levels[-1].growth, 1e-3)) for s in late)
-            grown = max(grown - STEADY, 0.0) if self.alike else grown
+            grown = max(grown - STEADY, 0.0) if self.linear else grown
             self.rate = grown / sum(s.length for s in late)
 
     @property
@@ -150,7 +150,7 @@ class Strips:
 
     def _part_of_enough(self, level: Level) -> float:
         """What a level of a strip adds, over what it may: next to nothing, or its share of what it inherits."""
-        if not level.estimate and not self.alike:
+        if not level.estimate and not self.linear:
             return math.inf
         share = self._strip.length / (self.span[1] - self.span[0])
         enough = max(SOLVED, ADDED * share * max((level.inherited or {}).values(), default=0.0))

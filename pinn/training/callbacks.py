@@ -13,8 +13,9 @@ from lightning.pytorch import Callback, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from pinn.training.choice import LEVELS
 from pinn.training.module import PINN
-from pinn.training.notebook import NotebookBar
+from pinn.training.notebook import NotebookBar, counted
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
 BETWEEN_TALKS = 1.0  # seconds
@@ -123,7 +124,8 @@ class Bar(Callback):
             return
         phase = pl_module.turns.present
         done = pl_module.turns.step
-        total = done if pl_module.finished else phase.steps  # a bar that has ended is full
+        known = phase.steps if phase.steps < LEVELS else None  # else there are as many levels as are worth it
+        total = done if pl_module.finished else known  # a bar that has ended is full
         measured = _measured(pl_module)
         if self._notebook:
             self._notebook.draw(phase.name, done, total, measured)
@@ -134,7 +136,7 @@ class Bar(Callback):
         took = time.monotonic() - now  # a millisecond; on a busy machine or a slow terminal many
         self._next = now + max(BETWEEN_FRAMES, took / DRAWN)
         if not (self.console.is_terminal or self._notebook) and now - self._line > BETWEEN_LINES:
-            self.console.print(f"{phase.name} {done}/{phase.steps}  {measured}")
+            self.console.print(f"{counted(phase.name, done, known)}  {measured}")
             self._line = time.monotonic()
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:  # noqa: D102

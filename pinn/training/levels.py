@@ -122,7 +122,8 @@ class Levels:
         if self.found is None or not self.found.levels:
             return {}
         found = {"cells": float(len(self.network)), "left": self.found.levels[-1].residual}
-        return found | {f"estimate/{name}": value for name, value in self.estimate.items() if math.isfinite(value)}
+        told = self.found.so_far or {}
+        return found | {f"estimate/{name}": value for name, value in told.items() if math.isfinite(value)}
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps beside the network."""

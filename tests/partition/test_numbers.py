@@ -140,3 +140,25 @@ def test_noise_that_is_a_part_of_each_value_is_told_as_well():
         told.append(float(deviations))
     spread = torch.tensor(found).std()
     assert 0.6 * spread < torch.tensor(told).square().mean().sqrt() < 1.6 * spread
+
+
+def test_without_data_nothing_is_said_of_what_data_tell():
+    solver, _, columns, residual, _ = system()
+    both = torch.stack([columns[:, 0], 2 * columns[:, 0], columns[:, 1], torch.zeros_like(columns[:, 0])], dim=1)
+    assert response(solver, both, residual, {}, FAR[:1].expand(4)).untold.shape == (4, 0)
+
+
+def test_an_observation_that_the_fit_takes_does_not_tell_its_own_noise():
+    """One of forty is a hundred times as large as the others, so that the number follows it: nothing is left of it."""
+    generator = torch.Generator().manual_seed(2)
+    design = torch.randn(40, 1, generator=generator, dtype=torch.float64)
+    design[0] = 100.0
+    noise = 0.3 * torch.randn(40, generator=generator, dtype=torch.float64)
+    left = noise - design[:, 0] * (design[:, 0] @ noise) / design.square().sum()
+    equations = torch.randn(30, 4, generator=generator, dtype=torch.float64)
+    solver = factorise([Block(torch.arange(30), equations)], 70)
+    columns = torch.cat([torch.zeros(30, 1, dtype=torch.float64), design])
+    residual = torch.cat([torch.zeros(30, dtype=torch.float64), left])
+    deviations = response(solver, columns, residual, {"data": slice(30, 70)}, FAR[:1]).deviations
+    assert deviations is not None
+    assert 0.5 < float(deviations) / (0.3 / float(design.norm())) < 2

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from pinn.training import callbacks
 from pinn.training.callbacks import Bar, Watched
+from pinn.training.choice import LEVELS
 
 
 def test_who_watches_is_told_each_measurement_once_and_may_end_the_run():
@@ -35,3 +36,13 @@ def test_a_phase_that_ends_early_has_the_steps_that_it_took(finished, monkeypatc
     bar.on_train_batch_end(SimpleNamespace(should_stop=True), module)
     assert console.export_text().split() == ["gauss_newton", "11/500", "loss", "1"]
     assert bar.progress.finished == finished  # a bar that has ended is full
+
+
+@pytest.mark.parametrize(("steps", "said"), [(LEVELS, "11"), (20, "11/20")])
+def test_levels_have_a_total_where_it_was_given(steps, said, monkeypatch):
+    monkeypatch.setattr(callbacks, "BETWEEN_LINES", -1)
+    monkeypatch.setattr(callbacks, "_measured", lambda module: "loss 1")
+    console = Console(record=True, width=80, force_terminal=False)
+    turns = SimpleNamespace(present=SimpleNamespace(name="least_squares", steps=steps), step=11)
+    Bar(console).on_train_batch_end(SimpleNamespace(), SimpleNamespace(turns=turns, finished=False))
+    assert console.export_text().split() == ["least_squares", said, "loss", "1"]
