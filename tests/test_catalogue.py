@@ -3,6 +3,7 @@
 import argparse
 import re
 import shutil
+from types import SimpleNamespace
 
 import catalogue
 import hydra
@@ -14,7 +15,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from pinn.app import CONFIGS
-from pinn.problem import Problem
+from pinn.problem import Learned, Problem
 from pinn.schema import ConfigError, check
 from pinn.training.build import build
 from pinn.training.choice import choose
@@ -160,6 +161,20 @@ def test_the_benchmark_writes_what_the_page_reads(tmp_path, monkeypatch):
 def test_what_a_run_says_of_itself_is_found_in_broken_lines():
     assert gallery.is_doubted("u is not solved: 40 % of its terms are left. Do not\ntrust the solution.\n")
     assert not gallery.is_doubted("Every equation is met to 2e-11 of its size: nothing is left that is worth the time.")
+
+
+def test_numbers_are_judged_by_the_deviations_that_the_run_tells():
+    learned = {
+        "a": Learned(1.0, truth=2.0),
+        "b": Learned(1.0, truth=0.0),
+        "c": Learned(1.0),
+        "d": Learned(1.0, truth=1.0),
+    }
+    problem = SimpleNamespace(learned=learned)
+    found = {"a": 2.3, "b": 0.5, "c": 7.0, "d": 9.0}
+    told = {"a": 0.1, "b": 0.1, "c": 0.1, "d": None}  # JSON has null for what is infinite
+    assert gallery.deviations(problem, {"parameters": found, "standard_deviation": told}) == "5.0"
+    assert gallery.deviations(problem, {"parameters": found}) == gallery.deviations(problem, {}) == ""
 
 
 def test_a_folder_without_problems_is_told(tmp_path):

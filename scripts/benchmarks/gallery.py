@@ -7,20 +7,24 @@ experiments/unseen/pde.
 """
 
 import argparse
+import json
 import math
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks.accuracy import code, ours, summary
 from benchmarks.accuracy_table import OURS, Row, put_into, read, write
 from benchmarks.watched import OUTPUT, watch
 
+from pinn.files import RESULT
 from pinn.problem import Problem, configs
 from pinn.references import truth
 
 LIMIT = 30.0  # seconds of processor time of a run
 KEPT = (
-    "problem", "status", "error", "errors", "estimate", "doubted", "seconds", "steps", "unknowns", "seed", "limit",
+    "problem", "status", "error", "errors", "deviations", "estimate", "doubted", "seconds", "steps", "unknowns", "seed", "limit",
     "code", "machine",
 )  # fmt: skip
 __all__ = ["add_options", "picture", "run"]
@@ -68,9 +72,18 @@ def measure(file: Path, seed: int, limit: float) -> Row:
         command = [*ours(problem.name), f"seed={seed}", f"run_dir={out}", *elsewhere]
         watched = watch(command, Path(out), limit, of_processor=True)
         row, _ = summary(problem, OURS, seed, watched, Path(out))
+        result = json.loads(told.read_text()) if (told := Path(out) / RESULT).exists() else {}
         doubted = is_doubted((Path(out) / OUTPUT).read_text(errors="replace"))
     row |= {"seconds": f"{watched.processor:.1f}", "limit": f"{limit:g}", "doubted": "yes" if doubted else ""}
+    row["deviations"] = deviations(problem, result)
     return {name: row[name] for name in KEPT} | {"code": key(file)}
+
+
+def deviations(problem: Problem, result: Mapping[str, Any]) -> str:
+    """How far the numbers are from what is true, the furthest, in the standard deviations that the run tells of each."""
+    told, found = result.get("standard_deviation") or {}, result.get("parameters") or {}
+    true = {name: one.truth for name, one in problem.learned.items() if one.truth is not None and told.get(name)}
+    return f"{max(abs(found[name] - value) / told[name] for name, value in true.items()):.1f}" if true else ""
 
 
 def is_doubted(output: str) -> bool:
@@ -92,10 +105,13 @@ def table(rows: list[Row]) -> str:
     """Markdown: what ended by itself, by its error; below it what did not."""
     done, others = ([row for row in rows if (row["status"] == "finished") is wanted] for wanted in (True, False))
     lines = [f"{len(done)} of {len(rows)} runs ended by themselves.", ""]
-    lines += ["| problem | error | of | told | seconds | steps | not to be trusted |", f"|{' --- |' * 7}"]
+    lines += [
+        "| problem | error | of | in deviations | told | seconds | steps | not to be trusted |",
+        f"|{' --- |' * 8}",
+    ]
     for row in sorted(done, key=size):
-        cells = (row["problem"], row["error"], worst(row), row.get("estimate", ""), row["seconds"], row["steps"])
-        cells = (*cells, row.get("doubted", ""))
+        named = (row.get(name, "") for name in ("deviations", "estimate", "seconds", "steps", "doubted"))
+        cells = (row["problem"], row["error"], worst(row), *named)
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", f"{len(others)} did not.", ""] if others else []
     lines += ["| problem | how it ended | error by then | seconds |", "| --- | --- | --- | --- |"] if others else []
