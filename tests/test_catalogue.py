@@ -164,12 +164,8 @@ def test_what_a_run_says_of_itself_is_found_in_broken_lines():
 
 
 def test_numbers_are_judged_by_the_deviations_that_the_run_tells():
-    learned = {
-        "a": Learned(1.0, truth=2.0),
-        "b": Learned(1.0, truth=0.0),
-        "c": Learned(1.0),
-        "d": Learned(1.0, truth=1.0),
-    }
+    truths = {"a": 2.0, "b": 0.0, "c": None, "d": 1.0}
+    learned = {name: Learned(1.0, truth=truth) for name, truth in truths.items()}
     problem = SimpleNamespace(learned=learned)
     found = {"a": 2.3, "b": 0.5, "c": 7.0, "d": 9.0}
     told = {"a": 0.1, "b": 0.1, "c": 0.1, "d": None}  # JSON has null for what is infinite

@@ -24,8 +24,8 @@ from pinn.references import truth
 
 LIMIT = 30.0  # seconds of processor time of a run
 KEPT = (
-    "problem", "status", "error", "errors", "deviations", "estimate", "doubted", "seconds", "steps", "unknowns", "seed", "limit",
-    "code", "machine",
+    "problem", "status", "error", "errors", "deviations", "estimate", "doubted", "seconds", "steps", "unknowns", "seed",
+    "limit", "code", "machine",
 )  # fmt: skip
 __all__ = ["add_options", "picture", "run"]
 
@@ -80,7 +80,7 @@ def measure(file: Path, seed: int, limit: float) -> Row:
 
 
 def deviations(problem: Problem, result: Mapping[str, Any]) -> str:
-    """How far the numbers are from what is true, the furthest, in the standard deviations that the run tells of each."""
+    """How far the number that is furthest from what is true is from it, in the deviations that the run tells."""
     told, found = result.get("standard_deviation") or {}, result.get("parameters") or {}
     true = {name: one.truth for name, one in problem.learned.items() if one.truth is not None and told.get(name)}
     return f"{max(abs(found[name] - value) / told[name] for name, value in true.items()):.1f}" if true else ""
@@ -105,10 +105,8 @@ def table(rows: list[Row]) -> str:
     """Markdown: what ended by itself, by its error; below it what did not."""
     done, others = ([row for row in rows if (row["status"] == "finished") is wanted] for wanted in (True, False))
     lines = [f"{len(done)} of {len(rows)} runs ended by themselves.", ""]
-    lines += [
-        "| problem | error | of | in deviations | told | seconds | steps | not to be trusted |",
-        f"|{' --- |' * 8}",
-    ]
+    heads = ("problem", "error", "of", "in deviations", "told", "seconds", "steps", "not to be trusted")
+    lines += [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     for row in sorted(done, key=size):
         named = (row.get(name, "") for name in ("deviations", "estimate", "seconds", "steps", "doubted"))
         cells = (row["problem"], row["error"], worst(row), *named)
