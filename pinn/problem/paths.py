@@ -1,5 +1,6 @@
 """Files that a problem's file names: they may lie in the folder of the command, or beside the problem."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,8 @@ def located(given: Any, folder: Path) -> Any:
 
 
 def _path(written: str, folder: Path) -> str:
-    try:
-        if Path(written).exists():
-            return written
-        beside = ((above / written).resolve() for above in (folder, folder.parent))
-        return next((str(path) for path in beside if path.is_file()), written)
-    except OSError:  # a name that is too long for any file
+    """os.path answers no where pathlib raises: of names that no file can have."""
+    if os.path.exists(written):
         return written
+    beside = (os.path.join(above, written) for above in (folder, folder.parent))
+    return next((os.path.realpath(path) for path in beside if os.path.isfile(path)), written)

@@ -4,6 +4,7 @@ Shape letters: N points, R rows of a table, D coordinates.
 """
 
 import itertools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def columns(file: Any) -> dict[str, np.ndarray]:
     path = Path(str(file))
     if path.suffix not in FORMATS:
         raise LanguageError(f"{str(file)!r} is neither a .csv nor an .npz file")
-    if not path.is_file():
+    if not os.path.isfile(path):  # no, too, of a name that no file can have
         raise LanguageError(f"there is no file {str(file)!r} in the folder of the command, nor beside the problem")
     try:
         if path.suffix == ".npz":

@@ -50,9 +50,12 @@ def test_a_file_that_is_nowhere_is_quoted_as_it_was_written(own):
         Problem.load(own)
 
 
-def test_a_name_that_is_too_long_for_a_file_stays(tmp_path):
-    given = {"file": "a" * 10_000}
-    assert located(given, tmp_path) == given
+@pytest.mark.parametrize("name", [f"{'a' * 10_000}.csv", "a\0b.csv"])
+def test_a_name_that_no_file_can_have_is_one_that_is_not_there(name, own):
+    own.write_text(PROBLEM.replace("u.csv", f'"{name}"'.replace("\0", "\\0")))
+    assert located({"file": name}, own.parent) == {"file": name}
+    with pytest.raises(LanguageError, match="there is no file"):
+        Problem.load(own)
 
 
 def test_only_paths_change(tmp_path):
