@@ -177,6 +177,18 @@ class Cells:
         nothing = -OVERLAP * widths
         return torch.where(below < torch.inf, below, nothing), torch.where(above < torch.inf, above, nothing)
 
+    def overlapping(self) -> list[set[int]]:
+        """Of each cell those whose windows overlap with its own."""
+        below, above = (reach.clamp(min=0) for reach in self.reaches())
+        low, high = self.lower - below, self.upper + above
+        meet = self._alike.clone().fill_diagonal_(False)
+        for d in range(low.shape[1]):
+            meet &= (low[:, None, d] < high[None, :, d]) & (low[None, :, d] < high[:, None, d])
+        found: list[set[int]] = [set() for _ in range(len(self))]
+        for i, j in meet.nonzero().tolist():
+            found[i].add(j)
+        return found
+
     @property
     def _alike(self) -> Tensor:
         """Which cells are of one side, (K, K)."""

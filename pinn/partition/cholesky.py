@@ -177,12 +177,13 @@ class Cholesky:
         self.order = torch.cat(places)
         """Where each column stands in the order of elimination, (N,)."""
         self.stages: list[_Stage] = []
-        widths = [(sum(sizes[k] for k in node.own), sum(sizes[k] for k in node.touched)) for node in nodes]
+        widths = _widths(nodes, sizes)
         parents = {part: node for node in nodes for part in node.parts}
         # whether what a node leaves is used in its stage, last in first out; else it has a place of its own
         kept = [i in parents and parents[i].stage == node.stage for i, node in enumerate(nodes)]
         mine = [i for i, node in enumerate(nodes) if node.host == rank]
-        space, stack = _space(nodes, mine, widths, kept, like)
+        # new memory for each front, which the system would clear, takes half as long as the products
+        space, stack = (like.new_empty(numbers) for numbers in _room(nodes, mine, widths, kept))
         handed = sum(
             widths[i][1] ** 2 for i, node in parents.items() if not kept[i] and rank in (nodes[i].host, node.host)
         )
@@ -255,18 +256,29 @@ def _starts(blocks: list[int], sizes: list[int]) -> dict[int, int]:
     return {k: end - sizes[k] for k, end in zip(blocks, ends, strict=True)}
 
 
-def _space(
-    nodes: list[Node], mine: list[int], widths: list[tuple[int, int]], kept: list[bool], like: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Room for any one front, and for all that is left at a time, last in first out.
+def numbers_of(neighbours: list[set[int]], sizes: list[int]) -> int:
+    """How many numbers a decomposition by one process takes at most: see `Cholesky`, and `Cholesky.memory`."""
+    nodes = plan(neighbours)
+    widths, every = _widths(nodes, sizes), list(range(len(nodes)))
+    parts = {part for node in nodes for part in node.parts}
+    room = _room(nodes, every, widths, [i in parts for i in every])
+    return sum(room) + sum(s * (s + b) for s, b in widths)
 
-    New memory for each front, which the system would clear, takes half as long as the products.
-    """
+
+def _widths(nodes: list[Node], sizes: list[int]) -> list[tuple[int, int]]:
+    """The columns that each node eliminates, and those that it touches."""
+    return [(sum(sizes[k] for k in node.own), sum(sizes[k] for k in node.touched)) for node in nodes]
+
+
+def _room(
+    nodes: list[Node], mine: list[int], widths: list[tuple[int, int]], kept: list[bool]
+) -> tuple[int, int]:  # fmt: skip
+    """Numbers of the largest front, and of all that is left at a time, last in first out."""
     height = highest = 0
     for i in mine:
         height += widths[i][1] ** 2 * kept[i] - sum(widths[part][1] ** 2 * kept[part] for part in nodes[i].parts)
         highest = max(highest, height)
-    return like.new_empty(max((sum(widths[i]) ** 2 for i in mine), default=0)), like.new_empty(highest)
+    return max((sum(widths[i]) ** 2 for i in mine), default=0), highest
 
 
 def _stripes(size: int) -> list[slice]:

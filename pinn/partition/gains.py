@@ -12,6 +12,7 @@ RESOLVED = 1e-3  # what is left where waves and layers are seen
 FALLS = 0.03  # of the residual of the level before: a smooth solution, of which more features see more
 MANY = 3  # coordinates, of which cells are halved into eight: there what the last levels gained for their price decides
 RATE = -1.5  # the power of the price with which what is left falls: a level of more features gains enough
+VAIN = -1.0  # the same where they have gained too little
 UNSEEN = 1.0  # what is left where nothing is seen of the solution
 EASY = 1.0  # seconds: a level on a line that may have twice the cells whether they are needed or not
 
@@ -28,15 +29,25 @@ def more_features_gain(levels: Sequence[Level], everywhere: bool, coordinates: i
         coordinates: How many there are.
     """
     if len(levels) < 2:
-        return everywhere and levels[-1].residual < RESOLVED
+        return everywhere and (levels[-1].residual < RESOLVED or coordinates > MANY)
     before, last = levels[-2:]
     widened = before.cells == last.cells
-    if last.residual >= RESOLVED or not (everywhere or widened):
+    if coordinates <= MANY and last.residual >= RESOLVED or not (everywhere or widened):
         return False
     if coordinates < MANY:
         return last.residual < FALLS * before.residual
     by_features, by_cells = _rate(levels, True), _rate(levels, False)
     return by_features <= (min(by_cells, RATE) if widened else by_cells)
+
+
+def widened_in_vain(levels: Sequence[Level], coordinates: int) -> bool:
+    """Whether the last level had more features than the one before, and has gained less than they cost.
+
+    In three dimensions and more smaller cells of so many would be dear.
+    """
+    if coordinates < MANY or len(levels) < 2 or levels[-2].cells != levels[-1].cells:
+        return False
+    return _rate(levels[-2:], True) > VAIN
 
 
 def _rate(levels: Sequence[Level], widened: bool) -> float:

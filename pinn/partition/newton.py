@@ -55,6 +55,7 @@ class Found:
         better: Whether any lowered the loss: else the coefficients are worse than what the steps began with.
         suppressed: Of the last solve: see `BlockLeastSquares`.
         memory: Bytes that features and decomposition took.
+        rank: Orthonormal columns of all cells.
         last: The last step as a whole, as coefficients; empty where what it began with has none here.
         response: To the learned numbers; None where there are none.
         unmet: The root mean square of the scaled residuals without those of data.
@@ -75,6 +76,7 @@ class Found:
     better: bool
     suppressed: float
     memory: int
+    rank: int
     last: list[Tensor] = field(default_factory=list)
     response: Response | None = None
     unmet: float = 0.0
@@ -152,7 +154,7 @@ def newton(
         better = part > 0 or step > 1
         found = Found(
             new if coefficients is None else coefficients, values, scales, reached, step, converged, better,
-            solver.suppressed, memory, last,
+            solver.suppressed, memory, solver.rank, last,
         )  # fmt: skip
         if agreed(sampled.processes, [time.perf_counter() > until], rows.device)[0]:
             break
@@ -181,7 +183,7 @@ def solved_again(sampled: Sampled, system: Decomposed) -> Found:
     values = sampled.values(new)
     memory = int(sampled.processes.largest([solver.memory + sampled.memory], rows.device)[0])
     loss = _loss(sampled.residual(values), rows)
-    found = Found(new, values, scales, loss, 1, True, True, solver.suppressed, memory, decomposed=system)
+    found = Found(new, values, scales, loss, 1, True, True, solver.suppressed, memory, solver.rank, decomposed=system)
     _tell(sampled, found, solver, rows, target)
     if sampled.doubts is not None:
         found.inherited, found.changed = _doubted(sampled, sampled.doubts, none, found, solver, rows)

@@ -58,6 +58,8 @@ def left(
     parts, count = parts or sampled.cells, count or len(sampled.partition)
     residual = sampled.residual(sampled.values(coefficients))
     found = sampled.partition.lower.new_zeros(count)
+    if blind(residual, scales):
+        return found.fill_(torch.inf)
     for place, of_place in residual.items():
         if of_its_own(place) or not of_place:
             continue
@@ -67,6 +69,18 @@ def left(
         points = torch.bincount(parts[place], minlength=count).clamp(min=1)
         found.index_add_(0, parts[place], squares / points[parts[place]])
     return found.sqrt()
+
+
+def blind(residual: Mapping[Place, Mapping[str, Tensor]], scales: Mapping[tuple[Place, str], Tensor]) -> bool:
+    """Whether an integral is not what it is to be, and no small change of the fields would make a difference.
+
+    So `integral(u**2) = 1` is at zero, which the other equations of an eigenvalue problem are content with.
+    """
+    return any(
+        place.integral and bool(((scales[place, name] == 0) & (r != 0)).any())
+        for place, of_place in residual.items()
+        for name, r in of_place.items()
+    )
 
 
 def _squares(scale: Tensor, residual: Tensor) -> Tensor:
@@ -82,12 +96,12 @@ def marked(found: Tensor) -> Tensor:
 def refined(
     tiling: Cells,
     found: Tensor,
+    chosen: Tensor,
     along: Tensor,
     look: Callable[[Cells, Tensor], Tensor],
-    everywhere: bool = False,
     depth: int = DEPTH,
 ) -> tuple[Cells, Tensor]:
-    """Halve the cells that have the most left, and again the parts in which far more is left than in those beside.
+    """Halve the cells that are chosen, and again the parts in which far more is left than in those beside.
 
     A residual that is smooth where it was fitted has a peak at a corner, and the peak says where that is: up to a part
     of the cell that grows with the order of what was fitted. Where far more is left again of the cell that this
@@ -96,28 +110,29 @@ def refined(
     Args:
         tiling: The cells.
         found: What is left of each, (K,).
+        chosen: Which are halved to begin with, (K,).
         along: The directions along which each may be halved, (K, D).
         look: From parts and the cell of each to what is left there, (P,).
-        everywhere: Halve all of them, to begin with: cells that lag behind would spoil what the others gain.
         depth: How often parts are halved again, at most.
 
     Returns:
         The tiling, and for each cell the one that it was, or was a part of.
     """
     smallest = SMALLEST * (tiling.upper.amax(0) - tiling.lower.amin(0))
-    chosen = marked(found).cpu() | everywhere
     start, parents = tiling, torch.arange(len(tiling))
-    for _ in range(1 + depth):
+    for again in range(depth, -1, -1):
         cut = along[parents] & chosen[:, None] & (tiling.widths > smallest)
         if not bool(cut.any()):
             break
         tiling, before = tiling.halved(cut)
         parents, parts = parents[before], cut.any(dim=1)[before].nonzero()[:, 0]
+        if not again:
+            break
         chosen = torch.zeros(len(tiling), dtype=torch.bool)
         here = look(tiling[parts], parents[parts])
         chosen[parts] = (here >= found.max().cpu()) & _peaks(here.square(), before[parts])
     for corner in corners(start, found.cpu()) if depth else ():
-        for _ in range(AGAIN):
+        for _ in range(min(depth, AGAIN)):
             parts = smallest_at(tiling, start, corner)
             worst, chosen = look(tiling[parts], parents[parts]).argmax(), torch.zeros(len(tiling), dtype=torch.bool)
             chosen[parts[worst]] = True

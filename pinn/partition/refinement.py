@@ -49,7 +49,7 @@ class Refinement:
         seed: Of networks and points.
         budget: Seconds that are to be used; None: as many as levels are worth, `PATIENCE` at most, and `MORE` for what
             is solved poorly.
-        memory: Bytes that a level may take, in each process; None: most of what there is.
+        memory: Bytes that a level may take, in each process; None: most of what is free when it begins.
         processes: Among which the cells are divided. All get the same solution.
     """
 
@@ -165,6 +165,8 @@ class Refinement:
                 self._cut()
                 return None
             ended = self._too_long(level)
+            if ended and self.strip.refine_the_worst(lambda: self._too_long(level) is None):
+                ended = None
         return ended
 
     def _is_better_cut(self) -> bool:

@@ -23,6 +23,7 @@ from pinn.geometry import Place
 from pinn.language import torch_function
 from pinn.networks.paired import Paired
 from pinn.operators.autograd import operator_values
+from pinn.partition.newton import newton
 from pinn.partition.processes import agreed
 from pinn.partition.system import Sampled, Values
 from pinn.problem import Problem
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 HEIGHTS = [4.0**k for k in range(-12, 13)]  # of slopes and bowls, in the units of the fields
 NODES = 1 / 16  # of the interval before: the distance of the moments from which a polynomial goes on
 HIGHEST = 3  # its degree
+TILT = 0.7  # of the logarithm of a source, from one side to the other
 LOWER = 0.9  # of the residual of zero: what leaves more of it is no better than zero
 
 
@@ -144,12 +146,37 @@ def elsewhere(sampled: Sampled) -> Iterator[Values]:
         yield from _scaled(sampled, shape)
 
 
-def _scaled(sampled: Sampled, shape: nn.Module) -> Iterator[Values]:
-    """A function and its opposite, as large as leaves the least, where that is less than zero leaves."""
-    unit = _values(sampled, shape)
-    before = sampled.residual(_times(0.0, unit))
+def excited(sampled: Sampled, start: Values) -> Values:
+    """What a source in all equations makes of the fields, as large as leaves the least of integrals; else the start.
+
+    An eigenvalue problem is content with zero but for `integral(u**2) = 1`, which does not depend on the fields there
+    to first order. Of a source the fields take most in those eigenfunctions whose eigenvalues are near to the guessed
+    one: a step of inverse iteration (Wielandt 1944). The source has a part in all of them.
+    """
+    lower, upper = _box(sampled)
     inside = [place for place in sampled.points if place.name == "interior"]
-    sizes = {(place, name): r.square().mean() for place in inside for name, r in before[place].items() if bool(r.any())}
+    before = sampled.shifts
+    sources = {
+        (place, name): (TILT * (sampled.points[place].x - lower) / (upper - lower)).sum(dim=1).exp()
+        for place in inside
+        for name in sampled.residuals.plans[place].names
+    }
+    sampled.shifts = {**before, **sources}
+    found = newton(sampled, start, 1)
+    sampled.shifts = before
+    integrals = [place for place in sampled.points if place.integral]
+    return next(_as_large(sampled, found.values, integrals), start)
+
+
+def _scaled(sampled: Sampled, shape: nn.Module) -> Iterator[Values]:
+    """A function and its opposite, as large as leaves the least of what is asked inside."""
+    yield from _as_large(sampled, _values(sampled, shape), [p for p in sampled.points if p.name == "interior"])
+
+
+def _as_large(sampled: Sampled, unit: Values, judged: list[Place]) -> Iterator[Values]:
+    """Values and their opposite, times what leaves the least at some places, where that is less than zero leaves."""
+    before = sampled.residual(_times(0.0, unit))
+    sizes = {(place, name): r.square().mean() for place in judged for name, r in before[place].items() if bool(r.any())}
 
     def leaves(height: float) -> float:
         after = sampled.residual(_times(height, unit))

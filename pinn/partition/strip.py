@@ -21,8 +21,9 @@ from pinn.networks.partition import Partition
 from pinn.operators import Plan, derivatives
 from pinn.partition.again import Kept, later
 from pinn.partition.cells import Cells
+from pinn.partition.cholesky import numbers_of
 from pinn.partition.estimate import estimated
-from pinn.partition.gains import RESOLVED, more_features_gain, sees_nothing
+from pinn.partition.gains import MANY, RESOLVED, more_features_gain, sees_nothing, widened_in_vain
 from pinn.partition.identify import Knowledge, identified
 from pinn.partition.layers import at_end, following, layer
 from pinn.partition.level import FINE, HOPELESS, STALLED, Level
@@ -30,8 +31,8 @@ from pinn.partition.local import MakesLocal, highest_derivative, partition_of, w
 from pinn.partition.newton import Found, newton, solved_again
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
-from pinn.partition.refine import DEPTH, directions, idle, left, marked, refined, roughness
-from pinn.partition.starts import begun, elsewhere, going_on, moved_to, zero
+from pinn.partition.refine import DEPTH, blind, directions, idle, left, marked, refined, roughness
+from pinn.partition.starts import begun, elsewhere, excited, going_on, moved_to, zero
 from pinn.partition.system import Sampled, Values
 from pinn.partition.unknown import moved, unknown
 from pinn.problem import Problem
@@ -47,6 +48,7 @@ COMPARED = 2**11  # points at which two levels are compared
 START = 1e-8  # what the first cells may leave of what an interval begins with
 EVERYWHERE = 0.5  # of the volume: so much is to be halved
 UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not finite
+MOST = 0.9  # of the sum of squares of what is left: the worst cells, where the next level is to be a small one
 WIDER = 1.5  # times as many features
 REGULAR = 1e-2  # of the square of what is left: smaller singular values of a cell fit the points, and not the solution
 ROUGH = 1e-6  # the largest that are not
@@ -55,6 +57,7 @@ START_LEVELS = 12
 IDLE = 0.75  # of the cells at the end: where so many are idle in time, those that follow are twice as long
 DEAR = 3.0  # seconds of cells of which the levels to come are to see that they hold the start
 FEATURE = 1.2e-6  # seconds for an unknown and each feature of its cell: their jets at the points
+BYTES = 8  # of a number
 COLUMN = 1.25e-9  # seconds for an unknown and the square of those of its cell: their orthonormal columns
 STEPS = 30  # of Newton's, a level
 EXACT = 2  # of them, for a linear problem
@@ -97,6 +100,7 @@ class Strip:
         self.left: Tensor | None = None
         self.rough: Tensor | None = None  # how much the fields of each cell change along each coordinate
         self.crowding = torch.ones(len(tiling), dtype=torch.float64)  # times the usual number of points, by cell
+        self.solved: tuple[Cells, Tensor] | None = None  # the cells of the last level, with their crowding since
         self.size = 1.0  # of the fields: the largest root mean square
         self.tolerance: float | None = None  # of the next level
         self.usual = local.features
@@ -241,8 +245,11 @@ class Strip:
         start, foreign = self._start(sampled), self.partition is not None
         sampled.weigh(start)
         before = self.levels[-1].residual if self.levels else 0.0
-        known = self.known
+        known, numbers = self.known, sampled.numbers
         found, self.known = identified(sampled, start, most, foreign, self.tolerance, self.until, known, before)
+        if not foreign and blind(sampled.residual(found.values), found.scales):
+            sampled.numbers, start = numbers, excited(sampled, start)
+            found, self.known = identified(sampled, start, most, foreign, self.tolerance, self.until, known, before)
         return found if foreign else self._from_elsewhere(partition, sampled, found, most)
 
     def _is_still(self, partition: Partition, found: Found, fields: Tensor, errors: dict[str, float] | None) -> bool:
@@ -306,7 +313,8 @@ class Strip:
                 return
             rough = self._roughness(partition, held_out, self.initial)
             along = directions(rough, True, time_axis)
-            self.tiling, parents = refined(self.tiling, rest, along, self._looking(partition, found, [self.initial]))
+            look = self._looking(partition, found, [self.initial])
+            self.tiling, parents = refined(self.tiling, rest, marked(rest).cpu(), along, look)
             self.crowding = self.crowding[parents]
 
     def begin_with_fewer_features(self) -> None:
@@ -324,15 +332,28 @@ class Strip:
         columns = features * len(self.problem.fields)
         return float(self.crowding.sum()) * columns * (FEATURE * features + COLUMN * columns**2)
 
+    @property
+    def memory(self) -> float:
+        """Bytes that a level on the present cells takes: those of its decomposition, and of features like the last."""
+        assert self.found is not None
+        level, before = self.levels[-1], self.cells
+        each = self.found.rank / len(before)
+        wider = (self.local.features + 1) / self.coefficients[0].shape[1]
+        now, then = (
+            BYTES * numbers_of(cells.overlapping(), [round(columns)] * len(cells))
+            for cells, columns in ((self.tiling, each * wider), (before, each))
+        )
+        return now + max(level.memory - then, 0) * max(self.price / level.price, 1.0)
+
     def refine(self) -> None:
         """Halve the cells that have the most left; or, where that is nearly everywhere, take more features."""
         if not self.levels[-1].gained or self.left is None:
             return
-        self.stayed = 0.0
+        self.stayed, self.solved = 0.0, None
         if self.local.features < self.usual:
             self.local = self.local.of(self.usual)
             return
-        volumes, squares = self.tiling.widths.prod(dim=1), self.left.cpu().square()
+        volumes = self.tiling.widths.prod(dim=1)
         share = float(volumes[marked(self.left).cpu()].sum() / volumes.sum())
         everywhere = share > EVERYWHERE
         wider = min(round(WIDER * self.local.features), self.local.widest)
@@ -340,18 +361,53 @@ class Strip:
         if wider > self.local.features and more_features_gain(self.levels, everywhere, coordinates):
             self.local = self.local.of(wider)
         else:
-            assert self.partition is not None and self.found is not None and self.rough is not None
+            if widened_in_vain(self.levels, coordinates):
+                before, fields = self.levels[-2], len(self.coefficients[0])
+                self.local = self.local.of(before.unknowns // before.cells // fields - 1)
             lost = sees_nothing(self.levels, coordinates, self.price)
             unseen = lost or everywhere and self.smooth and self.levels[-1].residual >= RESOLVED
-            look = self._looking(self.partition, self.found, self.residuals.places)
-            # a peak is a corner, but not in what waves and fronts leave that are not resolved
-            depth = 0 if lost or self.smooth or self.times else DEPTH
-            along = directions(self.rough, TIME in self.problem.coordinate_names)
-            self.tiling, parents = refined(self.tiling, self.left, along, look, unseen, depth)
-            self.crowding = self.crowding[parents]
-            same = torch.bincount(parents, minlength=len(squares)) == 1
-            parts = [float(part[same].sum() / part.sum()) for part in (squares, volumes * squares)]
-            self.stayed = math.prod(parts) ** 0.25  # as for the fall
+            self.solved = self.tiling, self.crowding
+            self._halve(marked(self.left).cpu() | unseen, 0 if lost else self._depth)
+
+    def refine_the_worst(self, fits: Callable[[], bool]) -> bool:
+        """In place of what `refine` has, halve as few cells as have most of what is left, and less often at corners.
+
+        Args:
+            fits: Whether the level that is prepared is not too dear.
+
+        Returns:
+            Whether one fits.
+        """
+        if self.solved is None or self.left is None:
+            return False
+        tiling, crowding = self.solved
+        squares, order = self.left.cpu().square().sort(descending=True)
+        few = order[: 1 + int((squares.cumsum(0) < MOST * squares.sum()).sum())]
+        chosen = torch.zeros(len(tiling), dtype=torch.bool).index_fill(0, few, True)
+        for depth in range(self._depth, -1, -1):
+            self.tiling, self.crowding = tiling, crowding
+            self._halve(chosen, depth)
+            if fits():
+                return True
+        return False
+
+    @property
+    def _depth(self) -> int:
+        """How often a peak is halved again: it is a corner, but not in what waves and fronts leave unresolved."""
+        return 0 if self.smooth or self.times or len(self.problem.coordinate_names) > MANY else DEPTH
+
+    def _halve(self, chosen: Tensor, depth: int) -> None:
+        """Halve cells, (K,), along the coordinates in which the fields change most, and again at corners."""
+        assert self.partition is not None and self.found is not None and self.rough is not None
+        assert self.left is not None
+        look = self._looking(self.partition, self.found, self.residuals.places)
+        along = directions(self.rough, TIME in self.problem.coordinate_names)
+        volumes, squares = self.tiling.widths.prod(dim=1), self.left.cpu().square()
+        self.tiling, parents = refined(self.tiling, self.left, chosen, along, look, depth)
+        self.crowding = self.crowding[parents]
+        same = torch.bincount(parents, minlength=len(squares)) == 1
+        parts = [float(part[same].sum() / part.sum()) for part in (squares, volumes * squares)]
+        self.stayed = math.prod(parts) ** 0.25  # as for the fall
 
     def _leave_out_empty(self) -> None:
         """Cells that lie outside of the domain."""

@@ -30,7 +30,7 @@ class Worth:
     Args:
         budget: Seconds that are to be used; None: as many as levels are worth, `PATIENCE` at most, and `MORE` for what
             is solved poorly.
-        memory: Bytes that a level may take, in each process; None: most of what there is.
+        memory: Bytes that a level may take, in each process; None: most of what is free when it begins.
         processes: All decide alike.
         device: Of what is sent among them.
         coordinates: How many there are.
@@ -42,7 +42,7 @@ class Worth:
         self.processes, self.device = processes, device
         self.ends = time.perf_counter() + (PATIENCE + MORE if budget is None else budget)  # the first process's counts
         self.priced, self._paid = budget is None, PAID if coordinates < MANY else PAID_BY_MANY
-        self.memory = memory or there_is(device, processes.size)
+        self.memory = memory
 
     @property
     def left(self) -> float:
@@ -59,8 +59,8 @@ class Worth:
 
     def too_large(self, strip: Strip) -> bool:
         """Whether the next level of a strip would take more memory than there is."""
-        level = strip.levels[-1]
-        return bool(agreed(self.processes, [_growth(strip) * level.memory > self.memory], self.device)[0])
+        most = self.memory or there_is(self.device, self.processes.size)
+        return bool(agreed(self.processes, [strip.memory / self.processes.size > most], self.device)[0])
 
 
 def expected(strip: Strip) -> float:

@@ -224,8 +224,12 @@ def evaluate(basis: CellBasis, u: np.ndarray, points: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: A point lies outside the mesh.
     """
-    cells, local = locate(basis.mesh, points)
+    return interpolate(basis, u, *locate(basis.mesh, points))
+
+
+def interpolate(basis: CellBasis, u: np.ndarray, cells: np.ndarray, local: np.ndarray) -> np.ndarray:
+    """The solution at N points of the reference element (2, N), in the elements (N,), (N,)."""
     shapes = (basis.elem.lbasis(local, i)[0] for i in range(len(basis.element_dofs)))
     return sum(
-        (shape * u[dofs[cells]] for shape, dofs in zip(shapes, basis.element_dofs, strict=True)), np.zeros(len(points))
+        (shape * u[dofs[cells]] for shape, dofs in zip(shapes, basis.element_dofs, strict=True)), np.zeros(len(cells))
     )

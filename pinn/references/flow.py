@@ -21,16 +21,16 @@ from torch import Tensor
 from pinn.language import constant
 from pinn.references.cache import cached
 from pinn.references.evolution import numpy_function
-from pinn.references.finite_elements import evaluate
+from pinn.references.finite_elements import interpolate
 from pinn.references.flow_problem import Flow, flow_problem
-from pinn.references.triangles import polygon, rectangle
+from pinn.references.triangles import locate, polygon, rectangle
 
 if TYPE_CHECKING:
     from skfem import CellBasis, MeshTri
 
     from pinn.problem import Problem
 
-VERSION = 2
+VERSION = 3
 EDGES = 16  # of the polygon that is a circle in the first mesh
 LOCAL = 3  # times that the elements at a circle are refined, besides all others
 MOST_LEVELS = 4
@@ -41,9 +41,8 @@ SAMPLES = 2000  # points at which two solutions are compared
 def flow(problem: Problem, *, tolerance: float | str = 1e-3) -> Callable[[Tensor], Tensor]:
     """Return u, v, p of a steady flow of Stokes or of Navier and Stokes in a channel, past disks or not.
 
-    Velocities of degree 3, pressures of degree 2; circles are polygons of some two hundred corners. All elements are
-    quartered until that changes the velocity by less than the tolerance. What polygons cut off circles falls with the
-    square of their sides: past disks the last two solutions are extrapolated (Richardson 1911).
+    Velocities of degree 3, pressures of degree 2; edges at circles are parabolas (isoparametric elements: Ciarlet and
+    Raviart 1972). All elements are quartered until that changes the velocity by less than the tolerance.
 
     Args:
         problem: The three equations with u, v, p in this order; u and v given on walls, inflow and disks; outflow is
@@ -55,14 +54,10 @@ def flow(problem: Problem, *, tolerance: float | str = 1e-3) -> Callable[[Tensor
     """
     small, stated = float(constant(tolerance)), flow_problem(problem)
     arrays = cached(problem, "flow", VERSION, {"tolerance": small}, lambda: _converged(stated, small))
-    coarse, fine = (Discrete(stated, _mesh(arrays[f"{k}corners"], arrays[f"{k}triangles"])) for k in ("coarse_", ""))
+    found = Discrete(stated, _mesh(arrays["corners"], arrays["triangles"]))
 
     def truth(points: Tensor) -> Tensor:
-        x = points.detach().cpu().double().numpy()
-        values = fine.at(arrays["fields"], x)
-        if stated.disks:
-            values = values + (values - coarse.at(arrays["coarse_fields"], x)) / 3
-        return torch.from_numpy(values).to(points)
+        return torch.from_numpy(found.at(arrays["fields"], points.detach().cpu().double().numpy())).to(points)
 
     return truth
 
@@ -85,8 +80,19 @@ class Discrete:
         """Of a velocity's component and of the pressure, with the same quadrature."""
         from skfem import CellBasis, ElementTriP2, ElementTriP3
 
-        velocity = CellBasis(self.mesh, ElementTriP3(), intorder=8)
+        velocity = CellBasis(self._curved, ElementTriP3(), intorder=8)
         return velocity, velocity.with_element(ElementTriP2())
+
+    @property
+    def _curved(self) -> MeshTri:
+        """The mesh with the middles of edges whose ends are on a circle moved out to it."""
+        from skfem import MeshTri2
+
+        straight, edges = MeshTri2.from_mesh(self.mesh), self.mesh.boundary_facets()
+        places = straight.doflocs.copy()
+        middles = straight.dofs.facet_dofs[0, edges]
+        places[:, middles] = _on_circles(self.flow, places[:, middles])
+        return MeshTri2(places, straight.t)
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -119,9 +125,10 @@ class Discrete:
     def at(self, fields: np.ndarray, points: np.ndarray) -> np.ndarray:
         """u, v, p at N points (N, 2), (N, 3)."""
         velocity, pressure = self.bases
-        k = velocity.N
+        k, (cells, _) = velocity.N, locate(self.mesh, points)  # a polygon lies within its circle
+        local = velocity.mapping.invF(points.T[:, :, None], tind=cells)[:, :, 0]
         parts = (velocity, fields[:k]), (velocity, fields[k : 2 * k]), (pressure, fields[2 * k :])
-        return np.stack([evaluate(basis, values, points) for basis, values in parts], axis=1)
+        return np.stack([interpolate(basis, values, cells, local) for basis, values in parts], axis=1)
 
     def _stokes(self) -> Any:
         """Of nu grad u : grad w - p div w, and of div u q, (2 K + L, 2 K + L)."""
@@ -218,17 +225,22 @@ def _first_mesh(flow: Flow) -> MeshTri:
 
 def _rounded(flow: Flow, mesh: MeshTri) -> MeshTri:
     """With the corners inside a disk moved out to its circle."""
-    corners, owner = mesh.p.copy(), _nearest_disk(flow, mesh.p)
+    return _mesh(_on_circles(flow, mesh.p), mesh.t)
+
+
+def _on_circles(flow: Flow, points: np.ndarray) -> np.ndarray:
+    """The points (2, N), those inside a disk moved out to its circle."""
+    moved, owner = points.copy(), _nearest_disk(flow, points)
     for k, (center, radius) in enumerate(flow.disks):
-        away = corners[:, owner == k] - np.array(center)[:, None]
-        corners[:, owner == k] = np.array(center)[:, None] + radius * away / np.linalg.norm(away, axis=0)
-    return _mesh(corners, mesh.t)
+        away = points[:, owner == k] - np.array(center)[:, None]
+        moved[:, owner == k] = np.array(center)[:, None] + radius * away / np.linalg.norm(away, axis=0)
+    return moved
 
 
 def _converged(flow: Flow, tolerance: float) -> dict[str, np.ndarray]:
     """Quarter all elements until the velocity no longer changes."""
     mesh, known, change = _first_mesh(flow), None, np.inf
-    points, before = _samples(flow), {}
+    points = _samples(flow)
     for level in range(MOST_LEVELS):
         mesh = mesh if level == 0 else _rounded(flow, mesh.refined())
         discrete = Discrete(flow, mesh)
@@ -236,10 +248,8 @@ def _converged(flow: Flow, tolerance: float) -> dict[str, np.ndarray]:
         velocity = discrete.at(fields, points)[:, :2]
         change = np.inf if known is None else abs(velocity - known).max() / abs(velocity).max()
         known = velocity
-        found = {"corners": mesh.p, "triangles": mesh.t, "fields": fields}
         if change <= tolerance:
-            return found | {f"coarse_{name}": values for name, values in before.items()}
-        before = found
+            return {"corners": mesh.p, "triangles": mesh.t, "fields": fields}
     raise ValueError(
         f"reference flow: quartering {mesh.t.shape[1] // 4} elements changes the velocity by {change:.1g}, the "
         f"tolerance is {tolerance:g}; take a larger one or a larger viscosity"

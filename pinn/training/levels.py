@@ -88,6 +88,11 @@ class Levels:
         return self.found.ended if self.found else None
 
     @property
+    def underway(self) -> bool:
+        """Whether strips of time do not reach its end yet: fields beyond are zero, where `1/u` is no number."""
+        return self.found is not None and not self.found.ended and self.found.unfinished
+
+    @property
     def estimate(self) -> dict[str, float]:
         """Of the relative L2 error of each field, as far as it can be told."""
         return (self.refinement.estimate or {}) if self.found or self.kept else {}

@@ -344,7 +344,8 @@ class PINN(LightningModule):
         if closely:
             with self._autocast():
                 self.metrics |= closer(self.residuals, self.points(), self.balance, self.ranks)
-        self.diverged = not all(map(math.isfinite, values.values()))
+        underway = self.levels is not None and self.levels.underway
+        self.diverged = not underway and not all(map(math.isfinite, values.values()))
         self._look_for_the_noise_floor()
         if not self.history or self.history[-1]["step"] < self.global_step:
             self.history.append({"step": self.global_step, **self.metrics})

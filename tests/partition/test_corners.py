@@ -65,9 +65,12 @@ def test_parts_at_a_corner_are_halved_ahead_of_what_is_seen():
     cells, look = graded((0.0, 0.0)), left((0.0, 0.0))
     both = torch.ones(len(cells), 2, dtype=torch.bool)
     finest = float(cells.widths.min())
-    ahead, parents = refine.refined(cells, look(cells), both, look, depth=1)
-    seen, _ = refine.refined(cells, look(cells), both, look, depth=0)
+    worst = refine.marked(look(cells))
+    ahead, parents = refine.refined(cells, look(cells), worst, both, look, depth=AGAIN)
+    some, _ = refine.refined(cells, look(cells), worst, both, look, depth=1)
+    seen, _ = refine.refined(cells, look(cells), worst, both, look, depth=0)
     assert float(seen.widths.min()) == finest / 2
-    assert float(ahead.widths.min()) == finest / 4 / 2**AGAIN
+    assert float(some.widths.min()) == finest / 8
+    assert float(ahead.widths.min()) < finest / 2 ** (1 + AGAIN)
     assert bool(near((0.0, 0.0), ahead)[ahead.widths.prod(dim=1).argmin()])
     assert len(parents) == len(ahead) and float(ahead.widths.prod(dim=1).sum()) == 1.0

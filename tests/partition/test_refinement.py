@@ -203,7 +203,8 @@ def test_cells_are_halved_no_further_than_points_can_be_told_apart():
     tiling, look = Cells.grid([0.0], [1.0], [1]), peaked([0.0])
     for _ in range(40):
         here = look(tiling, None)
-        tiling, _ = refine.refined(tiling, here, torch.ones(len(tiling), 1, dtype=torch.bool), look)
+        along = torch.ones(len(tiling), 1, dtype=torch.bool)
+        tiling, _ = refine.refined(tiling, here, refine.marked(here), along, look)
     assert 2.0**-28 <= float(tiling.widths.min()) <= 2.0**-26
 
 
@@ -211,6 +212,7 @@ def test_a_peak_is_approached_by_many_halvings_at_once():
     tiling, parents = refine.refined(
         Cells.grid([0.0, 0.0], [1.0, 1.0], [2, 2]),
         torch.tensor([1.0, 0.5, 0.05, 0.05], dtype=torch.float64),
+        torch.tensor([True, True, False, False]),
         torch.ones(4, 2, dtype=torch.bool),
         peaked([0.3, 0.2]),
     )
@@ -227,6 +229,7 @@ def test_without_a_peak_cells_are_halved_once():
     tiling, _ = refine.refined(
         Cells.grid([0.0, 0.0], [1.0, 1.0], [1, 1]),
         torch.ones(1, dtype=torch.float64),
+        torch.ones(1, dtype=torch.bool),
         torch.ones(1, 2, dtype=torch.bool),
         lambda parts, of: torch.ones(len(parts), dtype=torch.float64),
     )
