@@ -20,7 +20,7 @@ from pinn.partition.cells import NEAR, Cells
 from pinn.partition.estimate import EstimatedError, estimated_error
 from pinn.partition.gains import FALLS
 from pinn.partition.identify import Knowledge
-from pinn.partition.level import FINE, STALLED, Level
+from pinn.partition.level import FINE, HOPELESS, STALLED, Level
 from pinn.partition.local import MakesLocal
 from pinn.partition.processes import ALONE, Processes
 from pinn.partition.strip import START, Strip
@@ -37,6 +37,7 @@ LONG = 1.5  # times as long as wide: then more cells are taken along that coordi
 STRIPS = 1  # of the time, to begin with
 SLIGHT = 0.1  # of the largest part of a change of several numbers: what is less is not named
 UNFINISHED = "the time for it is over before the end is reached: what is beyond is not solved"
+LOST = "the solution cannot be followed beyond t = {:.5g}: it may grow without bound there"
 
 
 class Refinement:
@@ -212,6 +213,11 @@ class Refinement:
             return "the time is over"
         if late:
             return UNFINISHED
+        if strips.is_lost():
+            begin = strip.interval[0]
+            if strips.done:
+                strips.present = strips.done.pop()
+            return LOST.format(begin)
         if failed:
             self.length, strips.present = strip.length / 2, None
         elif done:
@@ -246,6 +252,8 @@ class Refinement:
         stalled = len(residuals) == 3 and residuals[2] > STALLED * residuals[1] > STALLED**2 * residuals[0]
         if stalled and residuals[2] < FINE:
             return "a level gains little"
+        if len(self.levels) > STALE and all(one.residual > HOPELESS for one in self.levels[-STALE - 1 :]):
+            return "no solution is found"
         told = [max(one.estimate.values()) if one.estimate else math.inf for one in self.levels]
         if len(told) > 2 * STALE and min(told[-STALE:]) > STALLED * min(told[:-STALE]):
             return f"{STALE} levels have gained little"
@@ -362,11 +370,11 @@ class Refinement:
         """All cells of the strips that are done, and of the present one; None where none is solved."""
         strips = [*self.done, self.strip] if self.marching else [self.strip]
         parts = [strip.partition for strip in strips if strip.partition is not None]
-        if not parts or len(parts) == 1 and self.ended != UNFINISHED:
+        if not parts or len(parts) == 1 and not (self.ended and self.unfinished):
             return parts[0] if parts else None
         cells = {name: [getattr(part, name).clone() for part in parts] for name in CELLS}
         axis = self.axis
-        if self.ended == UNFINISHED:  # something has to be there
+        if self.ended and self.unfinished:  # something has to be there
             cells["above"][-1][:, axis] = -(self.span[1] - self.span[0])
         for below, above, last in zip(cells["below"], cells["above"], range(len(parts) - 1, -1, -1), strict=True):
             if last < len(parts) - 1:

@@ -190,6 +190,8 @@ class Strip:
         write(partition, found.coefficients)
         held_out = self._held_out(partition, self.residuals.places, CHECKED, again)
         rest, rough = self._judge(partition, held_out, found, again)
+        if blind(sampled.residual(found.values), found.scales):
+            rest = torch.full_like(rest, torch.inf)
         with torch.no_grad():
             compared = partition(self._compared_at(partition))
         sizes = self._sizes(compared)

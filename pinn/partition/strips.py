@@ -96,13 +96,22 @@ class Strips:
 
     def has_failed(self) -> bool:
         """Whether the present strip is too long to be solved."""
-        levels, (begin, end) = self._strip.levels, self._strip.interval
+        begin, end = self._strip.interval
+        return self._is_worse and end - begin > SHORTEST * (self.span[1] - self.span[0])
+
+    def is_lost(self) -> bool:
+        """Whether no strip, however short, is a solution where the present one begins."""
+        return self._is_worse and not self.has_failed() and self._strip.levels[-1].residual > FAILED
+
+    @property
+    def _is_worse(self) -> bool:
+        """Whether the present strip leaves more than those before it, or than a solution does."""
+        levels = self._strip.levels
         left, gained = levels[-1].residual, levels[-1].gained
         others = [strip.levels[-1].residual for strip in self.done]
         coarse = min(COARSE, SPOILT * max(*others, LITTLE)) if others else COARSE
         lost = not levels[-1].converged and left > LITTLE  # by Newton's steps
-        worse = left > FAILED and len(levels) >= JUDGED or not gained and (left > coarse or lost) or left > HOPELESS
-        return worse and end - begin > SHORTEST * (self.span[1] - self.span[0])
+        return left > FAILED and len(levels) >= JUDGED or not gained and (left > coarse or lost) or left > HOPELESS
 
     def was_easy(self) -> bool:
         """Whether cells of twice the present strip's length would do as well, as far as can be told."""

@@ -225,7 +225,13 @@ class PINN(LightningModule):
     @property
     def solved(self) -> bool:
         """Whether the loss has fallen below `tolerance` times the loss of zero."""
-        return bool(self.metrics) and self.loss <= self.config.tolerance * self.loss_of_zero
+        small = bool(self.metrics) and self.loss <= self.config.tolerance * self.loss_of_zero
+        return small and not self._underway
+
+    @property
+    def _underway(self) -> bool:
+        """Whether the loss is of a time most of which is not reached yet."""
+        return self.levels is not None and self.levels.underway
 
     @property
     def loss(self) -> float:
@@ -344,8 +350,7 @@ class PINN(LightningModule):
         if closely:
             with self._autocast():
                 self.metrics |= closer(self.residuals, self.points(), self.balance, self.ranks)
-        underway = self.levels is not None and self.levels.underway
-        self.diverged = not underway and not all(map(math.isfinite, values.values()))
+        self.diverged = not self._underway and not all(map(math.isfinite, values.values()))
         self._look_for_the_noise_floor()
         if not self.history or self.history[-1]["step"] < self.global_step:
             self.history.append({"step": self.global_step, **self.metrics})

@@ -259,3 +259,13 @@ def test_a_small_cell_lies_among_small_ones_and_a_flat_one_among_flat_ones():
     small, level = small.balanced()[0], level.balanced()[0]
     assert bool((small.widths[:, 0] == small.widths[:, 1]).all())
     assert bool((level.widths[:, 1] == 1).all())
+
+
+def test_windows_overlap_with_those_of_the_cells_around():
+    grid = Cells.grid([0.0, 0.0], [1.0, 1.0], [3, 3])
+    found = grid.overlapping()
+    middle = int((grid.centres - 0.5).abs().sum(dim=1).argmin())
+    assert found[middle] == set(range(9)) - {middle}
+    assert all(i in found[j] for i, js in enumerate(found) for j in js)
+    corner = int(grid.centres.sum(dim=1).argmin())
+    assert len(found[corner]) == 3

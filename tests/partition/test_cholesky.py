@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinn.partition.cholesky import Cholesky, eliminate, plan
+from pinn.partition.cholesky import Cholesky, eliminate, numbers_of, plan
 
 
 def graph(pairs, count: int) -> list[set[int]]:
@@ -121,3 +121,11 @@ def test_operations_on_a_grid_grow_as_those_of_nested_dissection():
     assert fill[32] / fill[16] < 2**3.5
     strips = [set(range(i + 1, min(i + 34, 1024))) for i in range(1024)]
     assert operations(strips) > 2 * fill[32]
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_what_it_takes_is_known_before(name):
+    neighbours = GRAPHS[name]
+    sizes = [3 + k % 3 for k in range(len(neighbours))]
+    found = decomposed(dense(neighbours, sizes), neighbours, sizes)
+    assert found.memory == 8 * numbers_of(neighbours, sizes)

@@ -3,7 +3,7 @@
 import pytest
 
 from pinn.partition import Level
-from pinn.partition.gains import more_features_gain, sees_nothing
+from pinn.partition.gains import more_features_gain, sees_nothing, widened_in_vain
 
 
 def level_of(cells: int, residual: float, price: float) -> Level:
@@ -39,3 +39,16 @@ def test_nothing_is_seen_where_much_is_left_and_no_less_than_before():
     assert not sees_nothing(levels, 2, 0.2) and not sees_nothing(levels, 1, 2.0)
     assert not sees_nothing([levels[0], level_of(4, 2.0, 0.2)], 1, 0.2)
     assert not sees_nothing([level_of(2, 0.9, 0.1), level_of(4, 0.8, 0.2)], 1, 0.2)
+
+
+def test_with_more_than_three_coordinates_more_features_are_tried_at_once():
+    assert more_features_gain([level_of(1, 2e-1, 1.0)], True, 4)
+    assert not more_features_gain([level_of(1, 2e-1, 1.0)], True, 3)
+
+
+def test_features_that_gained_less_than_they_cost_are_in_vain():
+    few, many = level_of(1, 2e-1, 1.0), level_of(1, 1e-1, 3.0)
+    assert widened_in_vain([few, many], 3) and not widened_in_vain([few, many], 2)
+    assert not widened_in_vain([few, level_of(1, 5e-2, 3.0)], 3)
+    assert not widened_in_vain([few, level_of(8, 1e-1, 3.0)], 3)  # it was cells that were tried
+    assert not widened_in_vain([few], 3)

@@ -5,7 +5,8 @@ import torch
 from refinements import error, refinement
 
 from pinn import Problem
-from pinn.partition import starts
+from pinn.partition import starts, strip
+from pinn.partition.level import HOPELESS
 from pinn.partition.newton import newton
 from pinn.partition.starts import LOWER, begun, elsewhere, going_on, zero
 
@@ -138,3 +139,25 @@ def test_the_degree_that_leaves_the_least_is_taken(followed, monkeypatch):
 
     every = [leaves(by_degree(followed, monkeypatch, degree)) for degree in range(4)]
     assert leaves(going_on(sampled, before, before.times[1], 0)) == min(every) < every[0] / 10
+
+
+def string(guess: float, truth: str) -> Problem:
+    return Problem(
+        coordinates={"x": [0, 1]}, fields=["u"], parameters={"lam": {"learn": guess, "truth": truth}},
+        equations={"string": "u_xx + lam*u = 0"}, conditions={"ends": "u(boundary) = 0", "size": "integral(u**2) = 1"},
+        enforce="soft",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("guess", "mode"), [(8.0, 1), (35.0, 2), (100.0, 3)])
+def test_an_eigenvalue_is_the_one_next_to_the_guess(guess, mode):
+    """Zero is content with all but the size, and the size is blind to small changes of zero."""
+    found = refinement(string(guess, f"{mode**2}*pi**2"), 30)
+    assert found.advance().residual < 1e-9
+    assert found.residuals.learned["lam"].item() == pytest.approx((mode * torch.pi) ** 2, rel=1e-9)
+
+
+def test_where_the_size_is_not_met_it_is_no_solution(monkeypatch):
+    monkeypatch.setattr(strip, "excited", lambda sampled, start: start)
+    found = refinement(string(8.0, "pi**2"), 30)
+    assert found.advance().residual > HOPELESS

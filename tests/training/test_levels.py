@@ -343,3 +343,54 @@ def test_numbers_that_data_tell_are_not_named_as_untold(capsys, tmp_path, _no_pi
     solve(decay(), *SMALL, run_dir=tmp_path)
     assert "untold" not in json.loads((tmp_path / "result.json").read_text())
     assert "do not tell" not in capsys.readouterr().out
+
+
+def orbit() -> Problem:
+    """A turn and a half, of eccentricity 0.6: what is not reached yet is zero, where the force is infinite."""
+    return Problem(
+        coordinates={"t": [0, 9.42477796076938]},
+        fields=["x", "y"],
+        functions={"r3": "(x**2 + y**2)**1.5"},
+        equations={"along": "x_tt = -x/r3", "across": "y_tt = -y/r3"},
+        conditions={"x": "x(t=0) = 0.4", "y": "y(t=0) = 0", "u": "x_t(t=0) = 0", "v": "y_t(t=0) = 2"},
+    )
+
+
+def test_an_equation_that_is_infinite_where_nothing_is_reached_yet_is_solved(_no_pictures):
+    solution = solve(orbit(), *SMALL)
+    x, y = (float(solution(9.42477796076938)[name]) for name in ("x", "y"))
+    assert x == pytest.approx(-1.6, abs=1e-7) and y == pytest.approx(0, abs=1e-7)
+
+
+def test_a_solution_that_grows_without_bound_is_followed_until_then(caplog, capsys, _no_pictures):
+    """u = 1/(1 - t)"""
+    growth = Problem(
+        coordinates={"t": [0, 2]}, fields=["u"], equations={"growth": "u_t = u**2"}, conditions={"u": "u(t=0) = 1"}
+    )
+    solution = solve(growth, *SMALL)
+    assert "the solution cannot be followed beyond t = 0.99" in caplog.text
+    assert "Do not trust the solution" in capsys.readouterr().out
+    assert float(solution(0.5)) == pytest.approx(2, rel=1e-8)
+
+
+def test_one_that_does_not_is_followed_to_the_end(caplog, capsys, _no_pictures):
+    growth = Problem(
+        coordinates={"t": [0, 0.9]}, fields=["u"], equations={"growth": "u_t = u**2"}, conditions={"u": "u(t=0) = 1"}
+    )
+    assert float(solve(growth, *SMALL)(0.9)) == pytest.approx(10, rel=1e-8)
+    assert "cannot be followed" not in caplog.text
+    assert "Do not trust the solution" not in capsys.readouterr().out
+
+
+def test_a_size_that_is_not_met_is_not_to_be_trusted(capsys, monkeypatch, _no_pictures):
+    monkeypatch.setattr(strip, "excited", lambda sampled, start: start)
+    string = {
+        "coordinates": {"x": [0, 1]}, "fields": ["u"], "parameters": {"lam": {"learn": 8}},
+        "equations": {"string": "u_xx + lam*u = 0"},
+        "conditions": {"ends": "u(boundary) = 0", "size": "integral(u**2) = 1"},
+    }  # fmt: skip
+    solve(Problem(**string), *SMALL)
+    assert "Do not trust the solution" in capsys.readouterr().out
+    monkeypatch.undo()
+    solve(Problem(**string), *SMALL)
+    assert "Do not trust the solution" not in capsys.readouterr().out
