@@ -122,11 +122,26 @@ def integrand(residual: sympy.Expr, place: Place, scope: Scope, domain: Domain, 
     return sympy.Add(*[factor * size * integral.args[0] for integral, factor in factors.items()]) + outside
 
 
-def need_unit_normals(expressions: Iterable[sympy.Expr], scope: Scope, domain: Domain, text: str) -> None:
-    """Refuse the normal of a shape where coordinates have scale factors, in which it is no unit vector."""
-    curved = not isinstance(domain, Box) and any(h != 1 for h in scope.calculus.factors)
-    if curved and any(e.free_symbols & set(scope.normals) for e in expressions):
+def need_normals(expressions: Iterable[sympy.Expr], place: Place, scope: Scope, domain: Domain, text: str) -> None:
+    """Refuse the outward normal where there is none, and that of a shape where it is no unit vector.
+
+    Inside, on a section, in a corner and at a moment there is none; coordinates with scale factors know none of a shape.
+    """
+    if not any(e.free_symbols & set(scope.normals) for e in expressions):
+        return
+    if not isinstance(domain, Box) and any(h != 1 for h in scope.calculus.factors):
         raise LanguageError(f"the outward normal of a shape is not known in {scope.system} coordinates", text)
+    if place.boundary:
+        return
+    names = [domain.names[k] for k, _ in place.fixed]
+    if len(names) != 1 or names[0] not in [x.name for x in scope.space] or domain.crosses(place):
+        where = f"at ({place.name})" if names else "inside the domain"
+        raise LanguageError(
+            f"{where} there is no outward normal: dn stands at a face of space, such as ({scope.space[0].name}="
+            f"{domain.lower[domain.names.index(scope.space[0].name)]:g}), on (boundary), or on a part of it: give a "
+            "shape of the domain a name, {box: {...}, name: step}, and write dn(u)(step)",
+            text,
+        )
 
 
 def needs_field(statement: Statement, text: str) -> None:

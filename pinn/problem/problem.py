@@ -51,7 +51,7 @@ from pinn.problem.conditions import (
     at_partner,
     enforced,
     integrand,
-    need_unit_normals,
+    need_normals,
     needs_field,
     no_walls,
     paired,
@@ -271,7 +271,7 @@ class Problem:
         place = self.domain.interior if at is None else self._place(at, text)
         if any(part.has(Integral) for part in parts.values()):
             raise LanguageError("an integral is a number, no function: ask for solution.integral(...)", text)
-        need_unit_normals(parts.values(), self.scope, self.domain, text)
+        need_normals(parts.values(), place, self.scope, self.domain, text)
         known = {name: part.subs(self.sources) for name, part in parts.items()}
         named = {f"{text}_{name}".rstrip("_"): self._of_values(part) for name, part in known.items()}
         return Quantity(text, named, place)
@@ -354,6 +354,7 @@ class Problem:
             raise LanguageError("an equation holds inside the domain; put this one under conditions", text)
         if statement.residual.has(Integral):
             raise LanguageError("an equation has integrals along coordinates: integral(e), integral(e, x)", text)
+        need_normals([statement.residual], self.domain.interior, self.scope, self.domain, text)
         return Equation(key, text, statement.residual, self.domain.interior)
 
     def _condition(self, key: str, statement: Statement, text: str) -> Equation:
@@ -362,8 +363,8 @@ class Problem:
             raise LanguageError("a condition says where it holds: u(x=0) = ..., u(boundary) = ...", text)
         if statement.place == "interior":
             raise LanguageError("what holds inside the domain is an equation: put it under equations", text)
-        need_unit_normals([statement.residual], self.scope, self.domain, text)
         place = self.domain.interior if statement.place is None else self._place(statement.place, text)
+        need_normals([statement.residual], place, self.scope, self.domain, text)
         if place.boundary and not integral and (ends := no_walls(self.scope.calculus.system, self.domain)):
             raise LanguageError(
                 f"the boundary has {', '.join(ends)}, where coordinates end and no wall is: write the faces at which "
