@@ -92,6 +92,27 @@ def conditions(value: sympy.Expr, edge: sympy.Expr) -> list[sympy.Expr]:
     return found
 
 
+def source(zero: sympy.Expr, at: Sequence[sympy.Expr]) -> sympy.Expr:
+    """Dirac's delta of what is zero on a surface: one of those that fields are broken at, or any.
+
+    Raises:
+        ValueError: It is no multiple of a known surface, as of a product or a square.
+    """
+    edge = canonical(zero) if zero.free_symbols else sympy.Integer(1)
+    slope = sympy.cancel(zero / edge)
+    if not zero.free_symbols or not slope.is_number:
+        raise ValueError(f"delta takes what is zero at the source alone, such as delta(x - 0.3), not {zero}")
+    step = Jump(sympy.Piecewise((0, edge < 0), (1, True)))  # one, whichever side a point is on
+    return (step * Delta(edge, 0) if edge in at else sympy.DiracDelta(edge)) / abs(slope)
+
+
+def is_linear_in_sources(value: sympy.Expr) -> bool:
+    """Whether each source is multiplied by what is smooth there, and by no other."""
+    symbols = {one: sympy.Dummy(real=True) for one in value.atoms(Delta, sympy.DiracDelta)}
+    of_symbols = value.xreplace(symbols)
+    return not any(of_symbols.diff(s).free_symbols & set(symbols.values()) for s in symbols.values())
+
+
 def _zeros(choice: sympy.Expr) -> list[sympy.Expr]:
     """What is zero where a choice changes."""
     match choice:

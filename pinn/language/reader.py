@@ -15,7 +15,7 @@ from sympy.core.function import AppliedUndef
 
 from pinn.language.calculus import PRODUCTS, Array, Value, sym
 from pinn.language.errors import LanguageError, LostSource, did_you_mean
-from pinn.language.interfaces import canonical, regular
+from pinn.language.interfaces import canonical, is_linear_in_sources, regular, source
 from pinn.language.jumps import Choice, lost, plain, watched
 from pinn.language.scope import (
     CHOICES,
@@ -52,6 +52,7 @@ SPOKEN = {  # what others call them
 JUMP = "what is differentiated here jumps where {edge} = 0, and the source that its derivative has there would be lost"
 BROKEN = "Say nothing of the network, the optimizer and the points: cells end at the jump, and one network does not"
 SLOPE = "Write a steep slope in place of the jump, such as a + (b - a)*(1 + tanh((u - 1/2)/0.01))/2"
+DELTA = "delta"  # a function where nothing else has this name, as parameters often do
 ARGUMENTS = {"dot": 2, "cross": 2, "atan2": 2}  # of one by default
 At = str | tuple[tuple[str, float], ...]  # where: a name, or values of coordinates
 
@@ -67,6 +68,7 @@ class Reader(Source):
         super().__init__(text)
         self.scope = scope
         self.place: At | None = None
+        self.has_sources = False
 
     def everywhere(self, read: Callable[[ast.expr], Any]) -> Any:
         """The value of the whole text, in which no place may stand."""
@@ -108,6 +110,13 @@ class Reader(Source):
         if value.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I):
             raise self.error(f"the value is {value}: not a finite real expression", node)
         value = of_reals(value)
+        parts = list(value) if isinstance(value, Array) else [value]
+        if self.has_sources and not all(map(is_linear_in_sources, parts)):
+            raise self.error(
+                "delta stands in a sum, and is multiplied by what is smooth: of two, as at a point in the plane, no "
+                "solution is finite there; write a narrow source, such as exp(-(x**2 + y**2)/(2*s**2))/(2*pi*s**2)",
+                node,
+            )
         return value.applyfunc(self.between_jumps) if isinstance(value, Array) else self.between_jumps(value)
 
     def between_jumps(self, value: sympy.Expr) -> sympy.Expr:
@@ -164,6 +173,8 @@ class Reader(Source):
                 return self.vector(node, parts)
             case ast.Call(func=ast.Name(id=name)) if name in OPERATORS or name in ELEMENTARY:
                 return self.call(node, name)
+            case ast.Call(func=ast.Name(id=name)) if name == DELTA and name not in self.scope.names:
+                return self.delta(node)
             case ast.Call():
                 return self.at(node)
             case ast.Constant(value=complex()):
@@ -337,6 +348,20 @@ class Reader(Source):
                 )
         raise self.error("where takes a comparison by < <= > >= first, as in where(x < 0.5, a, b)", node)
 
+    def delta(self, node: ast.Call) -> sympy.Expr:
+        """`delta(x - 0.3)`: a point load on a line, a source on a line in the plane."""
+        zero = self.part(node.args[0]) if len(node.args) == 1 and not node.keywords else None
+        if zero is None or not zero.free_symbols <= set(self.scope.space) or zero.atoms(AppliedUndef):
+            raise self.error("delta takes one expression in coordinates of space, such as delta(x - 0.3)", node)
+        self.has_sources, bounds = True, self.scope.bounds
+        try:
+            found = source(zero, self.scope.edges)
+        except ValueError as error:
+            raise self.error(str(error), node) from None
+        if bounds and found.has(sympy.DiracDelta) and lost(found, bounds) is None:
+            raise self.error("this source lies nowhere inside the domain", node)
+        return found
+
     def d(self, node: ast.Call) -> Value:
         """`d(e, x, y, y)`: the derivative of any expression."""
         if len(node.args) < 2:
@@ -357,7 +382,7 @@ class Reader(Source):
         if isinstance(node.func, ast.Name) and self.takes_values(node):
             return _unbound(node.func.id)(*[self.scalar(argument) for argument in node.args])
         if isinstance(node.func, ast.Name) and node.func.id not in self.scope.names and "_" not in node.func.id:
-            known = (*OPERATORS, *ELEMENTARY)
+            known = (*OPERATORS, DELTA, *ELEMENTARY)
             hint = did_you_mean(node.func.id, {*known, *SPOKEN}) or f"; the functions are {', '.join(known)}"
             for spoken, written in SPOKEN.items():
                 hint = hint.replace(repr(spoken), repr(written))

@@ -125,7 +125,7 @@ def integrand(residual: sympy.Expr, place: Place, scope: Scope, domain: Domain, 
 def need_normals(expressions: Iterable[sympy.Expr], place: Place, scope: Scope, domain: Domain, text: str) -> None:
     """Refuse the outward normal where there is none, and that of a shape where it is no unit vector.
 
-    Inside, on a section, in a corner and at a moment there is none; coordinates with scale factors know none of a shape.
+    Inside, on a section, in a corner and at a moment there is none; coordinates with scale factors have none of shapes.
     """
     if not any(e.free_symbols & set(scope.normals) for e in expressions):
         return

@@ -1,10 +1,12 @@
 """What an equation says at an interface: by hand, and against the jumps of solutions that are known on both sides."""
 
+import re
+
 import pytest
 import sympy
 
 from pinn import Problem
-from pinn.language import Scope, edges_of, parse
+from pinn.language import LanguageError, Scope, edges_of, parse
 from pinn.language.interfaces import Delta, Jump, canonical, conditions, differentiated, regular
 
 X, Y = sympy.symbols("x y", real=True)
@@ -118,3 +120,33 @@ def test_of_a_system_the_traction():
     assert any(text.startswith("jump(u) = 0") for text in found) and any(
         text.startswith("jump(v) = 0") for text in found
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("delta(x - 1/2)*delta(y - 1/2)", "write a narrow source"),
+        ("delta(x - 1/2)**2", "write a narrow source"),
+        ("sin(delta(x - 1/2))", "write a narrow source"),
+        ("delta(u)", "one expression in coordinates of space, such as delta(x - 0.3)"),
+        ("delta(x, y)", "one expression in coordinates of space"),
+        ("delta(1)", "what is zero at the source alone"),
+        ("delta((x - 1/2)**2)", "what is zero at the source alone"),
+        ("delta(x - 3)", "this source lies nowhere inside the domain"),
+    ],
+)
+def test_sources_that_are_none(source, said):
+    with pytest.raises(LanguageError, match=re.escape(said)) as refused:
+        Problem(
+            coordinates={"x": [0, 1], "y": [0, 1]}, fields=["u"], equations={"load": f"lap(u) = {source}"},
+            conditions={"edge": "u(boundary) = 0"},
+        )  # fmt: skip
+    assert "delta(" in str(refused.value)
+
+
+def test_a_number_may_have_the_name_of_the_source():
+    problem = Problem(
+        coordinates={"x": [0, 1]}, fields=["u"], parameters={"delta": 2}, equations={"load": "u_xx = delta*u"},
+        conditions={"left": "u(x=0) = 1", "right": "u(x=1) = 0"},
+    )  # fmt: skip
+    assert not problem.across

@@ -72,6 +72,35 @@ def test_a_source_that_is_switched_off():
     assert error(problem, solve(problem, 100, 4)) < 1e-7
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {  # a string, and a source that is written with another slope
+            "coordinates": LINE, "equations": {"load": "u_xx = -2*delta(2*x - 0.6)"}, "conditions": ENDS,
+            "exact": {"u": "where(x < 0.3, 0.7*x, 0.3*(1 - x))"},
+        },
+        {  # a beam on two supports: Timoshenko, Strength of Materials, ch. V
+            "coordinates": LINE, "functions": {"b": "3/4"}, "equations": {"beam": "2*u_xxxx = 3*delta(x - 0.25)"},
+            "conditions": {**ENDS, "free": "u_xx(x=0) = 0", "free2": "u_xx(x=1) = 0"},
+            "exact": {"u": "3*b*x*(1 - b**2 - x**2)/12 + where(x < 0.25, 0, 3*(x - 0.25)**3/12)"},
+        },
+        {  # two loads, of which one depends on the solution
+            "coordinates": LINE, "conditions": ENDS,
+            "equations": {"string": "u_xx = 4*delta(x - 1/2)*u - delta(x - 1/4)"},
+            "exact": {"u": "where(x < 1/4, 5*x/8, where(x < 1/2, 1/4 - 3*x/8, (1 - x)/8))"},
+        },
+        {  # a line in the plane
+            "coordinates": {"x": [0, 1], "y": [0, 1]}, "equations": {"line": "lap(u) = -delta(x - 0.5)*sin(pi*y)"},
+            "conditions": {"edge": "u(boundary) = 0"},
+            "exact": {"u": "sin(pi*y)*where(x < 0.5, sinh(pi*x), sinh(pi*(1 - x)))/(2*pi*cosh(pi/2))"},
+        },
+    ],
+)  # fmt: skip
+def test_a_source_on_a_point_or_a_line(given):
+    problem = Problem(fields=["u"], enforce="soft", **given)
+    assert error(problem, solve(problem, 60 if len(problem.coordinate_names) > 1 else 30)) < 1e-9
+
+
 def test_an_inclusion():
     """A disk that conducts six times as well in a field that is even far away: Jackson, sec. 4.4, in the plane."""
     outside = "x - 5/7*x/4/(x**2 + y**2)"

@@ -1,6 +1,7 @@
 """Problems from YAML: what they hold, and the one message that a wrong one gets."""
 
 import copy
+import re
 
 import pytest
 import sympy
@@ -165,3 +166,31 @@ def test_several_equations_under_one_name_are_asked_for_their_names():
             equations={"line": "u_xx = 0"},
             conditions={"sides": ["u(x=0) = 0", "u(x=1) = 1"]},
         )
+
+
+@pytest.mark.parametrize(
+    ("section", "text", "where"),
+    [
+        ("conditions", "dn(u)(x=1) = 0", "at (x=1)"),  # a section
+        ("conditions", "dn(u)(t=0) = 0", "at (t=0)"),
+        ("conditions", "dn(u)(x=0, y=0) = 0", "at (x=0,y=0)"),
+        ("equations", "u_t = dn(u)", "inside the domain"),
+    ],
+)
+def test_where_there_is_no_outward_normal(section, text, where):
+    given = {"equations": {"heat": "u_t = lap(u)"}, "conditions": {"start": "u(t=0) = 0"}}
+    with pytest.raises(LanguageError, match=re.escape(f"{where} there is no outward normal")):
+        Problem(
+            coordinates={"t": [0, 1], "x": [0, 2], "y": [0, 2]}, fields=["u"],
+            **{**given, section: {**given[section], "heat": text}},
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("where", ["x=2", "boundary", "step"])
+def test_where_there_is_one(where):
+    step = {"box": {"x": [1, 2], "y": [1, 2], "name": "step"}}
+    problem = Problem(
+        coordinates={"x": [0, 2], "y": [0, 2]}, fields=["u"], domain={"difference": ["box", step]},
+        equations={"laplace": "lap(u) = 0"}, conditions={"wall": f"dn(u)({where}) = 0"}, enforce="soft",
+    )  # fmt: skip
+    assert "normal_x" in str(problem.equations["wall"].residual)
