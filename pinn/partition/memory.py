@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -21,10 +22,12 @@ def there_is(device: torch.device, processes: int = 1) -> float:
 
 
 def _free_of_system() -> float:
-    """Bytes that no program uses; infinite where the system does not say."""
+    """Bytes that no program uses; all there are, or infinite, where the system does not say."""
     with suppress(OSError):
         if found := re.search(r"MemAvailable: *([0-9]+) kB", SYSTEM.read_text()):
             return 1024.0 * int(found[1])
+    with suppress(AttributeError, OSError, ValueError):
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     return float("inf")
 
 

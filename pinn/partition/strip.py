@@ -100,7 +100,7 @@ class Strip:
         self.left: Tensor | None = None
         self.rough: Tensor | None = None  # how much the fields of each cell change along each coordinate
         self.crowding = torch.ones(len(tiling), dtype=torch.float64)  # times the usual number of points, by cell
-        self.solved: tuple[Cells, Tensor] | None = None  # the cells of the last level, with their crowding since
+        self.unrefined: tuple[Cells, Tensor] | None = None  # the cells of the last level, and their crowding
         self.size = 1.0  # of the fields: the largest root mean square
         self.tolerance: float | None = None  # of the next level
         self.usual = local.features
@@ -337,9 +337,8 @@ class Strip:
     @property
     def memory(self) -> float:
         """Bytes that a level on the present cells takes: those of its decomposition, and of features like the last."""
-        assert self.found is not None
         level, before = self.levels[-1], self.cells
-        each = self.found.rank / len(before)
+        each = (self.found.rank if self.found else level.unknowns) / len(before)
         wider = (self.local.features + 1) / self.coefficients[0].shape[1]
         now, then = (
             BYTES * numbers_of(cells.overlapping(), [round(columns)] * len(cells))
@@ -351,7 +350,7 @@ class Strip:
         """Halve the cells that have the most left; or, where that is nearly everywhere, take more features."""
         if not self.levels[-1].gained or self.left is None:
             return
-        self.stayed, self.solved = 0.0, None
+        self.stayed, self.unrefined = 0.0, None
         if self.local.features < self.usual:
             self.local = self.local.of(self.usual)
             return
@@ -365,10 +364,10 @@ class Strip:
         else:
             if widened_in_vain(self.levels, coordinates):
                 before, fields = self.levels[-2], len(self.coefficients[0])
-                self.local = self.local.of(before.unknowns // before.cells // fields - 1)
+                self.local = self.local.of(max(before.unknowns // before.cells // fields - 1, self.usual))
             lost = sees_nothing(self.levels, coordinates, self.price)
             unseen = lost or everywhere and self.smooth and self.levels[-1].residual >= RESOLVED
-            self.solved = self.tiling, self.crowding
+            self.unrefined = self.tiling, self.crowding
             self._halve(marked(self.left).cpu() | unseen, 0 if lost else self._depth)
 
     def refine_the_worst(self, fits: Callable[[], bool]) -> bool:
@@ -380,9 +379,9 @@ class Strip:
         Returns:
             Whether one fits.
         """
-        if self.solved is None or self.left is None:
+        if self.unrefined is None or self.left is None:
             return False
-        tiling, crowding = self.solved
+        tiling, crowding = self.unrefined
         squares, order = self.left.cpu().square().sort(descending=True)
         few = order[: 1 + int((squares.cumsum(0) < MOST * squares.sum()).sum())]
         chosen = torch.zeros(len(tiling), dtype=torch.bool).index_fill(0, few, True)

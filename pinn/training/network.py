@@ -15,11 +15,11 @@ from pinn.partition import Cells, highest_derivative, partition_of
 from pinn.problem import Problem
 from pinn.schema import AUTO, MLP, Config, ConfigError, Fourier, OneNetwork, Partition, Periodic
 
-WIDTHS = {1: 30, 2: 150, 3: 250}  # features of a cell, by the number of coordinates
-MANY = 800  # of more
+WIDTHS = {1: 30, 2: 150, 3: 250, 4: 800}  # features of a cell, by the number of coordinates
+MANY = 400  # of more
 WAVES = {1: 40, 2: 200, 3: 260}  # of a coefficient field
-WIDEST = {1: 3, 2: 3, 3: 4}  # times as many, at most, where more of them gain more than smaller cells
-WIDEST_OF_MORE = 3
+WIDEST = {1: 3, 2: 3, 3: 4, 4: 3}  # times as many, at most, where more of them gain more than smaller cells
+WIDEST_OF_MORE = 4
 FASTEST = 0.42  # the largest of a cell's weights, over features**(1/D): so that each coordinate has as many waves
 
 

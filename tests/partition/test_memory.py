@@ -34,6 +34,9 @@ def test_a_container_may_have_less(machine):
     assert there_is(CPU) == SHARE * 8e6 * 1024
 
 
-def test_of_a_system_that_does_not_say_it_is_no_limit(machine):
+def test_of_a_system_that_does_not_say_it_is_most_of_all(machine, monkeypatch):
     (machine / "meminfo").unlink()
+    monkeypatch.setattr(memory.os, "sysconf", {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}.__getitem__)
+    assert there_is(CPU) == SHARE * 4096e3
+    monkeypatch.delattr(memory.os, "sysconf")
     assert math.isinf(there_is(CPU))

@@ -7,6 +7,7 @@ import torch
 from refinements import pendulum, refinement
 
 from pinn import Problem
+from pinn.partition import strip as strips_module
 from pinn.partition.local import write
 from pinn.partition.strip import Strip
 
@@ -114,3 +115,24 @@ def test_of_more_features_there_is_no_smaller_level():
     strip.solve()
     strip.local = strip.local.of(30)
     assert not strip.refine_the_worst(lambda: True)
+
+
+def test_fewer_features_to_begin_with_do_not_come_back(monkeypatch):
+    monkeypatch.setattr(strips_module, "more_features_gain", lambda *given: False)
+    monkeypatch.setattr(strips_module, "widened_in_vain", lambda *given: True)
+    strip = refinement(logistic(1.0), 30).strip
+    strip.begin_with_fewer_features()
+    for _ in range(2):
+        strip.solve()
+        strip.refine()
+    assert strip.local.features == 30
+
+
+def test_what_a_level_takes_is_known_after_a_run_has_gone_on():
+    strip = refinement(logistic(1.0), 30).strip
+    strip.solve()
+    strip.tiling, _ = strip.tiling.halved(torch.ones(len(strip.tiling), 1, dtype=torch.bool))
+    strip.crowding = torch.ones(len(strip.tiling), dtype=torch.float64)
+    found = strip.memory
+    strip.found = None  # a checkpoint has none
+    assert strip.levels[-1].memory < found <= 1.1 * strip.memory
