@@ -64,7 +64,7 @@ def test_the_error_is_told_where_the_rule_is_bad():
     [
         ("grad(u)", "a vector"),
         ("u(x=3)", "x=-1 and x=1"),
-        ("dn(u)", "say where"),
+        ("dn(u)", "no outward normal"),
         ("integral(u)", "a number"),
         ("v", "unknown"),
     ],
