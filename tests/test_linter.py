@@ -181,3 +181,19 @@ def test_an_eigenvalue_and_an_ellipse_in_time_get_no_remark():
 def test_what_is_known_beforehand_has_a_value_everywhere(equation, said):
     found = undefined(Problem.from_mapping({**RIGHT, "equations": {"heat": equation}}))
     assert found is None if said is None else found is not None and found.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("equation", "trivial"),
+    [
+        ("u_xx = -delta(x - 0.3)", False),
+        ("d(u_x + where(x < 0.3, 0, 1), x) = 0", False),
+        ("d(where(x < 0.3, 1, 10)*u_x, x) = 0", True),
+        ("d(where(x < 0.3, 1, 10)*u_x, x) = 1", False),
+    ],
+)
+def test_zero_does_not_solve_a_problem_with_a_source_on_a_point(equation, trivial):
+    problem = Problem(
+        coordinates={"x": [0, 1]}, fields=["u"], equations={"string": equation}, conditions={"ends": "u(boundary) = 0"}
+    )
+    assert ("trivial" in [one.name for one in findings(problem)]) == trivial
