@@ -116,4 +116,4 @@ def _line(error: Any, found: _Found) -> str | None:
 
 def missing_extra(asked: str, package: str, extra: str) -> str:
     """What to say where an optional package is asked for and not there."""
-    return f"{asked} needs {package}, which is not installed: pip install 'pinn[{extra}]'"
+    return f"{asked} needs {package}, which is not installed: pip install -e '.[{extra}]'"

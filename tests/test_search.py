@@ -97,7 +97,7 @@ def test_what_is_no_range(wrong, tmp_path):
 
 def test_what_is_not_installed_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ConfigError, match=r"sweep=optuna needs optuna, .* pip install 'pinn\[sweep\]'"):
+    with pytest.raises(ConfigError, match=r"sweep=optuna needs optuna, .* pip install -e '\.\[sweep\]'"):
         search(sweep(), 0, tmp_path, bowl, Console(quiet=True))
     said = explain(ValueError("In 'launcher/slurm': Could not find 'hydra/launcher/submitit_slurm'"))
-    assert "hydra-submitit-launcher" in said and "pinn[sweep]" in said
+    assert "hydra-submitit-launcher" in said and ".[sweep]" in said

@@ -25,7 +25,7 @@ worst = max(result["error"]["u"]["relative_l2"] for result in results)
 
 # %% [markdown]
 # On a cluster the same sweep is one job a run: `launcher=slurm` submits them instead of running them here, and needs
-# `pip install 'pinn[sweep]'`. The keys of `configs/launcher/slurm.yaml` say where:
+# `pip install -e '.[sweep]'`. The keys of `configs/launcher/slurm.yaml` say where:
 #
 # ```
 # python scripts/train.py -m pde=poisson seed=0,1,2,3 launcher=slurm launcher.partition=gpu launcher.minutes=60

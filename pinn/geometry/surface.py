@@ -90,7 +90,7 @@ def _load(file: Path):
     try:
         import trimesh
     except ImportError:
-        raise ValueError("surfaces are read by trimesh: pip install 'pinn[mesh]'") from None
+        raise ValueError("surfaces are read by trimesh: pip install -e '.[mesh]'") from None
     if file.suffix.lower() != ".stl":
         raise ValueError(f"{str(file)!r} is no STL file: write a path that ends in .stl")
     if not file.is_file():

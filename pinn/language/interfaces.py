@@ -93,10 +93,10 @@ def conditions(value: sympy.Expr, edge: sympy.Expr) -> list[sympy.Expr]:
 
 
 def source(zero: sympy.Expr, at: Sequence[sympy.Expr]) -> sympy.Expr:
-    """Dirac's delta of what is zero on a surface: one of those that fields are broken at, or any.
+    """Dirac's delta of what is zero on a surface: on one of those that fields are broken at, or on another.
 
     Raises:
-        ValueError: It is no multiple of a known surface, as of a product or a square.
+        ValueError: It is a number, or has no slope where it is zero, as a square.
     """
     edge = canonical(zero) if zero.free_symbols else sympy.Integer(1)
     slope = sympy.cancel(zero / edge)

@@ -50,6 +50,10 @@ SPOKEN = {  # what others call them
     **{"rot": "curl", "diff": "d", "ln": "log"},
 }
 JUMP = "what is differentiated here jumps where {edge} = 0, and the source that its derivative has there would be lost"
+SOURCE = (
+    "no point meets the source where {edge} = 0. Write delta in an equation itself, and say nothing of the network, "
+    "the optimizer and the points: cells end at it"
+)
 BROKEN = "Say nothing of the network, the optimizer and the points: cells end at the jump, and one network does not"
 SLOPE = "Write a steep slope in place of the jump, such as a + (b - a)*(1 + tanh((u - 1/2)/0.01))/2"
 DELTA = "delta"  # a function where nothing else has this name, as parameters often do
@@ -130,9 +134,9 @@ class Reader(Source):
         ):
             edge = lost(regular(watched_over), {**scope.bounds, **{name: (at, at) for name, at in self.place or ()}})
             if edge is not None:
-                raise LostSource(
-                    f"{JUMP.format(edge=edge)}. {SLOPE if edge.atoms(AppliedUndef) else BROKEN}", self.text
-                )
+                advice = SLOPE if edge.atoms(AppliedUndef) else BROKEN
+                why = SOURCE.format(edge=edge) if self.has_sources else f"{JUMP.format(edge=edge)}. {advice}"
+                raise LostSource(why, self.text)
         return plain(value)
 
     def alike(self, left: Value, right: Value) -> tuple[Value, Value]:

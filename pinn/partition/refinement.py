@@ -22,6 +22,7 @@ from pinn.partition.gains import FALLS
 from pinn.partition.identify import Knowledge
 from pinn.partition.level import FINE, HOPELESS, STALLED, Level
 from pinn.partition.local import MakesLocal
+from pinn.partition.next_level import refine, refine_the_worst
 from pinn.partition.processes import ALONE, Processes
 from pinn.partition.strip import START, Strip
 from pinn.partition.strips import Strips
@@ -161,12 +162,12 @@ class Refinement:
         """Refine, or say why not."""
         ended = self._end(level)
         if not ended:
-            self.strip.refine()
+            refine(self.strip)
             if self._is_better_cut():
                 self._cut()
                 return None
             ended = self._too_long(level)
-            if ended and self.strip.refine_the_worst(lambda: self._too_long(level) is None):
+            if ended and refine_the_worst(self.strip, lambda: self._too_long(level) is None):
                 ended = None
         return ended
 
@@ -206,7 +207,7 @@ class Refinement:
         strip = self.strip
         done = strips.is_done()
         if not done:
-            strip.refine()
+            refine(strip)
             done = strips.is_dear()
         failed = strips.has_failed()
         if done and not failed and strip.interval[1] >= self.span[1]:

@@ -23,7 +23,7 @@ from pinn.partition.again import Kept, later
 from pinn.partition.cells import Cells
 from pinn.partition.cholesky import numbers_of
 from pinn.partition.estimate import estimated
-from pinn.partition.gains import MANY, RESOLVED, more_features_gain, sees_nothing, widened_in_vain
+from pinn.partition.gains import RESOLVED
 from pinn.partition.identify import Knowledge, identified
 from pinn.partition.layers import at_end, following, layer
 from pinn.partition.level import FINE, HOPELESS, STALLED, Level
@@ -31,7 +31,7 @@ from pinn.partition.local import MakesLocal, highest_derivative, partition_of, w
 from pinn.partition.newton import Found, newton, solved_again
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
-from pinn.partition.refine import DEPTH, blind, directions, idle, left, marked, refined, roughness
+from pinn.partition.refine import blind, directions, idle, left, marked, refined, roughness
 from pinn.partition.starts import begun, elsewhere, excited, going_on, moved_to, zero
 from pinn.partition.system import Sampled, Values
 from pinn.partition.unknown import moved, unknown
@@ -46,9 +46,7 @@ CROWDED = 8.0  # times as many points, at most
 CHECKED, CHECKED_START = 0.25, 0.5  # points that nothing is fitted to, as parts of those that are
 COMPARED = 2**11  # points at which two levels are compared
 START = 1e-8  # what the first cells may leave of what an interval begins with
-EVERYWHERE = 0.5  # of the volume: so much is to be halved
 UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not finite
-MOST = 0.9  # of the sum of squares of what is left: the worst cells, where the next level is to be a small one
 WIDER = 1.5  # times as many features
 REGULAR = 1e-2  # of the square of what is left: smaller singular values of a cell fit the points, and not the solution
 ROUGH = 1e-6  # the largest that are not
@@ -57,7 +55,6 @@ START_LEVELS = 12
 IDLE = 0.75  # of the cells at the end: where so many are idle in time, those that follow are twice as long
 DEAR = 3.0  # seconds of cells of which the levels to come are to see that they hold the start
 FEATURE = 1.2e-6  # seconds for an unknown and each feature of its cell: their jets at the points
-BYTES = 8  # of a number
 COLUMN = 1.25e-9  # seconds for an unknown and the square of those of its cell: their orthonormal columns
 STEPS = 30  # of Newton's, a level
 EXACT = 2  # of them, for a linear problem
@@ -315,7 +312,7 @@ class Strip:
                 return
             rough = self._roughness(partition, held_out, self.initial)
             along = directions(rough, True, time_axis)
-            look = self._looking(partition, found, [self.initial])
+            look = self.looking(partition, found, [self.initial])
             self.tiling, parents = refined(self.tiling, rest, marked(rest).cpu(), along, look)
             self.crowding = self.crowding[parents]
 
@@ -337,78 +334,15 @@ class Strip:
     @property
     def memory(self) -> float:
         """Bytes that a level on the present cells takes: those of its decomposition, and of features like the last."""
-        level, before = self.levels[-1], self.cells
+        assert self.partition is not None
+        level, before, bytes_each = self.levels[-1], self.cells, self.partition.lower.element_size()
         each = (self.found.rank if self.found else level.unknowns) / len(before)
         wider = (self.local.features + 1) / self.coefficients[0].shape[1]
         now, then = (
-            BYTES * numbers_of(cells.overlapping(), [round(columns)] * len(cells))
+            bytes_each * numbers_of(cells.overlapping(), [round(columns)] * len(cells))
             for cells, columns in ((self.tiling, each * wider), (before, each))
         )
         return now + max(level.memory - then, 0) * max(self.price / level.price, 1.0)
-
-    def refine(self) -> None:
-        """Halve the cells that have the most left; or, where that is nearly everywhere, take more features."""
-        if not self.levels[-1].gained or self.left is None:
-            return
-        self.stayed, self.unrefined = 0.0, None
-        if self.local.features < self.usual:
-            self.local = self.local.of(self.usual)
-            return
-        volumes = self.tiling.widths.prod(dim=1)
-        share = float(volumes[marked(self.left).cpu()].sum() / volumes.sum())
-        everywhere = share > EVERYWHERE
-        wider = min(round(WIDER * self.local.features), self.local.widest)
-        coordinates = len(self.problem.coordinate_names)
-        if wider > self.local.features and more_features_gain(self.levels, everywhere, coordinates):
-            self.local = self.local.of(wider)
-        else:
-            if widened_in_vain(self.levels, coordinates):
-                before, fields = self.levels[-2], len(self.coefficients[0])
-                self.local = self.local.of(max(before.unknowns // before.cells // fields - 1, self.usual))
-            lost = sees_nothing(self.levels, coordinates, self.price)
-            unseen = lost or everywhere and self.smooth and self.levels[-1].residual >= RESOLVED
-            self.unrefined = self.tiling, self.crowding
-            self._halve(marked(self.left).cpu() | unseen, 0 if lost else self._depth)
-
-    def refine_the_worst(self, fits: Callable[[], bool]) -> bool:
-        """In place of what `refine` has, halve as few cells as have most of what is left, and less often at corners.
-
-        Args:
-            fits: Whether the level that is prepared is not too dear.
-
-        Returns:
-            Whether one fits.
-        """
-        if self.unrefined is None or self.left is None:
-            return False
-        tiling, crowding = self.unrefined
-        squares, order = self.left.cpu().square().sort(descending=True)
-        few = order[: 1 + int((squares.cumsum(0) < MOST * squares.sum()).sum())]
-        chosen = torch.zeros(len(tiling), dtype=torch.bool).index_fill(0, few, True)
-        for depth in range(self._depth, -1, -1):
-            self.tiling, self.crowding = tiling, crowding
-            self._halve(chosen, depth)
-            if fits():
-                return True
-        return False
-
-    @property
-    def _depth(self) -> int:
-        """How often a peak is halved again: it is a corner, but not in what waves and fronts leave unresolved."""
-        return 0 if self.smooth or self.times or len(self.problem.coordinate_names) > MANY else DEPTH
-
-    def _halve(self, chosen: Tensor, depth: int) -> None:
-        """Halve cells, (K,), along the coordinates in which the fields change most, and again at corners."""
-        assert self.partition is not None and self.found is not None and self.rough is not None
-        assert self.left is not None
-        look = self._looking(self.partition, self.found, self.residuals.places)
-        along = directions(self.rough, TIME in self.problem.coordinate_names)
-        volumes, squares = self.tiling.widths.prod(dim=1), self.left.cpu().square()
-        self.tiling, parents = refined(self.tiling, self.left, chosen, along, look, depth)
-        self.crowding = self.crowding[parents]
-        same = torch.bincount(parents, minlength=len(squares)) == 1
-        parts = [float(part[same].sum() / part.sum()) for part in (squares, volumes * squares)]
-        self.stayed = math.prod(parts) ** 0.25  # as for the fall
 
     def _leave_out_empty(self) -> None:
         """Cells that lie outside of the domain."""
@@ -453,9 +387,7 @@ class Strip:
         sampled.take(before)
         return sampled
 
-    def _looking(
-        self, partition: Partition, found: Found, places: Sequence[Place]
-    ) -> Callable[[Cells, Tensor], Tensor]:
+    def looking(self, partition: Partition, found: Found, places: Sequence[Place]) -> Callable[[Cells, Tensor], Tensor]:
         """From parts of cells, and the cell of each, to what is left there."""
 
         def look(parts: Cells, of: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ def export_onnx(network: nn.Module, x: Tensor, path: Path) -> Tensor:
         import onnxruntime
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise ValueError(f"out={path}: ONNX needs {error.name}: pip install 'pinn[export]'") from None
+        raise ValueError(f"out={path}: ONNX needs {error.name}: pip install -e '.[export]'") from None
     program = torch.onnx.export(
         network, (x[:TRACED],), dynamic_shapes=_any_number(), input_names=["points"], output_names=["fields"],
         dynamo=True, verbose=False,

@@ -122,7 +122,7 @@ def write_vtk(path: Path, grid: Grid, values: Mapping[str, np.ndarray], frame: F
     try:
         import meshio
     except ImportError:
-        raise ValueError(f"out={path}: VTK is written by meshio: pip install 'pinn[mesh]'") from None
+        raise ValueError(f"out={path}: VTK is written by meshio: pip install -e '.[mesh]'") from None
     names = list(grid.axes)
     space = [names.index(name) for name in _space(grid, frame)]
     others = [k for k in range(len(names)) if k not in space]

@@ -106,7 +106,7 @@ def _tensorboard(config: Config, about: dict[str, Any], place: Path) -> Logger:
         logger = TensorBoardLogger(place, name="", version="tensorboard")
         writer = logger.experiment
     except ModuleNotFoundError:
-        raise ConfigError("logger=tensorboard: it is not installed; pip install 'pinn[tensorboard]'.") from None
+        raise ConfigError("logger=tensorboard: it is not installed; pip install -e '.[tensorboard]'.") from None
     lines = (f"**{name}** ${text}$" for section in about["latex"].values() for name, text in section.items())
     writer.add_text("problem", "\n\n".join(lines))
     writer.add_text("plan", "\n\n".join(f"**{place}** {said}" for place, said in about["plan"].items()))

@@ -150,3 +150,12 @@ def test_a_number_may_have_the_name_of_the_source():
         conditions={"left": "u(x=0) = 1", "right": "u(x=1) = 0"},
     )  # fmt: skip
     assert not problem.across
+
+
+def test_a_source_stands_in_an_equation():
+    given = {"coordinates": {"x": [0, 1]}, "fields": ["u"], "conditions": {"ends": "u(boundary) = 0"}}
+    said = "Write delta in an equation itself"
+    with pytest.raises(LanguageError, match=said):
+        Problem(**given, equations={"load": "u_xx = f"}, functions={"f": "delta(x - 0.2)"})
+    with pytest.raises(LanguageError, match=said):
+        Problem(**{**given, "conditions": {"c": "u(boundary) = delta(x - 0.2)"}}, equations={"load": "u_xx = 1"})

@@ -7,7 +7,6 @@ import torch
 from refinements import pendulum, refinement
 
 from pinn import Problem
-from pinn.partition import strip as strips_module
 from pinn.partition.local import write
 from pinn.partition.strip import Strip
 
@@ -84,48 +83,6 @@ def test_steps_have_come_to_an_end_where_the_last_one_is_less_than_the_error():
     assert not still(0.0, last=[])  # a step from elsewhere is not known as a whole
     assert not strip._is_still(partition, replace(strip.found, last=strip.coefficients), fields, None)
     torch.testing.assert_close(partition(strip._compared_at(partition)), fields)  # it is left as it was
-
-
-def test_where_a_level_would_be_dear_the_worst_cells_alone_are_halved():
-    """Of a corner: as few as have most of what is left, and less often at the corner until the level fits."""
-    strip = refinement(
-        Problem(
-            coordinates={"x": [-1, 1], "y": [-1, 1]},
-            domain={"difference": ["box", {"box": {"x": [0, 1], "y": [0, 1]}}]},
-            fields=["u"], equations={"poisson": "lap(u) = -1"}, conditions={"rim": "u(boundary) = 0"}, enforce="soft",
-        ), 60,
-    ).strip  # fmt: skip
-    for _ in range(2):
-        strip.solve()
-        strip.refine()
-    strip.solve()
-    before = strip.cells
-    strip.refine()
-    whole, counts = len(strip.tiling), []
-    assert strip.refine_the_worst(lambda: counts.append(len(strip.tiling)) or len(counts) > 3)
-    assert len(before) < counts[3] < counts[0] <= whole and len(strip.tiling) == counts[3]
-    assert counts == sorted(counts, reverse=True) and len(strip.crowding) == counts[3]
-    fine = strip.tiling.widths.prod(dim=1).argmin()
-    assert float(strip.tiling.centres[fine].norm()) < 0.1
-    assert not strip.refine_the_worst(lambda: False)
-
-
-def test_of_more_features_there_is_no_smaller_level():
-    strip = refinement(logistic(1.0), 20).strip
-    strip.solve()
-    strip.local = strip.local.of(30)
-    assert not strip.refine_the_worst(lambda: True)
-
-
-def test_fewer_features_to_begin_with_do_not_come_back(monkeypatch):
-    monkeypatch.setattr(strips_module, "more_features_gain", lambda *given: False)
-    monkeypatch.setattr(strips_module, "widened_in_vain", lambda *given: True)
-    strip = refinement(logistic(1.0), 30).strip
-    strip.begin_with_fewer_features()
-    for _ in range(2):
-        strip.solve()
-        strip.refine()
-    assert strip.local.features == 30
 
 
 def test_what_a_level_takes_is_known_after_a_run_has_gone_on():
