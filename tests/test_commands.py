@@ -86,7 +86,7 @@ def test_an_export_that_gives_other_values_is_refused(folder, monkeypatch, tmp_p
 
 def test_onnx_that_is_not_installed(folder, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
-    with pytest.raises(ValueError, match=r"ONNX needs onnxscript: pip install 'pinn\[export\]'"):
+    with pytest.raises(ValueError, match=r"ONNX needs onnxscript: pip install -e '\.\[export\]'"):
         export(pinn.load(folder / "out"), tmp_path / "n.onnx")
 
 

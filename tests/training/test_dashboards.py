@@ -118,5 +118,5 @@ def test_tensorboard_that_is_not_there_is_told_how_to_get(tmp_path, monkeypatch)
         raise ModuleNotFoundError("tensorboard")
 
     monkeypatch.setattr(dashboards, "TensorBoardLogger", missing)
-    with pytest.raises(ConfigError, match=r"pip install 'pinn\[tensorboard\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[tensorboard\]'"):
         solve(PROBLEM, *SMALL, "trainer.max_steps=1", logger="tensorboard", run_dir=tmp_path / "run")
