@@ -1,7 +1,7 @@
 """Domains: what lies inside, what lies on the boundary, and where its normals point."""
 
 from pinn.geometry.box import Box, Place, Points
-from pinn.geometry.combination import Difference, Intersection, Union
+from pinn.geometry.combination import Combination, Difference, Intersection, Union
 from pinn.geometry.cuboid import Cuboid
 from pinn.geometry.interfaces import Interface, Side, Sides
 from pinn.geometry.polygon import Polygon
@@ -15,6 +15,7 @@ __all__ = [
     "Annulus",
     "Ball",
     "Box",
+    "Combination",
     "Cuboid",
     "Cylinder",
     "Difference",

@@ -10,14 +10,16 @@ finite-element space).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 import torch
 from torch import Tensor
 
+from pinn.geometry import Box, Combination, Cuboid, Difference, Intersection, Polygon, Shape
 from pinn.language import constant
 from pinn.references.cache import cached
 from pinn.references.elliptic import Elliptic, elliptic
@@ -30,30 +32,29 @@ if TYPE_CHECKING:
 
     from pinn.problem import Problem
 
-VERSION = 1
+VERSION = 2
 MOST = 200_000  # parameters
+NEAR = 1e-9  # of an edge: what lies on it
 SAMPLES = 1000  # points at which two solutions are compared
 MARKED = 0.95  # of the sum of the indicators: the fewest elements that hold it are refined (Doerfler 1996)
 
 
-def finite_elements(
-    problem: Problem, *, polygon: Sequence[Any] | None = None, tolerance: float | str = 1e-7
-) -> Callable[[Tensor], Tensor]:
+def finite_elements(problem: Problem, *, tolerance: float | str = 1e-7) -> Callable[[Tensor], Tensor]:
     """Return the solution of div(A grad u) + b.grad u + c u + f = 0 with u, or the flux by u, on the boundary.
 
     Triangles with polynomials of degree 4, refined where the gradient jumps from one to the next, until twice as many
     parameters change the solution by less than the tolerance.
 
     Args:
-        problem: One linear equation in two coordinates; with a parameter to be learned that parameter is an eigenvalue,
-            and the solution its eigenfunction with the mean square integral 1, positive where it is largest.
-        polygon: Corners of the domain, or a list of such lists with holes, instead of the problem's box.
+        problem: One linear equation in two coordinates, in a domain with straight edges. A parameter to be learned is
+            an eigenvalue, and the solution its eigenfunction with the mean square integral 1, positive where it is
+            largest.
         tolerance: The change that is small enough, relative to the largest absolute value; of an eigenvalue, as it is.
 
     Raises:
         ValueError: The problem is another one, or the tolerance cannot be reached.
     """
-    basis, u, _ = _solution(problem, polygon, tolerance)
+    basis, u, _ = _solution(problem, tolerance)
 
     def truth(points: Tensor) -> Tensor:
         values = points.detach().cpu().double().numpy()
@@ -62,31 +63,44 @@ def finite_elements(
     return truth
 
 
-def eigenvalue(problem: Problem, *, polygon: Sequence[Any] | None = None, tolerance: float | str = 1e-7) -> float:
+def eigenvalue(problem: Problem, *, tolerance: float | str = 1e-7) -> float:
     """Return the eigenvalue nearest to the guess of the learned parameter, of the same problem as above."""
-    return _solution(problem, polygon, tolerance)[2]
+    return _solution(problem, tolerance)[2]
 
 
-def _solution(
-    problem: Problem, polygon: Sequence[Any] | None, tolerance: float | str
-) -> tuple[CellBasis, np.ndarray, float]:
+def _solution(problem: Problem, tolerance: float | str) -> tuple[CellBasis, np.ndarray, float]:
     small, form = float(constant(tolerance)), elliptic(problem, "finite_elements")
-    mesh = triangulate(_loops(polygon)) if polygon else rectangle(problem.domain.lower, problem.domain.upper)
+    domain = problem.domain
+    mesh = rectangle(domain.lower, domain.upper) if isinstance(domain, Box) else triangulate(_loops(domain.shape))
     discrete = _Discrete(problem, form)
-    options = {"polygon": str(polygon), "tolerance": small, "guess": form.guess}
+    options = {"tolerance": small, "guess": form.guess}
     arrays = cached(problem, "finite_elements", VERSION, options, lambda: _converged(discrete, mesh, small))
     return _basis(type(mesh)(arrays["corners"], arrays["triangles"])), arrays["u"], float(arrays["eigenvalue"])
 
 
-def _loops(polygon: Sequence[Any]) -> list[np.ndarray]:
-    try:
-        loops = polygon if np.ndim(polygon[0]) == 2 else [polygon]
-        result = [np.array([[float(constant(z)) for z in corner] for corner in loop]) for loop in loops]
-    except (TypeError, ValueError):
-        result = []
-    if not result or any(loop.ndim != 2 or loop.shape[1] != 2 or len(loop) < 3 for loop in result):
-        raise ValueError(f"polygon: {polygon!r} is no list of at least three corners such as [[0, 0], [1, 0], [0, 1]]")
-    return result
+def _loops(shape: Shape) -> list[np.ndarray]:
+    """The corners of the outline of a shape, (corners, 2), and of each of its holes."""
+    region = _region(shape)
+    if not isinstance(region, shapely.Polygon):
+        raise ValueError(f"reference finite_elements: {shape} is in several pieces, or nothing")
+    return [shapely.get_coordinates(ring)[:-1] for ring in (region.exterior, *region.interiors)]
+
+
+def _region(shape: Shape) -> shapely.Geometry:
+    if isinstance(shape, Polygon):
+        return shapely.Polygon(shape.vertices)
+    if isinstance(shape, Cuboid):
+        (left, bottom), (right, top) = shape.lower, shape.upper
+        return shapely.box(left, bottom, right, top)
+    if isinstance(shape, Combination):
+        first, *others = map(_region, shape.parts)
+        if isinstance(shape, Difference):
+            return shapely.difference(first, shapely.union_all(others))
+        return (shapely.intersection_all if isinstance(shape, Intersection) else shapely.union_all)([first, *others])
+    raise ValueError(
+        f"reference finite_elements takes boxes and polygons, and what is made of them, but not {shape}; leave the "
+        "reference out: the run tells its error without one"
+    )
 
 
 def _basis(mesh: MeshTri) -> CellBasis:
@@ -160,7 +174,12 @@ class _Discrete:
 
     def _facets(self, mesh: Any, place: Any) -> np.ndarray:
         if place.boundary:
-            return mesh.boundary_facets()
+            facets, domain = mesh.boundary_facets(), self.problem.domain
+            if place == domain.boundary:
+                return facets
+            middles = mesh.p[:, mesh.facets[:, facets]].mean(axis=1).T
+            parts = [_region(part).boundary for part in domain.shape.primitives if part.name == place.name]
+            return facets[shapely.dwithin(shapely.union_all(parts), shapely.points(middles), NEAR)]
         ((k, value),) = place.fixed
         return mesh.facets_satisfying(lambda x: np.isclose(x[k], value, atol=1e-9), boundaries_only=True)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor
 
+from pinn.geometry import Box
 from pinn.language import called, parameter
 from pinn.messages import did_you_mean
 from pinn.references.cavity import cavity
@@ -37,6 +38,8 @@ REFERENCES: dict[str, Callable[..., Callable[[Tensor], Tensor]]] = {
     "orthotropic_plate": orthotropic_plate,
     "spectral": spectral,
 }
+
+SHAPED = ("finite_elements", "flow", "harmonic_series")  # that look at the shape of the domain
 
 
 def truth(problem: Problem) -> Callable[[Tensor], Tensor] | None:
@@ -66,6 +69,8 @@ def truth(problem: Problem) -> Callable[[Tensor], Tensor] | None:
 def _reference(problem: Problem) -> Callable[[Tensor], Tensor]:
     """That which the problem names, of a problem whose parameters are numbers, or an eigenvalue to be learned."""
     name, options = chosen(problem)
+    if name not in SHAPED and not isinstance(problem.domain, Box):
+        raise ValueError(f"reference {name} solves problems in a box, but the domain is {problem.domain}")
     return REFERENCES[name](_with_values(problem), **options)
 
 

@@ -93,11 +93,10 @@ def test_against_finite_elements():
     # Polygons of 32 corners, as many outside of each circle as its edges are inside.
     angles, radius = 2 * np.pi * np.arange(32) / 32, 0.2 / (1 + np.cos(np.pi / 32))
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1) * radius
-    square = [[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]
-    loops = [square, *((np.array(centre) + circle).tolist() for centre in HOLES)]
+    holes = [{"polygon": {"vertices": (np.array(centre) + circle).tolist()}} for centre in HOLES]
     plain = problem(
-        None, "u(boundary) = where(max(abs(x), abs(y)) > 0.45, 1, 0)", side=0.5,
-        reference={"finite_elements": {"polygon": loops, "tolerance": 1e-4}},
+        {"difference": ["box", *holes]}, "u(boundary) = where(max(abs(x), abs(y)) > 0.45, 1, 0)", side=0.5,
+        reference={"finite_elements": {"tolerance": 1e-4}},
     )  # fmt: skip
     solved = Problem.load("laplace_holes")
     x = inner(solved)
