@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pinn.geometry import Place, Points
-from pinn.language import normal, partner_name
+from pinn.language import extended, normal, partner_name
 from pinn.networks import HardConditions, Paired
 from pinn.operators import ENGINES, Engine, Estimator, Plan, Tape, derivatives, jet_values, plan
 from pinn.operators.jacobian import expanded, gradients, jacobians
@@ -74,7 +74,7 @@ class Residuals(nn.Module):
         self.groups = _by_place(problem.equations.values())
         self.plans: dict[Place, Plan] = {
             place: plan(
-                {e.name: e.residual for e in group}, problem.coordinate_names, _fields(problem, place),
+                {e.name: extended(e.residual) for e in group}, problem.coordinate_names, _fields(problem, place),
                 estimator=estimator,
             )
             for place, group in self.groups.items()

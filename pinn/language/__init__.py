@@ -6,6 +6,7 @@ from pinn.language.evaluation import torch_function
 from pinn.language.extremes import extreme
 from pinn.language.linear import Decomposition, LinearOperator, decompose, has_field
 from pinn.language.parser import Statement, constant, edges_of, parse, parse_equation, parse_function, parse_quantity
+from pinn.language.powers import extended, open_bases
 from pinn.language.printer import equation_latex, to_latex, to_text
 from pinn.language.scope import (
     RESERVED,
@@ -44,10 +45,12 @@ __all__ = [
     "did_you_mean",
     "edges_of",
     "equation_latex",
+    "extended",
     "extreme",
     "has_field",
     "normal",
     "opaque",
+    "open_bases",
     "parameter",
     "partner_name",
     "parse",
