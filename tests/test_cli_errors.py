@@ -99,6 +99,14 @@ WRONG = {
     "a flag without its value": ("pde=poisson --config-dir", ["--config-dir", "expected one argument"]),
     "no such flag": ("pde=poisson --fast seed=1", ["--fast: there is no such flag"]),
     "part of a flag": ("pde=poisson --config=mine", ["--config=mine: there is no such flag"]),
+    "a path in place of a name": (
+        "pde=mine/heat.yaml",
+        ["move it to mine/pde/heat.yaml", "--config-dir=mine pde=heat"],
+    ),
+    "a path in its folder": (
+        "pde=mine/pde/heat.yaml",
+        ["not by the path of its file; write --config-dir=mine pde=heat"],
+    ),
     "no such folder": ("pde=poisson --config-dir=nowhere", ["nowhere"]),
     "missing coordinate": ("pde=poisson pde.equations.poisson='u_zz = 1'", ["u_zz", "z"]),
     "two equals signs": ("pde=poisson pde.equations.poisson='u_xx = 1 = 2'", ["u_xx = 1 = 2", "="]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 
 import yaml
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -30,7 +31,9 @@ def explain(error: Exception) -> str:
         package = f"hydra-{lacking[1]}-launcher"
         return missing_extra("launcher=" + ("joblib" if lacking[1] == "joblib" else "slurm or local"), package, "sweep")
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
-        group, _, typed = error.missing_cfg_file.rpartition("/")
+        group, _, typed = error.missing_cfg_file.partition("/")
+        if "/" in typed or typed.endswith((".yaml", ".yml")):
+            return _path_of_a_choice(group, Path(typed))
         there = sorted(error.options)
         hint = did_you_mean(typed, there)
         listed = f"\nThere are: {', '.join(there)}." if "mean" in hint else ""
@@ -41,6 +44,16 @@ def explain(error: Exception) -> str:
     if unknown := re.match(r"Could not override '([^']+)'", text):
         return _unknown_key(unknown[1])
     return text or str(error.__cause__ or type(error).__name__)
+
+
+def _path_of_a_choice(group: str, path: Path) -> str:
+    """Where a file has to lie, and how it is then called."""
+    folder = path.parent.parent if path.parent.name == group else path.parent
+    moved = "" if path.parent.name == group else f" move it to {folder / group / path.stem}.yaml and"
+    return (
+        f"{group}={path}: a {group} is called by its name, not by the path of its file;{moved} write "
+        f"--config-dir={folder} {group}={path.stem}"
+    )
 
 
 def complain(error: Exception) -> int:
