@@ -76,8 +76,8 @@ def _lost(names: Mapping[str, float], rows: Rows) -> str:
     if lost := [name for name in names if not math.isfinite(first.get(f"loss/{name}", 0.0))]:
         return (
             f"{', '.join(lost)} had no finite value at the first measurement: the steps were too large, or there is a "
-            "root, a logarithm or a quotient of what is not positive; then write what is finite for any field, such as "
-            "sqrt(abs(u))."
+            "logarithm or a quotient of what is not positive; then write what is finite for any field, such as "
+            "log(abs(u))."
         )
     return "The steps were too large: the loss is no longer a number."
 
@@ -88,6 +88,9 @@ def doubt(result: Result, measured: Measured) -> str | None:
     name = max(left, key=left.__getitem__, default="")
     if name and left[name] > UNSOLVED:
         return f"{name} is not solved: {100 * left[name]:.0f} % of its terms are left."
+    name = max(measured.below, key=lambda key: measured.below[key][1], default="")
+    if name and measured.below[name][1] > WRONG:
+        return _below(name, measured)
     if not result.get("converged", True):
         return "Newton's steps for what is not linear have not come to an end."
     unknown = result.get("unknown") or {}
@@ -99,21 +102,34 @@ def doubt(result: Result, measured: Measured) -> str | None:
     return None
 
 
+def _below(name: str, measured: Measured) -> str:
+    """Of an equation with a power of what is negative."""
+    what, part = measured.below[name]
+    return (
+        f"{what} in {name} is negative in places, down to {part:.0e} of its largest size, where its power has no "
+        "value: that of its size was taken, with its sign."
+    )
+
+
 def _left(result: Result, measured: Measured) -> dict[str, float]:
     """Of each equation the part of its terms; not where all of them are rounding, as where a field is zero.
 
     A small misfit alone does not say it: where large numbers in the output layer cancel, random signs of them are
-    larger by far than the solution, and what they leave than any residual. The estimate has to be small as well.
+    larger by far than the solution, and what they leave than any residual. The estimate of each of its fields has to be
+    small as well.
     """
-    right, misfit = bool(result.get("estimate")) and _estimated(result) < RIGHT, measured.misfit
-    rounding = {name for name, part in measured.left.items() if right and part > UNSOLVED and misfit[name] < SMALL}
-    return {name: part for name, part in measured.left.items() if name not in rounding}
+    told, left, misfit = result.get("estimate") or {}, measured.left, measured.misfit
+    worst = {name: max((told.get(f, 0.0) for f in measured.fields[name]), default=0.0) for name in left if told}
+    right = {name for name, error in worst.items() if error < RIGHT}
+    rounding = {n for n in right if misfit[n] < SMALL < RIGHT < left[n] or misfit[n] < RIGHT < UNSOLVED < left[n]}
+    return {name: part for name, part in left.items() if name not in rounding}
 
 
 def _met(result: Result, measured: Measured) -> bool:
     """Whether nothing is left that is worth the time."""
     small = max([*measured.misfit.values(), *_left(result, measured).values()]) < SMALL
     told = _estimated(result) < RIGHT and not result.get("untold")
+    told = told and all(part <= RIGHT for _, part in measured.below.values())
     return small and told and doubt(result, measured) is None
 
 
@@ -134,6 +150,7 @@ def _summary(result: Result, measured: Measured, first_order: bool) -> str:
         text.append(f"What is left of {wrong} is {left[wrong]:.0e} of the sum of its terms.")
     if worst not in left and not misfit[worst] < SMALL:
         text.append(f"{worst} is met to {misfit[worst]:.0e} of what a random function of that size would leave.")
+    text += [_below(n, measured) for n, (_, part) in measured.below.items() if RIGHT < part <= WRONG]
     if not text:  # a misfit may be small where the error is not, as beside an obstacle
         text.append(f"The error is estimated to be {_estimated(result):.0e} of the solution.")
     unknown = result.get("unknown") or {}

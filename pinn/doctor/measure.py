@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy
 import torch
+from sympy.core.function import AppliedUndef
 from torch import Tensor, nn
 
 from pinn.geometry import Domain, Place, Points
+from pinn.language import extended, open_bases, to_text
 from pinn.networks import Partition
 from pinn.problem import Quantity
 from pinn.residuals import Residuals
@@ -42,6 +44,9 @@ class Measured:
     Attributes:
         misfit: Of each equation the residual (rms, at points that training never saw) over what a random function of
             the solution's size leaves: a number without a unit.
+        fields: That stand in each equation.
+        below: Of each interior equation with a power such as c**0.5 the c that is negative in places, and how far, as a
+            part of its largest size.
         left: Of each interior equation the residual over the sum of the sizes of its terms (rms both): 1 where nothing
             cancels. Not measured of equations of a single term, or in many dimensions.
         gradients: Norm of the gradient of each weighted loss.
@@ -51,6 +56,8 @@ class Measured:
     """
 
     misfit: dict[str, float] = field(default_factory=dict)
+    fields: dict[str, set[str]] = field(default_factory=dict)
+    below: dict[str, tuple[str, float]] = field(default_factory=dict)
     left: dict[str, float] = field(default_factory=dict)
     gradients: dict[str, float] = field(default_factory=dict)
     cosines: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -73,7 +80,30 @@ def measure(solution: Solution, weights: Mapping[str, float]) -> Measured:
         for name, r in solution.interior_residuals(x).items():
             regions[name] = _regions(problem.domain, x, r.double())
         spectrum = _spectra(solution)
-    return Measured(_misfits(solution, drawn), _left(solution), norms, cosines, regions, spectrum)
+    fields = {
+        name: {atom.func.__name__ for atom in equation.residual.atoms(AppliedUndef)} & {*problem.fields}
+        for name, equation in problem.equations.items()
+    }
+    return Measured(
+        _misfits(solution, drawn), fields, _below(solution), _left(solution), norms, cosines, regions, spectrum
+    )
+
+
+def _below(solution: Solution) -> dict[str, tuple[str, float]]:
+    """What is negative in places, and has no value there in the power in which an equation has it."""
+    problem, interior = solution.problem, solution.problem.domain.interior
+    x, found = None, {}
+    for name, equation in problem.equations.items():
+        if equation.place != interior or not (bases := open_bases(equation.residual)):
+            continue
+        x = _points(problem.domain, solution.residuals, {interior: REGIONAL})[interior] if x is None else x
+        asked = Quantity(equation.text, {str(k): base for k, base in enumerate(bases)}, interior)
+        values = torch.stack(list(solution.values([asked], x).values()))
+        parts = (-values.amin(dim=1) / values.abs().amax(dim=1).clamp_min(1e-300)).tolist()
+        worst = max(range(len(parts)), key=parts.__getitem__)
+        if parts[worst] > 0:
+            found[name] = to_text(bases[worst], problem.scope), parts[worst]
+    return found
 
 
 def _left(solution: Solution) -> dict[str, float]:
@@ -88,7 +118,9 @@ def _left(solution: Solution) -> dict[str, float]:
     found = {}
     layers = _output_layers(solution)
     for name, equation in problem.equations.items():
-        terms = sympy.Add.make_args(sympy.expand_mul(equation.residual, deep=False))  # a weight may stand before
+        terms = sympy.Add.make_args(
+            sympy.expand_mul(extended(equation.residual), deep=False)
+        )  # a weight may stand before
         if equation.place == interior and len(terms) > 1:
             asked = Quantity(equation.text, {str(k): term for k, term in enumerate(terms)}, interior)
             values = torch.stack(list(solution.values([asked], x).values()))
@@ -134,32 +166,45 @@ def _cosine(a: Tensor, b: Tensor) -> float:
 
 
 def _misfits(solution: Solution, drawn: Mapping[Place, Points]) -> dict[str, float]:
-    """Residuals over those of random functions of the same size: the network with random signs in its output layer.
+    """Residuals over those of random functions of the same sizes: the network with random signs in its output layer.
 
-    Each cell has its own. Where no such function has a finite residual, as of the root of what changes sign: residuals.
+    Each cell has its own, and each field its size. Where no such function has a finite residual, as of the root of what
+    changes sign: residuals.
     """
     interior = solution.problem.domain.interior
     x = _points(solution.problem.domain, solution.residuals, {interior: SOME})[interior].x
-    size = float(solution.predict(x).square().mean().sqrt())
-    residual, network = solution.residual, solution.residuals.network
-    parts = [*network.networks, *network.beside] if isinstance(network, Partition) else [network]
-    layers = [part.output for part in parts]
-    weights = [layer.weight for layer in layers if isinstance(layer, nn.Linear)]
-    generator, kept = torch.Generator().manual_seed(0), [weight.detach().clone() for weight in weights]
+    residual, network, sizes = solution.residual, solution.residuals.network, _sizes(solution, x)
+    weights = _weights(network, len(sizes))
+    generator, kept = torch.Generator().manual_seed(0), [weight.detach().clone() for weight, _ in weights]
     units: dict[str, list[float]] = {name: [] for name in residual}
     with torch.no_grad():
         for _ in range(DRAWS):
-            for weight, own in zip(weights, kept, strict=True):
+            for (weight, _), own in zip(weights, kept, strict=True):
                 weight.copy_(own * (torch.randint(0, 2, own.shape, generator=generator).to(own) * 2 - 1))
-            found = float(solution.predict(x).square().mean().sqrt())
-            for weight in weights:
-                weight.mul_(size / found if found > 0 else 1.0)
+            found = _sizes(solution, x)
+            factors = (sizes / found).where(found > 0, 1.0)
+            for weight, fields in weights:
+                weight.mul_(factors[fields, None])
             for name, loss in solution.residuals.losses(drawn).items():
                 units[name] += [float(loss)] if math.isfinite(loss) else []
-        for weight, own in zip(weights, kept, strict=True):
+        for (weight, _), own in zip(weights, kept, strict=True):
             weight.copy_(own)
     means = {name: sum(found) / len(found) if found else 1.0 for name, found in units.items()}
     return {name: r / max(means[name] ** 0.5, 1e-300) for name, r in residual.items()}
+
+
+def _sizes(solution: Solution, x: Tensor) -> Tensor:
+    """The root mean square of each field, (F,)."""
+    return solution.predict(x).square().mean(dim=0).sqrt()
+
+
+def _weights(network: nn.Module, count: int) -> list[tuple[Tensor, slice]]:
+    """Those of the output layers, with the fields, of so many, that are theirs."""
+    parts = [(network, slice(0, count))]
+    if isinstance(network, Partition):
+        cells = [(one, slice(0, network.outputs)) for one in network.networks]
+        parts = cells + [(one, slice(k, k + 1)) for k, one in enumerate(network.beside, network.outputs)]
+    return [(one.output.weight, fields) for one, fields in parts if isinstance(one.output, nn.Linear)]
 
 
 def _regions(domain: Domain, x: Tensor, r: Tensor) -> dict[str, list[float]]:

@@ -19,8 +19,8 @@ from pinn.networks.partition import CELLS, Partition
 from pinn.networks.waves import Waves
 from pinn.partition.level import FINE, HOPELESS, Level
 from pinn.partition.newton import Found
-from pinn.partition.rounding import parts_of_terms
 from pinn.partition.system import Sampled
+from pinn.partition.terms import parts_of_terms
 from pinn.problem import Problem
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from pinn.language.scope import TIME
 from pinn.partition.coefficients import fields_response
 from pinn.partition.corners import lightness
 from pinn.partition.numbers import Response, response
+from pinn.partition.precedence import precedence
 from pinn.partition.processes import agreed
 from pinn.partition.sparse import Block, BlockLeastSquares, factorise
 from pinn.partition.system import Linearised, Sampled, Values
@@ -119,7 +120,7 @@ def newton(
         linearised = sampled.linearise(values)
         blocks = linearised.blocks
         scales = _scales(sampled, linearised, weight)
-        rows = _by_row(sampled, scales) * lightness(sampled)
+        rows = _by_row(sampled, scales) * lightness(sampled) * precedence(sampled)
         for block in blocks:
             block.matrix.mul_(rows[block.rows, None])
         long = [rows[sampled.rows :, None] * part for part in linearised.long] if len(rows) > sampled.rows else None
@@ -272,7 +273,7 @@ def _scales(sampled: Sampled, linearised: Linearised, weight: float) -> dict[tup
     Data of one quantity count alike in all cells, by weight and share; an integral like all the points that it is over.
     """
     blocks = linearised.blocks
-    sizes = sampled.partition.lower.new_zeros(sampled.rows)
+    sizes, squares = sampled.partition.lower.new_zeros(sampled.rows), sampled.units.square()
     owner = torch.cat([sampled.cells[place] for place, _ in sampled.names if not place.integral])
     across = torch.cat([
         torch.full_like(sampled.cells[place], place.interface is not None)
@@ -280,7 +281,7 @@ def _scales(sampled: Sampled, linearised: Linearised, weight: float) -> dict[tup
     ]).bool()  # fmt: skip
     for j, block in zip(sampled.share.mine, blocks, strict=True):
         own = (owner[block.rows] == j) | across[block.rows]  # a flux is as large as on the side where it is larger
-        sizes[block.rows[own]] += block.matrix[own].square().mean(1)
+        sizes[block.rows[own]] += _mean(block.matrix[own], squares)
     (sizes,) = sampled.processes.sums([sizes])
     scales, start = {}, 0
     count = len(sampled.partition)
@@ -288,7 +289,7 @@ def _scales(sampled: Sampled, linearised: Linearised, weight: float) -> dict[tup
         n, many = len(sampled.points[place].x), count * len(sampled.kinds(place, name))
         here = sizes[start : start + n]
         if place.integral:
-            size = sum(part[start - len(sizes)].square().mean().sqrt() for part in linearised.long)
+            size = sum(_mean(part[start - len(sizes)][None], squares).sqrt() for part in linearised.long)
             mean, far = size**2 / n * sizes.new_ones(1), 1.0
         elif place.data is not None:
             mean, far = here.mean().expand(many), weight * sampled.shares.get(name, 1.0)
@@ -299,6 +300,12 @@ def _scales(sampled: Sampled, linearised: Linearised, weight: float) -> dict[tup
         scales[place, name] = torch.where(mean > 0, far / mean.sqrt(), torch.zeros_like(mean))
         start += 1 if place.integral else n
     return scales
+
+
+def _mean(matrix: Tensor, squares: Tensor) -> Tensor:
+    """The mean square of rows (n, F W), of each field in its unit, whose squares are (F,)."""
+    of_fields = matrix.square().reshape(len(matrix), len(squares), matrix.shape[1] // len(squares))
+    return of_fields.mean(dim=2) @ squares / len(squares)
 
 
 def _far(sampled: Sampled, place: Place, name: str) -> Tensor:

@@ -23,7 +23,8 @@ from pinn.geometry import Place
 from pinn.language import torch_function
 from pinn.networks.paired import Paired
 from pinn.operators.autograd import operator_values
-from pinn.partition.newton import newton
+from pinn.partition.local import write
+from pinn.partition.newton import Found, newton
 from pinn.partition.processes import agreed
 from pinn.partition.system import Sampled, Values
 from pinn.problem import Problem
@@ -35,6 +36,7 @@ HEIGHTS = [4.0**k for k in range(-12, 13)]  # of slopes and bowls, in the units 
 NODES = 1 / 16  # of the interval before: the distance of the moments from which a polynomial goes on
 HIGHEST = 3  # its degree
 TILT = 0.7  # of the logarithm of a source, from one side to the other
+AS_LITTLE = 2.0  # times what a solution leaves: its opposite is one as well
 LOWER = 0.9  # of the residual of zero: what leaves more of it is no better than zero
 
 
@@ -166,6 +168,27 @@ def excited(sampled: Sampled, start: Values) -> Values:
     sampled.shifts = before
     integrals = [place for place in sampled.points if place.integral]
     return next(_as_large(sampled, found.values, integrals), start)
+
+
+def opposite(sampled: Sampled, found: Found) -> Values | None:
+    """An eigenfunction with the other sign, where its first field is negative on average; else None.
+
+    Where the opposite of a solution is one as well, a person expects the lowest mode to be positive.
+    """
+    write(sampled.partition, found.coefficients)
+    x = torch.cat([at.x for place, at in sampled.points.items() if place.name == "interior"])
+    other = _times(-1.0, found.values)
+    scales = {key: one.mean() for key, one in found.scales.items()}
+    here, there = (
+        sum(
+            float((scales[place, name] * r).square().mean()) for place, of in residual.items() for name, r in of.items()
+        )
+        for residual in (sampled.residual(found.values), sampled.residual(other))
+    )
+    with torch.no_grad():
+        mean = float(sampled.partition(x)[:, 0].mean())
+    (turned,) = agreed(sampled.processes, [mean < 0 and there <= AS_LITTLE * here], x.device)
+    return other if turned else None
 
 
 def _scaled(sampled: Sampled, shape: nn.Module) -> Iterator[Values]:

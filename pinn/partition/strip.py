@@ -32,8 +32,9 @@ from pinn.partition.newton import Found, newton, solved_again
 from pinn.partition.points import HELD_OUT, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
 from pinn.partition.refine import blind, directions, idle, left, marked, refined, roughness
-from pinn.partition.starts import begun, elsewhere, excited, going_on, moved_to, zero
+from pinn.partition.starts import begun, elsewhere, excited, going_on, moved_to, opposite, zero
 from pinn.partition.system import Sampled, Values
+from pinn.partition.terms import apart, units
 from pinn.partition.unknown import moved, unknown
 from pinn.problem import Problem
 from pinn.residuals import Residuals
@@ -98,10 +99,11 @@ class Strip:
         self.rough: Tensor | None = None  # how much the fields of each cell change along each coordinate
         self.crowding = torch.ones(len(tiling), dtype=torch.float64)  # times the usual number of points, by cell
         self.unrefined: tuple[Cells, Tensor] | None = None  # the cells of the last level, and their crowding
-        self.size = 1.0  # of the fields: the largest root mean square
+        self.size = 1.0  # of the fields: the largest root mean square, in their units
         self.tolerance: float | None = None  # of the next level
         self.usual = local.features
         self.smooth = False  # whether the cells see what there is, with all of their features
+        self.units = before.units if before else None  # by which the fields are measured; None: all by one
         self.known = Knowledge()  # of data and learned numbers
         self.doubt: list[Tensor] = []  # the estimated error, as coefficients
         self.balance: dict[tuple[Place, str], Tensor] = {}  # of the present level: see `Sampled.weigh`
@@ -192,7 +194,7 @@ class Strip:
         with torch.no_grad():
             compared = partition(self._compared_at(partition))
         sizes = self._sizes(compared)
-        size = max(sizes) or 1.0
+        size = self._largest(sizes) or 1.0
         rest, self.size = (rest / size).nan_to_num(nan=UNKNOWN, posinf=UNKNOWN), size
         self._crowd(sampled, found, rest)
         squares, volumes = rest.square(), self.tiling.widths.prod(dim=1).to(rest)
@@ -246,10 +248,38 @@ class Strip:
         before = self.levels[-1].residual if self.levels else 0.0
         known, numbers = self.known, sampled.numbers
         found, self.known = identified(sampled, start, most, foreign, self.tolerance, self.until, known, before)
+        if self._measures(partition, sampled, found):
+            start = found.values
+            found, self.known = identified(sampled, start, most, False, self.tolerance, self.until, known, before)
         if not foreign and blind(sampled.residual(found.values), found.scales):
             sampled.numbers, start = numbers, excited(sampled, start)
             found, self.known = identified(sampled, start, most, foreign, self.tolerance, self.until, known, before)
+            if other := opposite(sampled, found):
+                found, self.known = identified(sampled, other, most, foreign, self.tolerance, self.until, known, before)
         return found if foreign else self._from_elsewhere(partition, sampled, found, most)
+
+    def _measures(self, partition: Partition, sampled: Sampled, found: Found) -> bool:
+        """Whether the fields turn out to be of other sizes than those by which they were measured; then it is by these.
+
+        A residual is as large as the field in which it stands: all of a displacement of 1e-4 m would be little beside a
+        temperature of 400 K.
+        """
+        if sampled.fields == 1 or not found.converged:
+            return False
+        write(partition, found.coefficients)
+        with torch.no_grad():
+            sizes = self._sizes(partition(self._compared_at(partition)))
+        measured = units(sampled, found, sampled.units.new_tensor(sizes))
+        self.processes.agree([measured])
+        if not apart(measured, sampled.units):
+            return False
+        self.units = sampled.units = measured
+        return True
+
+    def _largest(self, sizes: list[float]) -> float:
+        """Of the fields, each in its unit."""
+        measured = [1.0] * len(sizes) if self.units is None else [*self.units.tolist(), *([1.0] * len(sizes))]
+        return max(size / unit for size, unit in zip(sizes, measured, strict=False))
 
     def _is_still(self, partition: Partition, found: Found, fields: Tensor, errors: dict[str, float] | None) -> bool:
         """Whether the last of Newton's steps, taken as a whole, changes each field by less than it is wrong.
@@ -417,6 +447,9 @@ class Strip:
                 doubts = {(self.initial, name): r - shifts[self.initial, name] for name, r in after.items()}
         sampled = Sampled(self.residuals, partition, at, cells, keep, shifts, self.processes)
         sampled.balance = self.balance
+        sampled.left_before = self.levels[-1].residual if self.levels else 0.0
+        if self.units is not None:
+            sampled.units = self.units
         sampled.doubts = doubts if keep and self.times else None
         return sampled
 
@@ -428,6 +461,7 @@ class Strip:
             "crowding": self.crowding,
             "tolerance": self.tolerance,
             "size": self.size,
+            "units": self.units,
             "smooth": self.smooth,
             "stayed": self.stayed,
             "known": asdict(self.known),
@@ -482,7 +516,7 @@ class Strip:
         """Whether no more than a part of the size of the fields is left."""
         write(partition, found.coefficients)
         with torch.no_grad():
-            size = max(self._sizes(partition(self._compared_at(partition))))
+            size = self._largest(self._sizes(partition(self._compared_at(partition))))
         return size > 0 and found.unmet <= part * size
 
     def _sizes(self, fields: Tensor) -> list[float]:

@@ -76,10 +76,12 @@ class Sampled:
         self.shifts, self.processes = shifts or {}, processes
         self.doubts: Mapping[tuple[Place, str], Tensor] | None = None  # errors of the shifts; None: not asked for
         self.handed_on = False  # whether its decomposed system is kept: it takes as much memory as all else
+        self.left_before = 0.0  # by the last level, as a part of the fields
         self.balance: dict[tuple[Place, str], Tensor] = {}
         """Factors of the parts of an equation `min(a, b) = 0` in each cell, (2, K): see `weigh`."""
         self.shares: Mapping[str, float] = {}  # of each observed quantity in the weight of data, 1 where none is given
         self.fields = partition.outputs
+        self.units = partition.lower.new_ones(self.fields)  # by which the fields are measured: see `terms.units`
         network = residuals.network
         beside = network.beside if isinstance(network, Partition) else []
         self.beside = [one for one in beside if isinstance(one, Waves)]
@@ -318,7 +320,8 @@ class Sampled:
 
         Of several processes each has the blocks of its own cells, and all have the rest.
 
-        Rows of which a value or a slope is infinite there are zero, and their residuals NaN.
+        Where a slope is infinite, as that of a root at zero, it counts as none, and where a value is, the row is zero;
+        the residuals are NaN there.
         """
         slopes: dict[Place, dict[str, dict[str, Tensor]]] = {}
         residual: dict[Place, dict[str, Tensor]] = {}
@@ -332,10 +335,11 @@ class Sampled:
             residual[place], of_waves = {}, self.of_waves(place) if self.beside else {}
             for name, r in results.items():
                 of_row = slopes[place][name]
-                known = torch.stack([r.detach(), *of_row.values()]).isfinite().all(dim=0)
-                slopes[place][name] = {op: s.where(known, 0) for op, s in of_row.items()}
+                finite = r.detach().isfinite()
+                known = torch.stack([finite, *(s.isfinite() for s in of_row.values())]).all(dim=0)
+                slopes[place][name] = {op: s.where(finite & s.isfinite(), 0) for op, s in of_row.items()}
                 linear = sum(s * (values[place][op] - of_waves.get(op, 0)) for op, s in slopes[place][name].items())
-                targets.append(mean_where_integral(torch.where(known, linear - r.detach(), 0), place, at))
+                targets.append(mean_where_integral(torch.where(finite, linear - r.detach(), 0), place, at))
                 residual[place][name] = mean_where_integral(r.detach().where(known, torch.nan), place, at)
         blocks, long = self._blocks(slopes)
         return Linearised(blocks, residual, torch.cat(targets), long)

@@ -12,8 +12,8 @@ from pinn.partition import Cells
 from pinn.partition.coefficients import guess
 from pinn.partition.newton import newton
 from pinn.partition.points import CellPoints
-from pinn.partition.rounding import parts_of_terms
 from pinn.partition.system import Sampled
+from pinn.partition.terms import parts_of_terms
 from pinn.references import observe
 from pinn.residuals import Residuals
 

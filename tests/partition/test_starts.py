@@ -161,3 +161,23 @@ def test_where_the_size_is_not_met_it_is_no_solution(monkeypatch):
     monkeypatch.setattr(strip, "excited", lambda sampled, start: start)
     found = refinement(string(8.0, "pi**2"), 30)
     assert found.advance().residual > HOPELESS
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_lowest_mode_is_positive(seed):
+    found = refinement(string(8.0, "pi**2"), 30, seed=seed)
+    found.advance()
+    x = torch.linspace(0.1, 0.9, 9, dtype=torch.float64)[:, None]
+    torch.testing.assert_close(found.partition(x).detach(), 2**0.5 * torch.sin(torch.pi * x), rtol=0, atol=1e-8)
+
+
+def test_a_solution_whose_opposite_is_none_keeps_its_sign():
+    """A size that is asked for with a sign, `integral(u**3) = -1`."""
+    problem = Problem(
+        coordinates={"x": [0, 1]}, fields=["u"], parameters={"lam": {"learn": 8.0}}, enforce="soft",
+        equations={"string": "u_xx + lam*u = 0"}, conditions={"ends": "u(boundary) = 0", "size": "integral(u**3) = -1"},
+    )  # fmt: skip
+    found = refinement(problem, 30)
+    assert found.advance().residual < 1e-8
+    x = torch.linspace(0.1, 0.9, 9, dtype=torch.float64)[:, None]
+    assert bool((found.partition(x) < 0).all())

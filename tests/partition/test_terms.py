@@ -1,9 +1,11 @@
-"""Fields that are zero but for rounding: told as such, and small ones that are not are left as they are."""
+"""How large the terms of each field are: fields that are zero but for rounding, and fields in unlike units."""
 
 import pytest
+import torch
 from refinements import refinement
 
 from pinn import Problem
+from pinn.partition.terms import apart
 from pinn.references import truth
 from pinn.solution import held_out
 
@@ -51,3 +53,38 @@ def test_what_is_small_has_one(part):
     p, pressure = found.partition(x)[:, 2].detach(), true(x)[:, 2]
     wrong = float((p - pressure).norm() / max(p.norm(), pressure.norm()))  # it may be far too large
     assert wrong / 10 < level.estimate["p"] < 10 * wrong
+
+
+BAR = {  # in kelvin and metres
+    "coordinates": {"x": [0, 1]}, "fields": ["T", "u"], "enforce": "soft",
+    "equations": {"heat": "T_xx = 400*(T - 293)", "stretch": "d(u_x - 2e-5*(T - 293), x) = 0"},
+    "conditions": {
+        "hot": "T(x=0) = 393", "cold": "T(x=1) = 293", "held": "u(x=0) = 0", "free": "u_x(x=1) = 2e-5*(T(x=1) - 293)",
+    },
+    "exact": {"T": "293 + 100*sinh(20*(1 - x))/sinh(20)", "u": "1e-4*(cosh(20) - cosh(20*(1 - x)))/sinh(20)"},
+}  # fmt: skip
+
+
+def test_a_field_is_as_right_in_any_unit():
+    """A displacement of 1e-4 m beside a temperature of 300 K, of which it would be rounding."""
+    problem = Problem(**BAR)
+    found = refinement(problem, 12)
+    while not found.ended:
+        found.advance()
+    x, true = held_out(problem, 500), truth(problem)
+    assert true is not None and found.partition is not None and found.strip.units is not None
+    error = (found.partition(x).detach() - true(x)).norm(dim=0) / true(x).norm(dim=0)
+    assert error.max() < 1e-12
+    assert found.strip.units[0] == 1 and 1e-7 < found.strip.units[1] < 1e-6
+
+
+def test_a_velocity_that_is_zero_has_a_unit_all_the_same():
+    found = refinement(couette(), 100)
+    found.advance()
+    assert found.strip.units is None or found.strip.units.min() > 1e-5
+
+
+def test_units_within_a_factor_of_ten_are_alike():
+    one = torch.tensor([1.0, 0.2])
+    assert not apart(one, torch.tensor([1.0, 1.0])) and not apart(3 * one, one)
+    assert apart(one, torch.tensor([0.05, 1.0]))
