@@ -174,7 +174,7 @@ def _misfits(solution: Solution, drawn: Mapping[Place, Points]) -> dict[str, flo
     interior = solution.problem.domain.interior
     x = _points(solution.problem.domain, solution.residuals, {interior: SOME})[interior].x
     residual, network, sizes = solution.residual, solution.residuals.network, _sizes(solution, x)
-    weights = _weights(network, len(sizes))
+    weights = _weights(network)
     generator, kept = torch.Generator().manual_seed(0), [weight.detach().clone() for weight, _ in weights]
     units: dict[str, list[float]] = {name: [] for name in residual}
     with torch.no_grad():
@@ -198,13 +198,12 @@ def _sizes(solution: Solution, x: Tensor) -> Tensor:
     return solution.predict(x).square().mean(dim=0).sqrt()
 
 
-def _weights(network: nn.Module, count: int) -> list[tuple[Tensor, slice]]:
-    """Those of the output layers, with the fields, of so many, that are theirs."""
-    parts = [(network, slice(0, count))]
-    if isinstance(network, Partition):
-        cells = [(one, slice(0, network.outputs)) for one in network.networks]
-        parts = cells + [(one, slice(k, k + 1)) for k, one in enumerate(network.beside, network.outputs)]
-    return [(one.output.weight, fields) for one, fields in parts if isinstance(one.output, nn.Linear)]
+def _weights(network: nn.Module) -> list[tuple[Tensor, slice]]:
+    """Those of the output layers, and which fields are theirs: the first, but of those beside cells."""
+    cells = isinstance(network, Partition)
+    layers = [(one.output, 0) for one in (network.networks if cells else [network])]
+    layers += [(one.output, k) for k, one in enumerate(network.beside, network.outputs)] if cells else []
+    return [(one.weight, slice(k, k + len(one.weight))) for one, k in layers if isinstance(one, nn.Linear)]
 
 
 def _regions(domain: Domain, x: Tensor, r: Tensor) -> dict[str, list[float]]:
