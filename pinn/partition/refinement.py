@@ -18,7 +18,7 @@ from pinn.language.scope import TIME
 from pinn.networks.partition import CELLS, Partition
 from pinn.partition.cells import NEAR, Cells
 from pinn.partition.estimate import EstimatedError, estimated_error
-from pinn.partition.gains import FALLS
+from pinn.partition.gains import FALLS, MANY
 from pinn.partition.identify import Knowledge
 from pinn.partition.level import FINE, HOPELESS, STALLED, Level
 from pinn.partition.local import MakesLocal
@@ -172,19 +172,23 @@ class Refinement:
         return ended
 
     def _is_better_cut(self) -> bool:
-        """Whether all of time at once begins to be dear, while the solution is poor and no fast fall is in sight.
+        """Whether all of time at once, or a first strip in space of two coordinates and more, begins to be dear.
 
-        The price of strips grows with the time, that of the whole faster, where cells have to be shorter than that.
+        That is, while the solution is poor and no fast fall is in sight. The price of strips grows with the time, that
+        of one that is cut along time as well faster, where cells have to be shorter than that.
         """
-        if not self.cuttable or self.strip.price <= CHEAP or self._as_long_as_cells() >= self.span[1] - self.span[0]:
+        strip = self.strip
+        thick = not self.marching or len(self.problem.coordinate_names) >= MANY and not self.done
+        length = strip.length if self.marching else self.span[1] - self.span[0]
+        if not self.cuttable or not thick or strip.price <= CHEAP or self._as_long_as_cells() >= (1 - NEAR) * length:
             return False
-        last = self.levels[-1]
+        last = strip.levels[-1]
         poor = last.estimate is None or max(last.estimate.values()) > POOR
-        return poor and (len(self.levels) < 2 or last.residual > FALLS * self.levels[-2].residual)
+        return poor and (len(strip.levels) < 2 or last.residual > FALLS * strip.levels[-2].residual)
 
     @property
     def _to_cut(self) -> Cells:
-        return self.strip.cells if len(self.levels) > 1 else self.strip.tiling
+        return self.strip.cells if len(self.strip.levels) > 1 else self.strip.tiling
 
     def _as_long_as_cells(self) -> float:
         """How long most cells are in time."""
@@ -208,6 +212,9 @@ class Refinement:
         done = strips.is_done()
         if not done:
             refine(strip)
+            if self._is_better_cut():
+                self._cut()
+                return None
             done = strips.is_dear()
         failed = strips.has_failed()
         if done and not failed and strip.interval[1] >= self.span[1]:
