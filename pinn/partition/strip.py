@@ -104,6 +104,7 @@ class Strip:
         self.usual = local.features
         self.smooth = False  # whether the cells see what there is, with all of their features
         self.units = before.units if before else None  # by which the fields are measured; None: all by one
+        self.measured = before.measured if before else None  # how large the fields were then
         self.known = Knowledge()  # of data and learned numbers
         self.doubt: list[Tensor] = []  # the estimated error, as coefficients
         self.balance: dict[tuple[Place, str], Tensor] = {}  # of the present level: see `Sampled.weigh`
@@ -268,8 +269,10 @@ class Strip:
             return False
         write(partition, found.coefficients)
         with torch.no_grad():
-            sizes = self._sizes(partition(self._compared_at(partition)))
-        measured = units(sampled, found, sampled.units.new_tensor(sizes))
+            sizes = sampled.units.new_tensor(self._sizes(partition(self._compared_at(partition))))
+        if self.measured is not None and not apart(sizes, self.measured):  # as they were: the terms need no look
+            return False
+        measured, self.measured = units(sampled, found, sizes), sizes
         self.processes.agree([measured])
         if not apart(measured, sampled.units):
             return False

@@ -372,6 +372,27 @@ def test_a_linear_evolution_whose_cells_last_as_long_as_all_of_time_is_not_cut(m
     assert cut.marching
 
 
+@pytest.mark.parametrize(("space", "cut"), [(("x", "y"), True), (("x",), False)])
+def test_a_first_strip_that_is_dear_is_cut_where_space_has_two_coordinates(space, cut, monkeypatch):
+    """Whatever has been gained: the price of cells that are halved along time as well grows faster."""
+    for name in ("CHEAP", "POOR", "FALLS"):
+        monkeypatch.setattr(module, name, 0.0)
+    monkeypatch.setattr(module, "START", 1.0)  # a few cells hold what time begins with
+    lap = " + ".join(f"u_{z}{z}" for z in space)
+    problem = Problem(
+        coordinates={"t": [0, 8], **{z: [0, 1] for z in space}}, fields=["u"], enforce="soft",
+        equations={"fisher": f"u_t = ({lap})/50 + 8*u*(1 - u)"},
+        conditions={"start": "u(t=0) = 0.1", "walls": "dn(u)(boundary) = 0"},
+    )  # fmt: skip
+    found = refinement(problem, 30)
+    found.length = 8.0
+    while not found.ended and not found.done and found.length == 8 and len(found.strip.levels) < 2:
+        found.advance()
+    assert (found.length < 8 and found.first is not None) is cut
+    if cut:
+        assert found.strip.interval == (0, found.length) and not found.strip.levels
+
+
 def test_waves_known_by_values_at_a_point_are_found(monkeypatch):
     """Zero, and a bend at the point, is all that large cells can do, and smaller ones at the point do it no better."""
     problem = Problem(
