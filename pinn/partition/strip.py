@@ -263,9 +263,10 @@ class Strip:
         """Whether the fields turn out to be of other sizes than those by which they were measured; then it is by these.
 
         A residual is as large as the field in which it stands: all of a displacement of 1e-4 m would be little beside a
-        temperature of 400 K.
+        temperature of 400 K. Strips of time have the units of the first: what decays to nothing goes on to be measured
+        by what it was.
         """
-        if sampled.fields == 1 or not found.converged:
+        if sampled.fields == 1 or not found.converged or self.before is not None:
             return False
         write(partition, found.coefficients)
         with torch.no_grad():
@@ -450,7 +451,7 @@ class Strip:
                 doubts = {(self.initial, name): r - shifts[self.initial, name] for name, r in after.items()}
         sampled = Sampled(self.residuals, partition, at, cells, keep, shifts, self.processes)
         sampled.balance = self.balance
-        sampled.left_before = self.levels[-1].residual if self.levels else 0.0
+        sampled.left_before = self.levels[-1].residual if self.levels and self.times is None else 0.0
         if self.units is not None:
             sampled.units = self.units
         sampled.doubts = doubts if keep and self.times else None
