@@ -18,13 +18,14 @@ from sympy.core.function import AppliedUndef
 from torch import Tensor, nn
 
 from pinn.geometry import Domain, Place, Points
-from pinn.language import extended, open_bases, to_text
+from pinn.language import LanguageError, extended, open_bases, to_text
 from pinn.networks import Partition
 from pinn.problem import Quantity
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
 
 if TYPE_CHECKING:
+    from pinn.problem import Problem
     from pinn.solution import Solution
 
 SEED = 2**61  # of points that neither training nor the final errors see
@@ -102,8 +103,16 @@ def _below(solution: Solution) -> dict[str, tuple[str, float]]:
         parts = (-values.amin(dim=1) / values.abs().amax(dim=1).clamp_min(1e-300)).tolist()
         worst = max(range(len(parts)), key=parts.__getitem__)
         if parts[worst] > 0:
-            found[name] = to_text(bases[worst], problem.scope), parts[worst]
+            found[name] = _named(bases[worst], problem), parts[worst]
     return found
+
+
+def _named(expression: sympy.Expr, problem: Problem) -> str:
+    """As one writes it; what the language has no text for, as a Python function, as sympy does."""
+    try:
+        return to_text(expression, problem.scope)
+    except LanguageError:
+        return str(expression)
 
 
 def _left(solution: Solution) -> dict[str, float]:
@@ -118,9 +127,8 @@ def _left(solution: Solution) -> dict[str, float]:
     found = {}
     layers = _output_layers(solution)
     for name, equation in problem.equations.items():
-        terms = sympy.Add.make_args(
-            sympy.expand_mul(extended(equation.residual), deep=False)
-        )  # a weight may stand before
+        residual = sympy.expand_mul(extended(equation.residual), deep=False)  # a weight may stand before
+        terms = sympy.Add.make_args(residual)
         if equation.place == interior and len(terms) > 1:
             asked = Quantity(equation.text, {str(k): term for k, term in enumerate(terms)}, interior)
             values = torch.stack(list(solution.values([asked], x).values()))

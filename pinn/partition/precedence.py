@@ -26,17 +26,21 @@ LITTLE = 1e-14  # of the fields: no more of what is left of the last equations i
 
 
 def precedence(sampled: Sampled) -> Tensor:
-    """The weight of each row, (M + L,): more for what determines fields without others. Ones where data are fitted.
+    """The weight of each row, (M + L,), or of all, (1,): more for what determines fields without others.
+
+    Ones where data are fitted, and where little has been left before.
 
     Of a residual r in the last equations a weight w lets r / w² into the first fields, and costs digits at rounding: it
     is as large as the level before asks for.
     """
+    first = min(max((sampled.left_before / LITTLE) ** 0.5, 1.0), FIRST)
+    if first == 1.0 or sampled.fields == 1:
+        return sampled.partition.lower.new_ones(1)
     within = {pair: _fields(sampled, *pair) for pair in sampled.names}
     interior = [found for (place, _), found in within.items() if place.name == "interior"]
     fitted = bool(sampled.data) or len(sampled.numbers) > 0
     depths = {} if fitted else determined(interior, sampled.fields)
     last, weights = max(depths.values(), default=0), []
-    first = min(max((sampled.left_before / LITTLE) ** 0.5, 1.0), FIRST)
     for (place, _), found in within.items():
         depth = max((depths[f] for f in found if f in depths), default=last)
         n = 1 if place.integral else len(sampled.points[place].x)

@@ -104,7 +104,7 @@ class Strip:
         self.usual = local.features
         self.smooth = False  # whether the cells see what there is, with all of their features
         self.units = before.units if before else None  # by which the fields are measured; None: all by one
-        self.measured = before.measured if before else None  # how large the fields were then
+        self.measured: Tensor | None = None  # how large the fields were then
         self.known = Knowledge()  # of data and learned numbers
         self.doubt: list[Tensor] = []  # the estimated error, as coefficients
         self.balance: dict[tuple[Place, str], Tensor] = {}  # of the present level: see `Sampled.weigh`

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 VERSION = 2
 MOST = 200_000  # parameters
-NEAR = 1e-9  # of an edge: what lies on it
+NEAR = 1e-9  # of the size of the domain: what lies on an edge
 SAMPLES = 1000  # points at which two solutions are compared
 MARKED = 0.95  # of the sum of the indicators: the fewest elements that hold it are refined (Doerfler 1996)
 
@@ -179,7 +179,8 @@ class _Discrete:
                 return facets
             middles = mesh.p[:, mesh.facets[:, facets]].mean(axis=1).T
             parts = [_region(part).boundary for part in domain.shape.primitives if part.name == place.name]
-            return facets[shapely.dwithin(shapely.union_all(parts), shapely.points(middles), NEAR)]
+            near = NEAR * np.ptp(mesh.p, axis=1).max()
+            return facets[shapely.dwithin(shapely.union_all(parts), shapely.points(middles), near)]
         ((k, value),) = place.fixed
         return mesh.facets_satisfying(lambda x: np.isclose(x[k], value, atol=1e-9), boundaries_only=True)
 

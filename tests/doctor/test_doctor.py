@@ -10,7 +10,8 @@ import torch
 
 from pinn.app import solve
 from pinn.doctor.diagnose import _summary, doubt
-from pinn.doctor.measure import Measured, measure
+from pinn.doctor.measure import Measured, _named, measure
+from pinn.language import open_bases
 from pinn.problem import Problem
 
 
@@ -241,6 +242,16 @@ def test_what_falls_below_zero_is_measured(tmp_path):
     assert measure(run, {}).below["out"][1] > 0.1
     summary = json.loads((tmp_path / "result.json").read_text())["diagnosis"]["summary"]
     assert "h in out is negative in places" in summary and "Do not trust" in summary
+
+
+def test_what_is_negative_is_named_where_the_language_has_no_text_for_it():
+    """A Python function beneath the root."""
+    problem = Problem(
+        coordinates={"x": [0, 1]}, fields=["c"], functions={"law": lambda x: x},
+        equations={"e": "c_x = sqrt(c + law)"}, conditions={"start": "c(x=0) = 1"},
+    )  # fmt: skip
+    (base,) = open_bases(problem.equations["e"].residual)
+    assert "law" in _named(base, problem) and _named(base - base + 2, problem) == "2"
 
 
 def test_terms_that_only_cancel_are_no_solution(tmp_path):
