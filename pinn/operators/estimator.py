@@ -9,7 +9,7 @@ Shape letters: N points, D coordinates, K directions, S all random directions of
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -67,7 +67,7 @@ class Directions:
 class Along(nn.Module):
     """The network `(x, s) -> u(x + s V)`, whose derivatives in s are those of u along the directions V (S, D)."""
 
-    def __init__(self, network: nn.Module, directions: Tensor):
+    def __init__(self, network: Callable[..., Tensor], directions: Tensor):
         super().__init__()
         self.network, self.directions = network, directions
 

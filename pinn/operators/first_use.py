@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pinn.operators.algebra import minimal_algebra
+from pinn.operators.autograd import gradient
 from pinn.operators.feature import NoJetRule
 from pinn.operators.jets import network_jet
 from pinn.operators.kernels import Kernels
@@ -55,6 +56,7 @@ def _is_itself(network: nn.Module, points: Tensor) -> bool:
         if expected is None:  # for the caller to refuse
             return True
         size = APART * float(expected.nan_to_num(0.0, 0.0, 0.0).abs().amax())
+        jet = jet.unsqueeze(2) if jet.dim() == 2 else jet
         if jet.shape != expected.shape:
             return False
         if torch.allclose(jet, expected, rtol=APART, atol=size, equal_nan=True):
@@ -73,14 +75,8 @@ def _expected(network: nn.Module, points: Tensor, along: list[Fraction]) -> Tens
     with torch.enable_grad():
         x = points.detach().requires_grad_()
         output = network(x)
-        if output.dim() != 2:
+        output = output.unsqueeze(1) if output.dim() == 1 else output
+        if output.dim() != 2 or not output.shape[1] or output.is_complex():
             return None
-        slopes = [_gradient(column.sum(), x) @ x.new_tensor([float(c) for c in along]) for column in output.mT]
+        slopes = [gradient(column.sum(), x) @ x.new_tensor([float(c) for c in along]) for column in output.mT]
         return torch.stack([output, torch.stack(slopes, dim=1)]).detach()
-
-
-def _gradient(value: Tensor, x: Tensor) -> Tensor:
-    """(N, D)."""
-    if not value.requires_grad:
-        return torch.zeros_like(x)
-    return torch.autograd.grad(value, x, retain_graph=True, allow_unused=True, materialize_grads=True)[0]

@@ -7,11 +7,11 @@ number.
 Shape letters: C channels, C' channels of the wanted blocks, N points, D coordinates, F fields.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pinn.operators.feature import Feature, NoJetRule, Tape
 from pinn.operators.kernels import Kernels, Wanted
@@ -74,7 +74,7 @@ for _spelling, _rule in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "d
 
 
 def network_jet(
-    network: nn.Module, points: Tensor, kernels: Kernels, wanted: Wanted, tape: Tape | None = None
+    network: Callable[..., Any], points: Tensor, kernels: Kernels, wanted: Wanted, tape: Tape | None = None
 ) -> Tensor:
     """The channels (C', N, F) of the network at the points (N, D).
 

@@ -237,7 +237,6 @@ REFUSED = {
     "branch on a sum": lambda m, x: m.last(m.h(x) if x.sum() > 0.7 else m.h(x).sin()),
     "branch on a maximum": lambda m, x: m.last(m.h(x) if x.max() > 0.7 else m.h(x).sin()),
     "branch on equality": lambda m, x: m.last(m.h(x)) if not (x == 0).any() else 0 * x,
-    "batch norm": lambda m, x: m.last(m.batch(torch.cat([m.h(x), -m.h(x)]))[: x.shape[0]]),
     "batch norm that is off": lambda m, x: m.last(m.batch.eval()(m.h(x)).sin()),
     "layer norm": lambda m, x: m.last(m.layer(m.h(x)).sin()),
     "softmax": lambda m, x: m.last(torch.softmax(m.h(x), dim=1)),
