@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from pinn import operators
 from pinn.language import LanguageError
-from pinn.problem import Problem
 
 if TYPE_CHECKING:
     from pinn.app import solve
+    from pinn.problem import Problem
     from pinn.training.build import load
 
 __all__ = ["LanguageError", "Problem", "load", "operators", "solve"]
@@ -23,7 +23,11 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """What brings Lightning and Hydra is loaded when first used: seconds that the rest need not wait for."""
+    """Loaded when first used: Lightning and Hydra take seconds, and `pinn.operators` runs where they are missing."""
+    if name == "Problem":
+        from pinn.problem import Problem
+
+        return Problem
     if name == "solve":
         from pinn.app import solve
 

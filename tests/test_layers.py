@@ -1,8 +1,10 @@
 """Imports go one way: a part may import the rows above its own, and outside packages where they belong."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,41 @@ def test_the_operator_layer_and_the_notebook_face_load_neither_lightning_nor_hyd
     assert not heavy & loaded_by("import pinn.operators")
     assert not heavy & loaded_by("import pinn; pinn.Problem")
     assert "lightning" in loaded_by("import lightning")
+
+
+def without(blocked: set[str], statement: str) -> subprocess.CompletedProcess[str]:
+    """The statement in a process in which these packages cannot be imported."""
+    code = f"""
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {sorted(blocked)}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+{statement}
+"""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent, timeout=120)
+
+
+def test_the_operator_layer_needs_torch_sympy_and_numpy_only():
+    required = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.split(r"[<>=]", line)[0].replace("-", "_") for line in required}
+    modules = {"hydra_core": "hydra", "pyyaml": "yaml", "pillow": "PIL", "scikit_fem": "skfem"}
+    blocked = {modules.get(name, name) for name in names} - {"torch", "sympy", "numpy"}
+    assert {"lightning", "hydra", "wandb", "matplotlib", "shapely", "scipy", "yaml"} <= blocked
+    one = """
+import torch
+from pinn import operators
+
+points = torch.tensor([[2.0, 3.0]], dtype=torch.float64)
+print(float(operators.derivatives(lambda x, y: x**3 * y**2, points, "u_xy")["u_xy"]))
+layers = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1)).double()
+plan = operators.plan({"r": "lap(lap(u))"}, coordinates=["x", "y"], fields=["u"])
+print(operators.derivatives(layers, points, plan)["r"].shape)
+"""
+    found = without(blocked, one)
+    assert found.stdout.split("\n")[:2] == ["72.0", "torch.Size([1])"], found.stderr
+    for statement in ("import lightning", "import pinn; pinn.Problem", "import pinn; pinn.solve"):
+        assert "ModuleNotFoundError" in without(blocked, statement).stderr  # the block holds
