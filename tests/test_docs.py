@@ -6,6 +6,8 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import docs
 from pinn.language import RESERVED
 
@@ -28,6 +30,25 @@ def test_the_language_page_has_every_name():
     words = set(re.findall(r"\w+", (docs.DOCS / "language.md").read_text()))
     assert set(RESERVED) <= words
     assert not {*RESERVED, "laplacian"} <= words
+
+
+def run(page):
+    """The Python blocks of a page, in order, as one script."""
+    exec("\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.S)), {})
+
+
+@pytest.mark.filterwarnings("ignore:Using backward")
+def test_the_page_of_higher_derivatives_is_right_and_sees_a_wrong_formula():
+    page = (docs.DOCS / "derivatives.md").read_text()
+    assert len(page.split("```python")) > 10
+    run(page)
+    for right, wrong in (
+        (" - 6 * y * torch.cos(x)\n", " - 6.0001 * y * torch.cos(x)\n"),
+        ("u_x + u_xx + u_xy", "u_xx"),
+    ):
+        assert page.count(right) == 1
+        with pytest.raises(AssertionError):
+            run(page.replace(right, wrong))
 
 
 def test_every_page_is_in_the_navigation():
