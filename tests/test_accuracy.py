@@ -1,4 +1,4 @@
-"""Most of the README's table, and some beside it: a user's command reaches its accuracy from every seed."""
+"""Some rows of experiments/accuracy, and more: a user's command reaches its accuracy from every seed."""
 
 import json
 import subprocess

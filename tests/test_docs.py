@@ -32,9 +32,11 @@ def test_the_language_page_has_every_name():
     assert not {*RESERVED, "laplacian"} <= words
 
 
-def run(page):
-    """The Python blocks of a page, in order, as one script."""
-    exec("\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.S)), {})
+def run(page, blocks=None):
+    """The Python blocks of a page, or the first of them, in order, as one script; the names that it leaves."""
+    names = {}
+    exec("\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.S)[:blocks]), names)
+    return names
 
 
 @pytest.mark.filterwarnings("ignore:Using backward")
@@ -49,6 +51,48 @@ def test_the_page_of_higher_derivatives_is_right_and_sees_a_wrong_formula():
         assert page.count(right) == 1
         with pytest.raises(AssertionError):
             run(page.replace(right, wrong))
+
+
+def test_the_python_of_the_readme_solves_the_plate(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = run((ROOT / "README.md").read_text(), blocks=1)
+    assert names["solution"].error["u"]["relative_l2"] < 1e-10 and names["u"].shape == (50, 50)
+    assert (tmp_path / "plate.pdf").stat().st_size
+
+
+def test_the_python_of_the_page_on_extending_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (docs.DOCS / "extend.md").read_text()
+    run(page)
+    with pytest.raises(AssertionError):
+        run(page.replace("return 4 *", "return 4.001 *"))
+
+
+def test_every_link_of_the_readme_leads_somewhere():
+    """The site's own links are checked as it is built; these are not a part of it."""
+    pages = {path: path.read_text() for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md")}
+    assert not [link for path, text in pages.items() for link in broken(path, text)]
+    assert broken(ROOT / "README.md", "[a](docs/none.md) [b](docs/trust.md#none)") == [
+        "docs/none.md",
+        "docs/trust.md#none",
+    ]
+
+
+def broken(path, text):
+    """Links to files that are not there, or to headings that the page does not have."""
+    found = []
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+        name, _, anchor = link.partition("#")
+        target = path.parent / name if name else path
+        if not target.exists() or (
+            anchor and anchor not in map(slug, re.findall(r"^#+ (.*)$", target.read_text(), re.M))
+        ):
+            found.append(link)
+    return found
+
+
+def slug(heading):
+    return re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-")
 
 
 def test_every_page_is_in_the_navigation():
