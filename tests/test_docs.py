@@ -7,8 +7,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 import docs
+from pinn import LanguageError, Problem
 from pinn.language import RESERVED
 
 ROOT = Path(__file__).parents[1]
@@ -66,6 +68,16 @@ def test_the_python_of_the_page_on_extending_runs(tmp_path, monkeypatch):
     run(page)
     with pytest.raises(AssertionError):
         run(page.replace("return 4 *", "return 4.001 *"))
+
+
+def test_the_first_problem_is_one_and_is_refused_as_the_page_says():
+    first, readme = (docs.DOCS / "first.md").read_text(), (ROOT / "README.md").read_text()
+    problem, same = (yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, flags=re.S)[0]) for page in (first, readme))
+    assert Problem.from_mapping(problem).exact and problem == same
+    problem["equations"]["heat"] = problem["equations"]["heat"].replace("u_xx", "u_xz")
+    with pytest.raises(LanguageError) as error:
+        Problem.from_mapping(problem)
+    assert str(error.value) in first
 
 
 def test_every_link_of_the_readme_leads_somewhere():

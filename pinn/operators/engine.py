@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -86,7 +86,7 @@ def derivatives(
     return plan.results(values, points, inputs or {})
 
 
-@cache
+@lru_cache(maxsize=128)
 def _planned(
     texts: tuple[tuple[str, str], ...], coordinates: tuple[str, ...], fields: tuple[str, ...], inputs: tuple[str, ...]
 ) -> Plan:
