@@ -13,6 +13,7 @@ from typing import Any
 import sympy
 from sympy.core.function import AppliedUndef
 from sympy.printing.latex import LatexPrinter
+from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
 from pinn.language.calculus import Value
@@ -259,7 +260,13 @@ class _LatexPrinter(LatexPrinter):
             return self._print(item)
         return super().parenthesize(item, level, is_neg=is_neg, strict=strict)
 
-    def _print_Integral(self, expr: Integral, exp: str | None = None) -> str:
+    def _print_Integral(self, expr: Integral | sympy.Integral, exp: str | None = None) -> str:
+        if isinstance(expr, sympy.Integral):
+            limits = [tuple(map(self._print, limit)) for limit in expr.limits]
+            signs = "".join(rf"\int_{{{low}}}^{{{high}}} " for _, low, high in reversed(limits))
+            inner = self.parenthesize(expr.function, PRECEDENCE["Mul"])
+            text = signs + inner + "".join(rf" \, \mathrm{{d}}{x}" for x, _, _ in limits)
+            return text if exp is None else self._power(rf"\left({text}\right)", exp)
         inner = self._print(expr.args[0])
         text = rf"\int \left({inner}\right) \, \mathrm{{d}}V"
         return text if exp is None else self._power(rf"\left({text}\right)", exp)

@@ -302,6 +302,9 @@ class Reader(Source):
         if name in CHOICES:
             return self.choice(node, name)
         values = [self.visit(argument) for argument in node.args]
+        if name == "integral" and len(values) > 1 and (ends := self.scope.limits.get(str(values[1]))):
+            low, high = values[2:] or (sympy.nsimplify(ends[0], [sympy.pi]), values[1])
+            return sympy.Integral(values[0], (values[1], low, high))
         wanted = ARGUMENTS.get(name, 1)
         if len(values) != wanted:
             raise self.error(f"{name} takes {wanted} argument{'s' * (wanted > 1)}, here are {len(values)}", node)

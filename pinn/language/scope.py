@@ -53,6 +53,8 @@ class Scope:
         opaque: Names of functions of the coordinates of which only values are known.
         system: The coordinates of space are cartesian, polar, cylindrical or spherical ones.
         bounds: Intervals of the coordinates, in which no derivative may lose the source on a jump.
+        limits: Intervals of the coordinates along which integrals are read to be shown: in a problem fields stand for
+            those.
         edges: Where fields may be broken: see `pinn.language.interfaces`.
 
     Raises:
@@ -69,6 +71,7 @@ class Scope:
     system: str = CARTESIAN
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     edges: Sequence[sympy.Expr] = ()
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self):
         seen: set[str] = set()

@@ -8,6 +8,7 @@ the same for all x. `integral(e)` goes over all of space so, at each time.
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -104,9 +105,30 @@ class Integrals:
             if several := next((node for node in nodes if _is_integral(node) and len(node.args) > 1), None):
                 raise source.error("a condition says where it holds, as in u(x=1) = integral(u, x)", several)
             return text
+        if section == "conditions":
+            self._refuse_empty(nodes, source)
         visitor = _Replace(self, source)
         new = [visitor.visit(side) for side in sides]
         return " = ".join(map(ast.unparse, new)) if visitor.replaced else text
+
+    def _refuse_empty(self, nodes: list[ast.AST], source: Source) -> None:
+        """Refuse `n(a=0) = integral(n, a)`: an integral up to a is 0 where a begins, and was meant over all of it."""
+        places = {
+            (keyword.arg, ast.unparse(keyword.value))
+            for node in nodes
+            if isinstance(node, ast.Call) and not _is_integral(node)
+            for keyword in node.keywords
+        }
+        for node in filter(_is_integral, nodes):
+            along = ast.unparse(node.args[-1]) if len(node.args) == 2 else None
+            low, high = self._ends.get(along or "", (math.nan, math.nan))
+            if any(name == along and _is_number(text, low, self._constants) for name, text in places):
+                of = f"{ast.unparse(node.args[0])}, {along}"
+                raise source.error(
+                    f"integral({of}), up to {along}, is 0 where {along} = {low:g}; "
+                    f"over all of it is integral({of}, {low:g}, {high:g})",
+                    node,
+                )
 
     def field(self, call: ast.Call, source: Source) -> ast.expr:
         """What stands in the place of one integral, whose integrand has none."""
@@ -122,7 +144,7 @@ class Integrals:
             return _name(of)
         along, *limits = about_it
         if along not in self._ends:
-            raise source.error(f"{along!r} is no coordinate; {USAGE}", call)
+            raise source.error(f"{along!r} is no coordinate, and kernels k(x, s) cannot be had; {USAGE}", call)
         running = self._up_to(of, along)
         if not limits:
             return _name(running.name)
@@ -208,6 +230,13 @@ class _Replace(ast.NodeTransformer):
 
 def _is_integral(node: ast.AST) -> TypeGuard[ast.Call]:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == INTEGRAL
+
+
+def _is_number(text: str, value: float, constants: Mapping[str, sympy.Expr]) -> bool:
+    try:
+        return float(constant(text, constants)) == value
+    except LanguageError:
+        return False
 
 
 def _holds_somewhere(node: ast.AST) -> bool:

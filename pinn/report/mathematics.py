@@ -33,11 +33,13 @@ def latex(problem: Problem) -> dict[str, Lines]:
 
     Parameters and functions stay the letters that they are called by.
     """
-    scope = _letters(problem.scope)
+    names, ends = problem.domain.names, zip(problem.domain.lower, problem.domain.upper, strict=True)
+    known = replace(problem.scope, limits=dict(zip(names, ends, strict=True)))
+    scope = _letters(known)
     definition = problem.definition
     found = {
-        "equations": _statements(definition["equations"], scope, problem.scope),
-        "conditions": _statements(definition["conditions"] or {}, scope, problem.scope),
+        "equations": _statements(definition["equations"], scope, known),
+        "conditions": _statements(definition["conditions"] or {}, scope, known),
         "where": {
             name: text for name in (*scope.symbols, *scope.constants) if (text := _meaning(name, problem, scope))
         },

@@ -9,6 +9,7 @@ import torch
 from pinn import Problem, solve
 from pinn.language import LanguageError
 from pinn.problem.functions import solved_by
+from pinn.report.mathematics import latex, mathml
 
 OVER_SPACE = {  # y_t = y_xx + integral of y over x, at each time
     "coordinates": {"t": [0, 1], "x": [0, "pi/2"]},
@@ -151,3 +152,25 @@ def test_they_stand_in_a_box_alone():
         )
     with pytest.raises(LanguageError, match="there is no space here"):
         Problem(coordinates={"t": [0, 1]}, fields=["u"], equations={"a": "u_t = integral(u)"})
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_a_report_writes_them(name):
+    lines = latex(Problem(**SOLVED[name]))
+    text = str([*lines["equations"].values(), *lines.get("where", {}).values()])
+    assert text.count(r"\\int") == str(SOLVED[name]).count("integral(") - str(SOLVED[name].get("conditions")).count(
+        "integral("
+    )
+    assert all("<math" in mathml(one) for section in lines.values() for one in section.values())
+
+
+def test_an_integral_up_to_where_its_condition_is_is_refused():
+    """Births n(a=0) are the integral over all ages; that up to a is 0 at a = 0."""
+    age = {
+        "coordinates": {"t": [0, 1], "a": [0, 10]}, "fields": ["n"], "equations": {"age": "n_t + n_a = -n"},
+        "conditions": {"start": "n(t=0) = exp(-a)", "births": "n(a=0) = integral(n, a)"},
+    }  # fmt: skip
+    with pytest.raises(LanguageError, match=r"is 0 where a = 0; over all of it is integral\(n, a, 0, 10\)"):
+        Problem(**age)
+    allowed = age["conditions"] | {"births": "n(a=0) = integral(n, a, 0, 10)", "oldest": "n(a=10) = integral(n, a)"}
+    assert Problem(**(age | {"conditions": allowed})).integrals
