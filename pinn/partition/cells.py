@@ -17,6 +17,7 @@ OVERLAP = 0.3  # of a cell: how far it reaches into its neighbours
 SMALL = 0.45  # of the smaller of two neighbours: how far at most, so that its two windows do not meet
 NARROW = 0.2  # of a cell: windows that fall within less are narrow for it
 UNEQUAL = 2.01  # times as long as a neighbour, along the normal of their face: a cell that is halved
+UNLIKE = 1.5  # times as long as a neighbour: a cell that has a smaller one beside it
 NEAR = 1e-9  # of a cell: faces that are so close are one
 
 
@@ -156,6 +157,14 @@ class Cells:
             pairs = touching.nonzero()
             found.append(torch.cat([pairs, torch.full((len(pairs), 1), d)], dim=1))
         return torch.cat(found)
+
+    def beside_smaller(self) -> Tensor:
+        """Which cells have a neighbour that is smaller in any direction, (K,)."""
+        found = torch.zeros(len(self), dtype=torch.bool)
+        i, j, _ = self.neighbours().unbind(dim=1)
+        for one, other in ((i, j), (j, i)):
+            found[one[(self.widths[one] > UNLIKE * self.widths[other]).any(dim=1)]] = True
+        return found
 
     def reaches(self) -> tuple[Tensor, Tensor]:
         """How far each cell reaches beyond its faces, below and above, (K, D).

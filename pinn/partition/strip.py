@@ -44,6 +44,7 @@ from pinn.sampling.sobol import Sobol
 HIDDEN = 5.0  # times what is left at the points that were fitted: there are too few of them
 MATTERS = 0.01  # of the largest that is left: what is less does not
 CROWDED = 8.0  # times as many points, at most
+BESIDE_SMALLER = 2.0  # times as many in a cell with a smaller neighbour, of which the windows are steeper
 CHECKED, CHECKED_START = 0.25, 0.5  # points that nothing is fitted to, as parts of those that are
 COMPARED = 2**11  # points at which two levels are compared
 START = 1e-8  # what the first cells may leave of what an interval begins with
@@ -363,7 +364,7 @@ class Strip:
         """
         features = self.local.features + 1
         columns = features * len(self.problem.fields)
-        return float(self.crowding.sum()) * columns * (FEATURE * features + COLUMN * columns**2)
+        return float(self._density.sum()) * columns * (FEATURE * features + COLUMN * columns**2)
 
     @property
     def memory(self) -> float:
@@ -377,6 +378,11 @@ class Strip:
             for cells, columns in ((self.tiling, each * wider), (before, each))
         )
         return now + max(level.memory - then, 0) * max(self.price / level.price, 1.0)
+
+    @property
+    def _density(self) -> Tensor:
+        """Times the usual number of points, by cell: in a larger one there are the ends of its neighbours' windows."""
+        return self.crowding * (1 + (BESIDE_SMALLER - 1) * self.tiling.beside_smaller())
 
     def _leave_out_empty(self) -> None:
         """Cells that lie outside of the domain."""
@@ -405,7 +411,7 @@ class Strip:
     def _fitted(self, partition: Partition, places: Sequence[Place], again: Kept | None = None) -> Sampled:
         if again:
             return self._later(partition, again.fitted, again.begin)
-        return self._sampled(partition, self._drawing.fitted(self.tiling, self.crowding, places), keep=True)
+        return self._sampled(partition, self._drawing.fitted(self.tiling, self._density, places), keep=True)
 
     def _held_out(
         self, partition: Partition, places: Sequence[Place], part: float, again: Kept | None = None
@@ -512,7 +518,7 @@ class Strip:
         for start in elsewhere(sampled):
             other = newton(sampled, start, most, False, self.tolerance, self.until)
             solved = other.converged or self._leaves_little(partition, other, FINE)
-            if solved > ended or solved == ended and other.loss < (BETTER if ended else 1.0) * found.loss:
+            if solved > ended or solved == ended and not other.loss >= (BETTER if ended else 1.0) * found.loss:
                 found, ended = other, solved
         return found
 

@@ -269,3 +269,11 @@ def test_windows_overlap_with_those_of_the_cells_around():
     assert all(i in found[j] for i, js in enumerate(found) for j in js)
     corner = int(grid.centres.sum(dim=1).argmin())
     assert len(found[corner]) == 3
+
+
+def test_cells_beside_smaller_ones_are_those():
+    tiling = cells(
+        ([0.0, 0.0], [2.0, 2.0]), ([2.0, 0.0], [3.0, 1.0]), ([2.0, 1.0], [3.0, 2.0]), ([3.0, 0.0], [4.0, 2.0])
+    )
+    assert tiling.beside_smaller().tolist() == [True, False, False, True]  # the last is as wide, but longer
+    assert not Cells.grid([0.0, 0.0], [1.0, 3.0], [4, 3]).beside_smaller().any()
