@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,7 +27,8 @@ from pinn.partition.processes import agreed
 from pinn.partition.sparse import Block, BlockLeastSquares, factorise
 from pinn.partition.system import Linearised, Sampled, Values
 
-HALVINGS = 6
+LARGE = 4.0  # times as large as is usual in its cell: a row that counts no more than such
+HALVINGS = 16  # of a step: exponential functions of the fields may be far too large at its end
 SAME = 1e-3  # relative: a residual that is so near to what its linearisation promised is as small as it will be
 FOREIGN = 4.0  # times the loss of what other cells have left: so much a first step may leave
 ROUGHLY = 1e-4  # of an error: what it may be wrong by itself
@@ -114,24 +115,17 @@ def newton(
         weight: Of the rows of data, beside those of equations and conditions.
     """
     allowed = FOREIGN if foreign else 1.0
-    values, coefficients = start, None
+    values, coefficients = start, _of_nothing(sampled, start)
     found = rows = solver = linearised = None
     for step in range(1, most + 1):
         linearised = sampled.linearise(values)
-        blocks = linearised.blocks
-        scales = _scales(sampled, linearised, weight)
-        rows = _by_row(sampled, scales) * lightness(sampled) * precedence(sampled)
-        for block in blocks:
-            block.matrix.mul_(rows[block.rows, None])
-        long = [rows[sampled.rows :, None] * part for part in linearised.long] if len(rows) > sampled.rows else None
+        scales, rows = _weights(sampled, linearised, weight)
         whole = _joined(linearised.residual)
         # where nothing depends on the fields as they are, as in u_xx*u_yy at zero, or a slope is infinite there, as
         # that of a root, the first step sees the other rows alone, and is taken whatever it does
         blind = step == 1 and bool((~whole.isfinite() | ((rows == 0) & (whole != 0))).any())
         loss = float((rows * whole)[whole.isfinite()].square().sum()) / len(rows)
-        solver = factorise(
-            _handed_over(blocks), sampled.rows, long=long, tolerance=tolerance, share=sampled.share
-        )  # fmt: skip
+        solver = _decomposed(sampled, linearised, rows, tolerance)
         memory = int(sampled.processes.largest([solver.memory + sampled.memory], rows.device)[0])
         solution = solver.solve(rows * linearised.target)
         promised = float(solver.residual_norm**2) / len(rows)
@@ -142,7 +136,7 @@ def newton(
         else:
             part, reached = _in_part(sampled, values, there, rows, loss * (allowed if step == 1 else 1.0))
         part, reached, promised, loss = agreed(sampled.processes, [part, reached, promised, loss], rows.device)
-        last = [] if coefficients is None else [b - a for a, b in zip(coefficients, new, strict=True)]
+        last = [] if coefficients is None or step == 1 else [b - a for a, b in zip(coefficients, new, strict=True)]
         if part == 1.0:
             values, coefficients = there, new
         else:
@@ -172,6 +166,44 @@ def newton(
     if sampled.handed_on:
         found.decomposed = Decomposed(solver, rows, found.scales)
     return found
+
+
+def _of_nothing(sampled: Sampled, start: Values) -> list[Tensor] | None:
+    """The coefficients of a start that is zero; None where they are not known."""
+    if any(bool(v.any()) for of_place in start.values() for v in of_place.values()):
+        return None
+    layers = sampled.partition.layers
+    return [layer.weight.new_zeros(sampled.fields, layer.in_features + 1) for layer in layers]
+
+
+def solved_on_average(sampled: Sampled, samples: Sequence[Values]) -> Values:
+    """The solution of the problem that is linearised on average: see `Sampled.linearise_on_average`."""
+    linearised = sampled.linearise_on_average(samples)
+    _, rows = _weights(sampled, linearised, 1.0)
+    solver = _decomposed(sampled, linearised, rows, None)
+    return sampled.values([c.reshape(sampled.fields, -1) for c in solver.solve(rows * linearised.target)])
+
+
+def _weights(
+    sampled: Sampled, linearised: Linearised, weight: float
+) -> tuple[dict[tuple[Place, str], Tensor], Tensor]:  # fmt: skip
+    """The scales of the rows, as in `Found`, and all that each row is multiplied by, (M + L,)."""
+    scales, parts = _scales(sampled, linearised, weight)
+    rows = _by_row(sampled, scales)
+    rows[: sampled.rows] *= parts
+    return scales, rows * lightness(sampled) * precedence(sampled)
+
+
+def _decomposed(
+    sampled: Sampled, linearised: Linearised, rows: Tensor, tolerance: float | None
+) -> BlockLeastSquares:  # fmt: skip
+    """The system of the scaled rows; the blocks are of no more use then."""
+    for block in linearised.blocks:
+        block.matrix.mul_(rows[block.rows, None])
+    long = [rows[sampled.rows :, None] * part for part in linearised.long] if len(rows) > sampled.rows else None
+    return factorise(
+        _handed_over(linearised.blocks), sampled.rows, long=long, tolerance=tolerance, share=sampled.share
+    )  # fmt: skip
 
 
 def solved_again(sampled: Sampled, system: Decomposed) -> Found:
@@ -267,10 +299,15 @@ def _loss(residual: dict[Place, dict[str, Tensor]], rows: Tensor) -> float:
     return float((rows * _joined(residual)).square().mean())
 
 
-def _scales(sampled: Sampled, linearised: Linearised, weight: float) -> dict[tuple[Place, str], Tensor]:
+def _scales(
+    sampled: Sampled, linearised: Linearised, weight: float
+) -> tuple[dict[tuple[Place, str], Tensor], Tensor]:  # fmt: skip
     """1 over the root mean square of the entries of the rows of each equation in each cell, and of each kind.
 
     Data of one quantity count alike in all cells, by weight and share; an integral like all the points that it is over.
+
+    Rows much larger than is usual, as where a viscosity is infinite at rest, count no more than others: all the rest
+    of their cell would be little beside them. What they are multiplied by, too, is returned, (M,).
     """
     blocks = linearised.blocks
     sizes, squares = sampled.partition.lower.new_zeros(sampled.rows), sampled.units.square()
@@ -283,7 +320,7 @@ def _scales(sampled: Sampled, linearised: Linearised, weight: float) -> dict[tup
         own = (owner[block.rows] == j) | across[block.rows]  # a flux is as large as on the side where it is larger
         sizes[block.rows[own]] += _mean(block.matrix[own], squares)
     (sizes,) = sampled.processes.sums([sizes])
-    scales, start = {}, 0
+    scales, start, parts = {}, 0, torch.ones_like(sizes)
     count = len(sampled.partition)
     for place, name in sampled.names:
         n, many = len(sampled.points[place].x), count * len(sampled.kinds(place, name))
@@ -295,11 +332,15 @@ def _scales(sampled: Sampled, linearised: Linearised, weight: float) -> dict[tup
             mean, far = here.mean().expand(many), weight * sampled.shares.get(name, 1.0)
         else:
             alike = sampled.alike(place, name)
-            total = sizes.new_zeros(many).index_add_(0, alike, here)
-            mean, far = total / torch.bincount(alike, minlength=many).clamp(min=1), _far(sampled, place, name)
+            number = torch.bincount(alike, minlength=many).clamp(min=1)
+            usual = (sizes.new_zeros(many).index_add_(0, alike, here.clamp(min=1e-300).log()) / number).exp()
+            bounded = torch.minimum(here, LARGE**2 * usual[alike])
+            parts[start : start + n] = (bounded / here).sqrt().nan_to_num(nan=1.0)
+            mean = sizes.new_zeros(many).index_add_(0, alike, bounded) / number
+            far = _far(sampled, place, name)
         scales[place, name] = torch.where(mean > 0, far / mean.sqrt(), torch.zeros_like(mean))
         start += 1 if place.integral else n
-    return scales
+    return scales, parts
 
 
 def _mean(matrix: Tensor, squares: Tensor) -> Tensor:

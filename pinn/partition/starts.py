@@ -24,7 +24,7 @@ from pinn.language import torch_function
 from pinn.networks.paired import Paired
 from pinn.operators.autograd import operator_values
 from pinn.partition.local import write
-from pinn.partition.newton import Found, newton
+from pinn.partition.newton import Found, newton, solved_on_average
 from pinn.partition.processes import agreed
 from pinn.partition.system import Sampled, Values
 from pinn.problem import Problem
@@ -37,6 +37,7 @@ NODES = 1 / 16  # of the interval before: the distance of the moments from which
 HIGHEST = 3  # its degree
 TILT = 0.7  # of the logarithm of a source, from one side to the other
 AS_LITTLE = 2.0  # times what a solution leaves: its opposite is one as well
+SAMPLES = 256  # pairs of random values over which slopes are averaged
 LOWER = 0.9  # of the residual of zero: what leaves more of it is no better than zero
 
 
@@ -118,8 +119,7 @@ def _binomial(s: Tensor, k: int) -> Tensor:
 
 def _left(sampled: Sampled, tries: list[Values]) -> list[float]:
     """What each leaves of the equations in the interior, as parts of what the first leaves."""
-    inside = [place for place in sampled.points if place.name == "interior"]
-    squares = []
+    inside, squares = _inside(sampled), []
     for values in tries:
         residual = sampled.residual(values)
         squares.append(torch.stack([r.square().mean() for place in inside for r in residual[place].values()]))
@@ -142,10 +142,48 @@ def elsewhere(sampled: Sampled) -> Iterator[Values]:
     or concave function has the type that such equations ask for. The height is the one that leaves the least of the
     equations in the interior.
     """
+    yield from _of_random_fields(sampled)
     lower, upper = _box(sampled)
     shapes = [*(_Slope(lower, upper, sampled.fields, axis) for axis in range(len(lower)))]
     for shape in (*shapes, _Bowl(lower, upper, sampled.fields)):
         yield from _scaled(sampled, shape)
+
+
+def _of_random_fields(sampled: Sampled) -> Iterator[Values]:
+    """What solves the problem linearised on average over random fields, in the size that leaves the least.
+
+    `div(abs(grad(u))**p*grad(u)) = f` has no linearisation at zero: slopes are zero there, or infinite. On average over
+    random fields they are those of the Laplacian (statistical linearisation: Caughey 1963, J. Acoust. Soc. Am. 35).
+    """
+    if not _says_nothing(sampled):
+        return
+    generator, samples = torch.Generator().manual_seed(0), []
+    for _ in range(SAMPLES):
+        drawn: Values = {
+            place: {
+                name: torch.randn((), generator=generator).to(at.x).expand(len(at.x))
+                for name in sampled.residuals.plans[place].operators
+            }
+            for place, at in sampled.points.items()
+        }
+        samples += [drawn, _times(-1.0, drawn)]
+    yield from _as_large(sampled, solved_on_average(sampled, samples), _inside(sampled))
+
+
+def _says_nothing(sampled: Sampled) -> bool:
+    """Whether an equation inside has neither a value nor a slope at zero, at most points."""
+    for place in _inside(sampled):
+        none = {name: torch.zeros_like(sampled.points[place].x[:, 0])
+                for name in sampled.residuals.plans[place].operators}  # fmt: skip
+        for slopes in sampled.slopes(place, none)[1].values():
+            every = torch.stack(list(slopes.values()))
+            if float(((every == 0) | ~every.isfinite()).all(dim=0).double().mean()) > 0.5:
+                return True
+    return False
+
+
+def _inside(sampled: Sampled) -> list[Place]:
+    return [place for place in sampled.points if place.name == "interior"]
 
 
 def excited(sampled: Sampled, start: Values) -> Values:
@@ -156,11 +194,10 @@ def excited(sampled: Sampled, start: Values) -> Values:
     one: a step of inverse iteration (Wielandt 1944). The source has a part in all of them.
     """
     lower, upper = _box(sampled)
-    inside = [place for place in sampled.points if place.name == "interior"]
     before = sampled.shifts
     sources = {
         (place, name): (TILT * (sampled.points[place].x - lower) / (upper - lower)).sum(dim=1).exp()
-        for place in inside
+        for place in _inside(sampled)
         for name in sampled.residuals.plans[place].names
     }
     sampled.shifts = {**before, **sources}
@@ -193,22 +230,23 @@ def opposite(sampled: Sampled, found: Found) -> Values | None:
 
 def _scaled(sampled: Sampled, shape: nn.Module) -> Iterator[Values]:
     """A function and its opposite, as large as leaves the least of what is asked inside."""
-    yield from _as_large(sampled, _values(sampled, shape), [p for p in sampled.points if p.name == "interior"])
+    yield from _as_large(sampled, _values(sampled, shape), _inside(sampled))
 
 
 def _as_large(sampled: Sampled, unit: Values, judged: list[Place]) -> Iterator[Values]:
     """Values and their opposite, times what leaves the least at some places, where that is less than zero leaves."""
     before = sampled.residual(_times(0.0, unit))
     sizes = {(place, name): r.square().mean() for place in judged for name, r in before[place].items() if bool(r.any())}
+    known = all(bool(size.isfinite()) for size in sizes.values())  # else any that is finite is better than zero
 
     def leaves(height: float) -> float:
         after = sampled.residual(_times(height, unit))
-        ratios = [after[place][name].square().mean() / size for (place, name), size in sizes.items()]
+        ratios = [after[place][name].square().mean() / (size if known else 1) for (place, name), size in sizes.items()]
         return float(torch.stack(ratios).nan_to_num(nan=torch.inf).mean()) if ratios else 1.0
 
     for sign in (1.0, -1.0):
         height = min((sign * h for h in HEIGHTS), key=leaves)
-        if leaves(height) < LOWER:
+        if leaves(height) < (LOWER if known else math.inf):
             yield _times(height, unit)
 
 

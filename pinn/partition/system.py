@@ -9,7 +9,7 @@ Shape letters: K cells, N points of a place, n points of one cell, W features (1
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -326,23 +326,45 @@ class Sampled:
         slopes: dict[Place, dict[str, dict[str, Tensor]]] = {}
         residual: dict[Place, dict[str, Tensor]] = {}
         targets: list[Tensor] = []
-        learned = {name: value.detach() for name, value in self.residuals.learned.items()}
         for place, at in self.points.items():
-            leaves = {name: value.detach().requires_grad_() for name, value in values[place].items()}
-            with torch.enable_grad():
-                results = self._results(place, leaves, learned)
-            slopes[place] = {name: _slopes(r, leaves) for name, r in results.items()}
+            results, slopes[place] = self.slopes(place, values[place])
             residual[place], of_waves = {}, self.of_waves(place) if self.beside else {}
             for name, r in results.items():
-                of_row = slopes[place][name]
-                finite = r.detach().isfinite()
-                known = torch.stack([finite, *(s.isfinite() for s in of_row.values())]).all(dim=0)
-                slopes[place][name] = {op: s.where(finite & s.isfinite(), 0) for op, s in of_row.items()}
+                finite = r.isfinite()
+                known = torch.stack([finite, *(s.isfinite() for s in slopes[place][name].values())]).all(dim=0)
+                slopes[place][name] = {op: s.where(finite & s.isfinite(), 0) for op, s in slopes[place][name].items()}
                 linear = sum(s * (values[place][op] - of_waves.get(op, 0)) for op, s in slopes[place][name].items())
-                targets.append(mean_where_integral(torch.where(finite, linear - r.detach(), 0), place, at))
-                residual[place][name] = mean_where_integral(r.detach().where(known, torch.nan), place, at)
+                targets.append(mean_where_integral(torch.where(finite, linear - r, 0), place, at))
+                residual[place][name] = mean_where_integral(r.where(known, torch.nan), place, at)
         blocks, long = self._blocks(slopes)
         return Linearised(blocks, residual, torch.cat(targets), long)
+
+    def linearise_on_average(self, samples: Sequence[Values]) -> Linearised:
+        """Statistical linearisation: the mean of the Jacobians and of the residuals at values whose mean is zero."""
+        slopes: dict[Place, dict[str, dict[str, Tensor]]] = {}
+        residual: dict[Place, dict[str, Tensor]] = {}
+        for place, at in self.points.items():
+            found = [self.slopes(place, values[place]) for values in samples]
+            slopes[place] = {
+                name: {op: _mean([s[name][op] for _, s in found]) for op in of_row}
+                for name, of_row in found[0][1].items()
+            }
+            residual[place] = {name: mean_where_integral(_mean([r[name] for r, _ in found]), place, at)
+                               for name in found[0][0]}  # fmt: skip
+        blocks, long = self._blocks(slopes)
+        return Linearised(blocks, residual, -torch.cat([r for of in residual.values() for r in of.values()]), long)
+
+    def slopes(
+        self, place: Place, values: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]:
+        """Of each equation of a place the residual, (N,), and its derivative by each operator, (N,)."""
+        learned = {name: value.detach() for name, value in self.residuals.learned.items()}
+        leaves = {name: value.detach().requires_grad_() for name, value in values.items()}
+        with torch.enable_grad():
+            results = self._results(place, leaves, learned)
+        return {name: r.detach() for name, r in results.items()}, {
+            name: _slopes(r, leaves) for name, r in results.items()
+        }
 
     def columns(self, values: Values) -> Tensor:
         """The derivatives of the residuals by `numbers`, (M + L, Z)."""
@@ -450,6 +472,11 @@ def _alone(residuals: Residuals, count: int) -> dict[tuple[Place, str], None]:
             if not names & {atom.func.__name__ for atom in e.residual.atoms(AppliedUndef)}:
                 found[place, e.name] = None
     return found
+
+
+def _mean(found: list[Tensor]) -> Tensor:
+    """Of those that are finite."""
+    return torch.stack(found).where(torch.stack(found).isfinite(), torch.nan).nanmean(dim=0).nan_to_num()
 
 
 def _slopes(result: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:

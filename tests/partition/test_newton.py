@@ -248,3 +248,36 @@ def test_a_slope_that_is_infinite_at_zero_does_not_stop_it():
     assert found.steps > 1 and found.loss < 1e-6
     held_out = left(sampled, found.coefficients, {key: 0 * scale for key, scale in found.scales.items()})
     assert held_out.isinf().all()  # rows that nothing could be asked of are not met
+
+
+def test_rows_that_are_far_larger_than_usual_count_no_more_than_others():
+    singular = Problem(coordinates={"x": [0, 2]}, fields=["u"], enforce="soft", equations={"r": "u_xx/x**4 + u = 1"})
+    sampled = on_line(singular)
+    linearised = sampled.linearise(zero(sampled))
+    own = torch.zeros(sampled.rows, dtype=torch.float64)
+    for j, block in enumerate(linearised.blocks):
+        here = sampled.cells[singular.domain.interior][block.rows] == j
+        own[block.rows[here]] = block.matrix[here].square().mean(dim=1).sqrt()
+    _, weights = module._weights(sampled, linearised, 1.0)
+    first = sampled.cells[singular.domain.interior] == 0
+    own, weights = own[first], weights[first]
+    most = module.LARGE * float(own.log().mean().exp())
+    assert float(own.max()) > 10 * most and int((own < most).sum()) > 0
+    usual = weights[own < most]
+    torch.testing.assert_close(usual, usual[:1].expand_as(usual))
+    torch.testing.assert_close((own * weights)[own > most], usual[:1].expand(int((own > most).sum())) * most)
+
+
+def test_a_step_in_part_from_zero_is_one_of_the_fields():
+    """The whole step is where the exponential function is far too large; a part of it is known as coefficients."""
+    boltzmann = Problem(
+        coordinates={"x": [0, 2]}, fields=["u"], enforce="soft", equations={"r": "u_xx = 40*sinh(3*u)"},
+        conditions={"left": "u(x=0) = 6", "right": "u(x=2) = 0"},
+    )  # fmt: skip
+    sampled = on_line(boltzmann)
+    first = newton(sampled, zero(sampled), 1)
+    assert not first.converged and first.better
+    again = sampled.values(first.coefficients)
+    for place, of_place in first.values.items():
+        for name, value in of_place.items():
+            torch.testing.assert_close(again[place][name], value, rtol=1e-9, atol=1e-9 * float(value.abs().max()))

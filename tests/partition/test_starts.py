@@ -8,7 +8,8 @@ from pinn import Problem
 from pinn.partition import starts, strip
 from pinn.partition.level import HOPELESS
 from pinn.partition.newton import newton
-from pinn.partition.starts import LOWER, begun, elsewhere, going_on, zero
+from pinn.partition.starts import LOWER, _of_random_fields, begun, elsewhere, going_on, zero
+from pinn.residuals import Residuals
 
 BOX = {"x": [0, 1], "y": [0, 1]}
 FEATURES = 150
@@ -181,3 +182,56 @@ def test_a_solution_whose_opposite_is_none_keeps_its_sign():
     assert found.advance().residual < 1e-8
     x = torch.linspace(0.1, 0.9, 9, dtype=torch.float64)[:, None]
     assert bool((found.partition(x) < 0).all())
+
+
+LINE = {"coordinates": {"r": [0, 1]}, "fields": ["u"], "enforce": "soft"}
+PLAPLACE = {  # power-law fluids in a channel, thinning and thickening: |u_r|^n = r
+    n: Problem(
+        **LINE, equations={"flux": f"d(abs(u_r)**({n} - 1)*u_r, r) = -1"},
+        conditions={"wall": "u(r=1) = 0", "middle": "u_r(r=0) = 0"},
+        exact={"u": f"(1 - r**(1 + 1/({n})))/(1 + 1/({n}))"},
+    )
+    for n in ("1/2", "3")
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("n", PLAPLACE)
+def test_what_is_singular_at_zero_is_solved_from_random_fields(n):
+    found = refinement(PLAPLACE[n], 30)
+    for _ in range(6):
+        found.advance()
+    assert error(PLAPLACE[n], found) < 1e-5
+
+
+@pytest.mark.parametrize("n", PLAPLACE)
+def test_from_zero_alone_it_is_not(n, monkeypatch):
+    monkeypatch.setattr(strip, "elsewhere", lambda sampled: iter(()))
+    found = refinement(PLAPLACE[n], 30)
+    found.advance()
+    assert not error(PLAPLACE[n], found) < 0.1
+
+
+def test_on_average_over_random_fields_slopes_are_those_of_the_laplacian():
+    power, plain = (
+        Problem(
+            coordinates=BOX, fields=["u"], equations={"p": f"{left} = -1"}, conditions={"edge": "u(boundary) = 0"},
+            enforce="soft",
+        )
+        for left in ("div((u_x**2 + u_y**2)*grad(u))", "4*lap(u)")
+    )  # fmt: skip
+    (found,) = _of_random_fields(sampled_first(power))  # and not its opposite
+    assert not list(_of_random_fields(sampled_first(plain)))
+    expected = newton(sampled_first(plain), zero(sampled_first(plain), FEATURES), 1).values
+    place = next(place for place in found if place.name == "interior")
+    laplacian = [
+        sum(v for name, v in values[place].items() if name in names)
+        for values, names in ((found, curvatures(power, place)), (expected, curvatures(plain, place)))
+    ]
+    alike = torch.nn.functional.cosine_similarity(*laplacian, dim=0)
+    assert float(alike) > 0.97  # of 512 samples
+
+
+def curvatures(problem: Problem, place) -> list[str]:
+    """The operators that are u_xx, u_yy or their sum."""
+    operators = Residuals(problem, sampled_first(problem).residuals.network).plans[place].operators
+    return [name for name, one in operators.items() if all(2 in exponents for _, exponents, _ in one.terms)]
