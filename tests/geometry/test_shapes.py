@@ -221,4 +221,4 @@ def test_a_level_function_of_many_parts_takes_no_time(kind):
     value = torch_function(names, [shape.level(names)])
     x = shape.stretch(torch.rand(500, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
     assert torch.equal(value(*x.unbind(1))[0] > 0, shape.inside(x))
-    assert time.perf_counter() - began < 10
+    assert time.perf_counter() - began < 20
