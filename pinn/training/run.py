@@ -24,6 +24,7 @@ from pinn.training import report
 from pinn.training.budget import Budget
 from pinn.training.files import first_checkpoint
 from pinn.training.launch import launch, requeue
+from pinn.training.surroundings import LOGGERS
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer
@@ -202,6 +203,6 @@ def _trainer(config: Config, module: PINN, directory: Path | None, console: Cons
 
 def _silence_lightning() -> None:
     """Lightning's own lines and warnings speak of data loaders and other people's products."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
+    for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"lightning\.")
