@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pinn.training.choice import LEVELS
 from pinn.training.module import PINN
 from pinn.training.notebook import NotebookBar, counted
+from pinn.training.recovery import finite
 
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP") if hasattr(signal, name)
@@ -85,7 +86,7 @@ class Keeper(Callback):
         self._before = {}
 
     def _save(self, trainer: Trainer) -> None:
-        if self.path:
+        if self.path and finite(trainer.lightning_module.parameters()):
             trainer.save_checkpoint(self.path)
         self._saved, self._kept = time.monotonic(), trainer.global_step
 
