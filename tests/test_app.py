@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -151,6 +152,17 @@ def test_divergence_is_said(command, capsys):
     result = json.loads(Path("out/result.json").read_text())
     assert result["status"] == "diverged"
     assert result["steps"] < 50
+
+
+def test_ctrl_c_before_the_first_step_ends_without_a_traceback(command, capsys, monkeypatch):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    heard = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr("pinn.training.module.PINN.on_fit_start", interrupted)
+    assert command("pde=poisson", "run_dir=out", *SHORT) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "interrupted"
+    assert signal.getsignal(signal.SIGINT) == heard
 
 
 def test_wandb_without_an_account_writes_offline(command, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -149,7 +150,12 @@ def fit(
     x = held_out(problem, MEASURED)
     module = PINN(residuals, problem, config, None if true is None else (x, true(x)), budget)
     trainer = _trainer(config, module, directory, console, watch)
-    trainer.fit(module, ckpt_path=begin, weights_only=True)
+    heard = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, ckpt_path=begin, weights_only=True)
+    except SystemExit as end:  # Lightning's answer to Ctrl-C, after which it ignores every other one
+        signal.signal(signal.SIGINT, heard)
+        raise KeyboardInterrupt from end
     if module.lessons:  # what is left is told of the problem itself, however far the run came
         module.teach(len(module.lessons) - 1)
     return module, "diverged" if module.diverged else module.ended
