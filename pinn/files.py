@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 CHECKPOINT = "last.ckpt"
+BEFORE = "before.ckpt"  # the checkpoint before that one
 CONFIG = "config.yaml"
 HISTORY = "metrics.csv"
 RESULT = "result.json"

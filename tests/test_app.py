@@ -2,7 +2,10 @@
 
 import csv
 import json
+import logging
+import signal
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +154,17 @@ def test_divergence_is_said(command, capsys):
     assert result["steps"] < 50
 
 
+def test_ctrl_c_before_the_first_step_ends_without_a_traceback(command, capsys, monkeypatch):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    heard = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr("pinn.training.module.PINN.on_fit_start", interrupted)
+    assert command("pde=poisson", "run_dir=out", *SHORT) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "interrupted"
+    assert signal.getsignal(signal.SIGINT) == heard
+
+
 def test_wandb_without_an_account_writes_offline(command, capsys):
     assert command("pde=poisson", "logger=wandb", "run_dir=out", *SHORT) == 0
     assert len(list(Path("out/wandb").glob("offline-run-*/run-*.wandb"))) == 1
@@ -223,6 +237,27 @@ def test_a_run_can_be_loaded_again(network, command):
     assert again.problem.name == "own"
     with pytest.raises(ConfigError, match="no run is here"):
         pinn.load("nowhere")
+
+
+def test_a_session_is_left_as_it_was_found(tmp_path):
+    """Random numbers, the precision of products, the lines and warnings of Lightning are the user's own."""
+    log = logging.getLogger("lightning.pytorch")
+    before = torch.get_float32_matmul_precision(), log.level
+    torch.set_float32_matmul_precision("medium")
+    log.setLevel(logging.INFO)
+    try:
+        torch.manual_seed(5)
+        filters = list(warnings.filters)
+        solve(LINE, *SHORT, optimizer="adam", run_dir=tmp_path)
+        pinn.load(tmp_path)
+        assert torch.get_float32_matmul_precision() == "medium" and log.level == logging.INFO
+        assert warnings.filters == filters
+        drawn = torch.rand(3)
+        torch.manual_seed(5)
+        assert torch.equal(drawn, torch.rand(3))
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        log.setLevel(before[1])
 
 
 def test_a_word_that_is_no_command(command, capsys):

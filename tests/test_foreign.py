@@ -1,5 +1,6 @@
 """Runs and checkpoints of others, broken or made to do harm: one line, and nothing in them is executed."""
 
+import json
 import os
 import shutil
 import sys
@@ -11,6 +12,7 @@ import torch
 import pinn
 from pinn.app import main, solve
 from pinn.problem import Problem
+from pinn.report.index import write_index
 from pinn.schema import ConfigError
 
 LINE = Problem(
@@ -91,3 +93,18 @@ def test_a_result_of_another_kind_gets_one_message(text, run, tmp_path, monkeypa
         main()
     error = capsys.readouterr().err
     assert end.value.code == 2 and error.startswith("error: broken") and len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["result.json", "metrics.csv", "config.yaml"])
+@pytest.mark.parametrize("text", [b"", b'{"err', b"[1]\n", b"\xff\xfe\n3\n"])
+def test_a_broken_run_stands_in_the_index_beside_the_others(name, text, run, tmp_path):
+    for number in range(3):
+        shutil.copytree(run, tmp_path / f"{number}")
+    (tmp_path / "1" / name).write_bytes(text)
+    told = json.loads(
+        write_index(tmp_path).read_text().partition('type="application/json">')[2].partition("</script>")[0]
+    )
+    assert [one["name"] for one in told["runs"]] == ["0", "1", "2"]
+    assert [one["status"] for one in told["runs"]][::2] == ["finished", "finished"]
+    if name != "metrics.csv":  # what has no whole line yet is a run that has just begun
+        assert told["runs"][1]["status"].startswith("broken") or name == "result.json" and not text

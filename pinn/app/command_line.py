@@ -17,6 +17,8 @@ from pinn.app.train import train
 from pinn.messages import did_you_mean
 from pinn.schema import ConfigError
 
+INTERRUPTED = 130
+
 
 def main(command: str | None = None) -> None:
     """The console command `pinn`, whose first word names one of `COMMANDS`; without such a word it trains.
@@ -33,6 +35,9 @@ def main(command: str | None = None) -> None:
         status = COMMANDS[command or "train"](sys.argv[1:])
     except USER_ERRORS as error:
         status = complain(error)
+    except KeyboardInterrupt:  # before training has begun, which ends by itself, or for the second time
+        print("interrupted", file=sys.stderr)
+        status = INTERRUPTED
     sys.exit(status)
 
 

@@ -26,6 +26,7 @@ def solve(problem: Problem, *overrides: str, run_dir: str | Path | None = None, 
     from pinn.training.build import build
     from pinn.training.choice import choose
     from pinn.training.run import train
+    from pinn.training.surroundings import left_as_found
 
     recipe = CONFIGS / "experiment" / f"{problem.name}.yaml"  # the command takes it too
     groups = {"experiment": problem.name if recipe.exists() else "none", **groups}
@@ -35,9 +36,10 @@ def solve(problem: Problem, *overrides: str, run_dir: str | Path | None = None, 
     except USER_ERRORS as error:
         raise ConfigError(explain(error)) from None
     config = config.model_copy(update={"run_dir": run_dir and str(run_dir), "pde": _kept(problem)})
-    config = choose(problem, config, Path(run_dir) if run_dir else None)
-    residuals = build(problem, config)
-    return train(problem, config, residuals, directory(config, problem.name) if run_dir else None).solution
+    with left_as_found():
+        config = choose(problem, config, Path(run_dir) if run_dir else None)
+        residuals = build(problem, config)
+        return train(problem, config, residuals, directory(config, problem.name) if run_dir else None).solution
 
 
 def _kept(problem: Problem) -> PDE | None:

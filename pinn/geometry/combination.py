@@ -7,7 +7,7 @@ Shape letters: N points, d coordinates of space.
 # pyright: reportReturnType=false, reportOperatorIssue=false
 
 from collections.abc import Sequence
-from functools import cached_property, reduce
+from functools import cached_property
 
 import sympy
 import torch
@@ -91,7 +91,7 @@ class Union(Combination):
         return torch.stack([part.inside(x) for part in self.parts]).any(dim=0)
 
     def inequalities(self, x: Sequence[sympy.Symbol]) -> list[sympy.Expr]:  # noqa: D102
-        return [reduce(disjunction, [part.level(x) for part in self.parts])]
+        return [disjunction(*(part.level(x) for part in self.parts))]
 
 
 class Intersection(Combination):

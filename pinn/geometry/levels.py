@@ -7,17 +7,29 @@ Rvachev 1982; Shapiro 2007, Acta Numerica 16, sections 3 and 5 (the system R_0 a
 # sympy's own annotations are too narrow
 # pyright: reportReturnType=false, reportOperatorIssue=false
 
+from collections.abc import Sequence
+
 import sympy
 
 
-def conjunction(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
-    """`a + b - sqrt(a**2 + b**2)`: positive where both are."""
-    return a + b - sympy.sqrt(a**2 + b**2)
+def conjunction(*levels: sympy.Expr) -> sympy.Expr:
+    """`a + b - sqrt(a**2 + b**2)`, and so on in pairs of pairs: positive where all are."""
+    return _joined(levels, -1)
 
 
-def disjunction(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
-    """`a + b + sqrt(a**2 + b**2)`: positive where one of them is."""
-    return a + b + sympy.sqrt(a**2 + b**2)
+def disjunction(*levels: sympy.Expr) -> sympy.Expr:
+    """`a + b + sqrt(a**2 + b**2)`, and so on in pairs of pairs: positive where one of them is."""
+    return _joined(levels, 1)
+
+
+def _joined(levels: Sequence[sympy.Expr], sign: int) -> sympy.Expr:
+    """Halves first: each step has its operands twice, so that the text of a chain would grow as 2**n, not as n**2."""
+    if len(levels) == 1:
+        return levels[0]
+    middle = (len(levels) + 1) // 2
+    a, b = _joined(levels[:middle], sign), _joined(levels[middle:], sign)
+    with sympy.evaluate(False):  # else sympy asks for the signs of all parts, which takes minutes for twelve
+        return a + b + sign * sympy.sqrt(a**2 + b**2)
 
 
 def number(value: float) -> sympy.Rational:

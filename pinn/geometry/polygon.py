@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import reduce
 
 import shapely
 import sympy
@@ -101,7 +100,7 @@ def _left_of(chain: list[Vertex], x: Sequence[sympy.Symbol]) -> list[sympy.Expr]
     before, after = _left_of(chain[: top + 1], x), _left_of(chain[top:], x)
     if _turn(chain[top - 1], chain[top], chain[top + 1]) > 0:
         return before + after
-    return [disjunction(reduce(conjunction, before), reduce(conjunction, after))]
+    return [disjunction(conjunction(*before), conjunction(*after))]
 
 
 def _distance(a: Vertex, b: Vertex, x: Sequence[sympy.Symbol]) -> sympy.Expr:

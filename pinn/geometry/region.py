@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import reduce
 
 import sympy
 import torch
@@ -162,7 +161,7 @@ class Region:
         else:
             named = [p for p in self.shape.primitives if p.name == place.name]
             levels, factors = zip(*(self._facing_inwards(p, x) for p in named), strict=True)
-            level, factor = reduce(conjunction, levels), sympy.Mul(*factors)
+            level, factor = conjunction(*levels), sympy.Mul(*factors)
         value = torch_function(x, [factor])
         inside, seam = (value(*at.unbind(1))[0] for at in (self._even(self.interior), self._seams(place)))
         largest = float(inside.max())

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import reduce
 
 import sympy
 import torch
@@ -91,7 +90,7 @@ class Shape(ABC):
         Raises:
             ValueError: The shape has none.
         """
-        return reduce(conjunction, self.inequalities(x))
+        return conjunction(*self.inequalities(x))
 
     def factor(self, x: Sequence[sympy.Symbol]) -> sympy.Expr:
         """A function that is positive inside and zero on the boundary: the product of the inequalities.

@@ -147,7 +147,9 @@ def torch_function(arguments: Sequence[sympy.Symbol], expressions: Sequence[symp
     and the Python functions that the expressions hold.
     """
     plain = [sympy.Symbol(f"a{i}", real=True) for i in range(len(arguments))]
-    renamed = [_guarded(sympy.sympify(e).xreplace(dict(zip(arguments, plain, strict=True)))) for e in expressions]
+    with sympy.evaluate(False):  # what only gets other names needs no time for it
+        named_anew = [sympy.sympify(e).xreplace(dict(zip(arguments, plain, strict=True))) for e in expressions]
+    renamed = [_guarded(e) for e in named_anew]
     python = {c for e in renamed for c in e.atoms(Called)}
     named = {type(c).__name__: type(c).implementation for c in python}
     printer = _Printer({"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True})

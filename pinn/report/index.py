@@ -35,8 +35,8 @@ def write_index(folder: Path) -> Path:
     found = runs_below(folder)
     if not found:
         raise ValueError(f"{folder}: no run is below: no folder has a {CONFIG} and a {HISTORY}.")
-    runs = [_summary(run, folder) for run in found]
-    varied = _varied([run["settings"] for run in runs])
+    runs = [_told(run, folder) for run in found]
+    varied = _varied([run["settings"] for run in runs if run["settings"]])
     for run in runs:
         run["settings"] = {key: run["settings"].get(key, "–") for key in varied}
     place_plotly(folder)
@@ -57,8 +57,29 @@ def write_index(folder: Path) -> Path:
     return path
 
 
+def _told(run: Path, folder: Path) -> dict[str, Any]:
+    """What the index says of a run; of one whose files are broken, that they are: the others stand beside it."""
+    try:
+        return _summary(run, folder)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
+        why = f"broken: {f'{error}'.strip().partition(chr(10))[0] or type(error).__name__}"
+        unknown = dict.fromkeys(("page", *NUMBERS))
+        empty = {**curves([]), "groups": {}}
+        return {
+            **unknown,
+            **_named(run, folder),
+            "pde": run.parent.name,
+            "status": why,
+            "settings": {},
+            "curves": empty,
+        }
+
+
+def _named(run: Path, folder: Path) -> dict[str, str]:
+    return {"name": str(run.relative_to(folder)) if run != folder else run.name}
+
+
 def _summary(run: Path, folder: Path) -> dict[str, Any]:
-    """What the index says of a run."""
     result = read_result(run / RESULT)
     rows = read_history(run / HISTORY)
     every = max(1, len(rows) // POINTS)
@@ -69,7 +90,7 @@ def _summary(run: Path, folder: Path) -> dict[str, Any]:
     kept = {group: found["groups"][group] for group in ("loss", "error") if group in found["groups"]}
     settings = yaml.safe_load((run / CONFIG).read_text())
     return {
-        "name": str(run.relative_to(folder)) if run != folder else run.name,
+        **_named(run, folder),
         "page": str((run / REPORT).relative_to(folder)) if (run / REPORT).exists() else None,
         "pde": result.get("pde", run.parent.name),
         "status": result.get("status", "no result"),

@@ -27,6 +27,7 @@ from pinn.solution import Solution
 from pinn.training.curriculum import lessons
 from pinn.training.network import network
 from pinn.training.stored import BROKEN, read_checkpoint
+from pinn.training.surroundings import left_as_found
 
 CHECKED = 4  # points of each place on which the engines are compared
 JACOBIANS = 4  # so many matrices of its size are in memory while it is decomposed
@@ -220,7 +221,8 @@ def restore(folder: Path, problem: Problem | None = None) -> Solution:
             problem = Problem(name=name, **config.pde.model_dump(exclude_unset=True))
         except ValueError as error:
             raise ConfigError(f"{folder}: {error}") from None
-    residuals = build(problem, config)
+    with left_as_found():
+        residuals = build(problem, config)
     if (folder / CHECKPOINT).exists():
         _take(residuals, _state(folder), folder / CHECKPOINT)
     return Solution(problem, residuals, folder)

@@ -16,8 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pinn.training.choice import LEVELS
 from pinn.training.module import PINN
 from pinn.training.notebook import NotebookBar, counted
+from pinn.training.recovery import finite
 
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP") if hasattr(signal, name)
+]
+NOHUP = getattr(signal, "SIGHUP", None)  # which the command of that name has told to be ignored
 BETWEEN_TALKS = 1.0  # seconds
 BETWEEN_FRAMES = 0.5  # seconds, at least
 DRAWN = 0.005  # of the time, at most
@@ -39,12 +43,14 @@ class Keeper(Callback):
     def __init__(self, path: Path | None, seconds: float):
         self.path, self.seconds = path, seconds
         self._received, self._before, self._saved, self._next = 0, {}, time.monotonic(), 0
+        self._kept = -1  # the step of the last checkpoint of this process
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:  # noqa: D102
         # instead of Lightning's own, which speak to the other processes in the middle of a step, and at every step
         trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
         if threading.current_thread() is threading.main_thread():  # Python lets no other set them
-            self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
+            heard = [number for number in SIGNALS if number != NOHUP or signal.getsignal(number) != signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._receive) for number in heard}
         self._saved, self._next = time.monotonic(), 0
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: PINN, *args: Any) -> None:  # noqa: D102
@@ -56,13 +62,14 @@ class Keeper(Callback):
         if received:
             pl_module.ended = "interrupted" if received == signal.SIGINT else "terminated"
             trainer.should_stop = True
-        elif due:
+        if received or due:  # at once: where a terminal has gone, the next line that is printed is the last
             self._save(trainer)
         seconds = pl_module.metrics.get("time/step", BETWEEN_TALKS)  # the same everywhere
         self._next = step + max(1, int(BETWEEN_TALKS / max(seconds, 1e-6)))
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:  # noqa: D102
-        self._save(trainer)
+        if self._kept != trainer.global_step:
+            self._save(trainer)
         self._restore()
 
     def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:  # noqa: D102
@@ -79,9 +86,9 @@ class Keeper(Callback):
         self._before = {}
 
     def _save(self, trainer: Trainer) -> None:
-        if self.path:
+        if self.path and finite(trainer.lightning_module.parameters()):
             trainer.save_checkpoint(self.path)
-        self._saved = time.monotonic()
+        self._saved, self._kept = time.monotonic(), trainer.global_step
 
 
 class Watched(Callback):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,12 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
+from pinn.files import BEFORE, CHECKPOINT
 from pinn.problem import Problem
 from pinn.schema import Config, ConfigError
 from pinn.training.stored import BROKEN, read_checkpoint
 
+log = logging.getLogger("pinn")
 FORMAT = 2
 """Of what stands under `pinn` in a checkpoint; another number is another meaning."""
 
@@ -25,17 +29,48 @@ FREE = (
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Writes a checkpoint beside the last one and renames it: whoever is killed meanwhile still has the last one."""
+    """Writes a checkpoint beside the last one and renames it: whoever is killed meanwhile still has the last one.
+
+    The one before stays as well, for the case that a disk spoils the last.
+    """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write in one piece."""
         place = Path(path)
         draft = place.with_name(f".{place.name}")
-        with draft.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with draft.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            draft.unlink(missing_ok=True)  # a full disk has no room for half of one
+            raise
+        with suppress(OSError):  # there is none yet, or the file system has no links
+            place.with_name(BEFORE).unlink(missing_ok=True)
+            os.link(place, place.with_name(BEFORE))
         os.replace(draft, place)
+
+
+class BrokenError(ConfigError):
+    """A file that should be a checkpoint is none."""
+
+
+def going_on(path: Path, problem: Problem, config: Config) -> tuple[Path, int]:
+    """The checkpoint to go on from and its step: this one or, where it is broken, the one before it.
+
+    Raises:
+        ConfigError: See `check`.
+    """
+    try:
+        return path, check(path, problem, config)
+    except BrokenError as error:
+        before = path.with_name(BEFORE)
+        if path.name != CHECKPOINT or not before.exists():
+            raise
+        found = before, check(before, problem, config)
+        log.warning("%s The one before it is taken: %s", error, before)
+        return found
 
 
 def identity(problem: Problem, config: Config) -> dict[str, Any]:
@@ -71,7 +106,7 @@ def check(path: Path, problem: Problem, config: Config) -> int:
                 raise TypeError(f"{type(part).__name__} where the state of a run should be")
     except BROKEN as error:
         text = f"{error}".partition("\n")[0]
-        raise ConfigError(f"resume: {path} is no checkpoint of a run: {type(error).__name__}: {text}") from None
+        raise BrokenError(f"resume: {path} is no checkpoint of a run: {type(error).__name__}: {text}.") from None
     now = identity(problem, config)
     if then.get("format") != FORMAT:
         raise ConfigError(

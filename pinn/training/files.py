@@ -2,12 +2,77 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from pinn.files import CHECKPOINT, HISTORY, RESULT
+import yaml
+
+from pinn.files import BEFORE, CHECKPOINT, CONFIG, HISTORY, REPORT, RESULT
 from pinn.schema import Config, ConfigError
+
+OURS = (
+    CONFIG,
+    CHECKPOINT,
+    HISTORY,
+    RESULT,
+    REPORT,
+    "field.png",
+    "exact.png",
+    "error.png",
+    "residual.png",
+    "history.png",
+)
+"""What a run writes over."""
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+
+
+@contextmanager
+def alone(directory: Path | None) -> Iterator[None]:
+    """Let no second run write into a directory; the system takes the lock from whoever dies.
+
+    Raises:
+        ConfigError: Another run is at work there.
+    """
+    if directory is None or os.name != "posix":
+        yield
+        return
+    import fcntl
+
+    held = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise ConfigError(f"run_dir={directory}: another run is at work there; name another directory.") from None
+    except OSError:  # a file system that has no locks
+        pass
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+@contextmanager
+def written(directory: Path | None) -> Iterator[None]:
+    """One line for a disk that is full or a directory that has gone, and not where in whose code it was noticed.
+
+    Raises:
+        ConfigError: Something could not be written any more.
+    """
+    try:
+        yield
+    except OSError as error:
+        if directory is None or (error.errno not in UNWRITABLE and directory.is_dir()):
+            raise
+        why = error.strerror if directory.is_dir() else "the directory is gone"
+        kept = "the same command goes on from the last checkpoint" if (directory / CHECKPOINT).exists() else "stopped"
+        raise ConfigError(f"run_dir={directory}: {why}: {kept}.") from error
 
 
 def new_directory(config: Config, problem: str, job: int | None = None, scheduled: str | None = None) -> Path:
@@ -28,6 +93,8 @@ def new_directory(config: Config, problem: str, job: int | None = None, schedule
                 f"run_dir={path}: a run is there already. Go on with it by resume=auto, or name another directory."
             )
         path.mkdir(parents=True, exist_ok=True)
+        if foreign := next((n for n in OURS if (path / n).exists() and not _of_a_run(path / CONFIG)), None):
+            raise ConfigError(f"run_dir={path}: {foreign} lies there and is of no run; name another directory.")
         return path
     except OSError as error:
         raise ConfigError(f"run_dir={config.run_dir}: {error.strerror}: {error.filename}") from error
@@ -49,9 +116,9 @@ def first_checkpoint(config: Config, directory: Path | None) -> Path | None:
     """
     if config.resume is False:
         return None
-    own = directory / CHECKPOINT if directory else None
-    if own and own.exists():
-        return own
+    for name in (CHECKPOINT, BEFORE):
+        if directory and (directory / name).exists():
+            return directory / name
     if config.resume == "auto":
         return None
     path = Path(config.resume).expanduser()
@@ -59,6 +126,15 @@ def first_checkpoint(config: Config, directory: Path | None) -> Path | None:
     if not path.is_file():
         raise ConfigError(f"resume={config.resume}: there is no checkpoint {path}.")
     return path
+
+
+def _of_a_run(path: Path) -> bool:
+    """Whether a file is the configuration of a run."""
+    try:
+        found = yaml.safe_load(path.read_text())
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    return isinstance(found, dict) and found.keys() <= Config.model_fields.keys()
 
 
 def _unique(path: Path) -> Path:

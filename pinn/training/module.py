@@ -37,6 +37,7 @@ from pinn.training.memory import peak_bytes
 from pinn.training.noise import NoiseFloor
 from pinn.training.pace import evaluation_seconds, in_time, solve_size
 from pinn.training.ranks import Ranks, Together
+from pinn.training.recovery import Recovery
 from pinn.training.stopwatch import Stopwatch
 from pinn.training.system import System
 from pinn.training.turns import Turns
@@ -79,6 +80,7 @@ class PINN(LightningModule):
         self.levels = Levels(self) if refined else None
         self.ranks = Ranks()
         self.diverged, self.ended = False, "finished"  # what ends it otherwise says so
+        self.recovery = Recovery()
         self.metrics: dict[str, float] = {}  # of the last measurement
         self.history: list[dict[str, float]] = []  # of all of this process
         self.loss_of_zero = 0.0  # not measured yet
@@ -161,8 +163,10 @@ class PINN(LightningModule):
             if not self.levels:  # which have points of their own, and weights
                 self.balance.update(self.points(), self.global_step)
             if phase.method.scheduled:
+                self.recovery.begin(self, optimizer.optimizer)
                 for group in optimizer.param_groups:
-                    group["lr"] = group.setdefault("initial_lr", group["lr"]) * phase.factor(self.turns.step)
+                    whole = group.setdefault("initial_lr", group["lr"])
+                    group["lr"] = whole * phase.factor(self.turns.step) * self.recovery.factor
             closure = self._closure(optimizer.optimizer)
         try:
             optimizer.step(closure)  # under the stopwatch as well, but for what Lightning does
@@ -180,7 +184,12 @@ class PINN(LightningModule):
         every = self.config.trainer.log_every_n_steps if phase.method.scheduled else rare
         if converged or self.turns.step == phase.steps or self.global_step % every == 0:
             self._measure(closely=not self.levels and due(self.global_step, every))
-            self.turns.measured(self.loss)
+            if not self.diverged:
+                self.turns.measured(self.loss)
+            if phase.method.scheduled and not self.diverged:
+                self.recovery.keep(self, optimizer.optimizer)
+            elif phase.method.scheduled:
+                self.diverged = not self.recovery.back(self, optimizer.optimizer)
             if why := self.turns.end(converged, self._noisy):
                 self.end_phase(why)
             if (self.turns.finished or self.solved) and not self.finished and not self.diverged:
@@ -261,6 +270,7 @@ class PINN(LightningModule):
             **self.turns.state(),
             "part": self.part,
             "loss_of_zero": self.loss_of_zero,
+            "tries": self.recovery.tries,
             "adaptive": self.collocation.adaptive,
             "metrics": self.metrics,
             "noise": (self.noise, self._noise_measured, self._noise_said),
@@ -273,6 +283,7 @@ class PINN(LightningModule):
         """Find the place in the list of phases again."""
         state = checkpoint["pinn"]
         self.turns.load(state)
+        self.recovery.tries = state.get("tries", 0)
         if self.lessons:
             self.teach(state["part"])
         self.balance.load(state["balance"])

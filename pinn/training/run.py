@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ import torch
 import yaml
 from rich.console import Console
 
-from pinn.files import CHECKPOINT, CONFIG, HISTORY, write
+from pinn.files import BEFORE, CHECKPOINT, CONFIG, HISTORY, write
 from pinn.problem import Problem
 from pinn.references import truth
 from pinn.residuals import Residuals
@@ -22,8 +23,9 @@ from pinn.schema import Config, ConfigError
 from pinn.solution import Solution, held_out
 from pinn.training import report
 from pinn.training.budget import Budget
-from pinn.training.files import first_checkpoint
+from pinn.training.files import alone, first_checkpoint, written
 from pinn.training.launch import launch, requeue
+from pinn.training.surroundings import LOGGERS
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer
@@ -84,43 +86,48 @@ def train(
         budget: When all has to be over, where the configuration says so; counted from `started` if it is None.
 
     Raises:
-        ConfigError: The checkpoint that the run should go on from is of another one.
+        ConfigError: The checkpoint that the run should go on from is of another one, or another run is at work there.
     """
     started, here = started or time.time(), launch()
     if config.budget and budget is None:
         budget = Budget(config.budget, started, LOADING)
     console = Console(quiet=here.rank > 0 or watch is not None, highlight=False)
-    begin, done = first_checkpoint(config, directory), 0
-    if begin:
-        from pinn.training.checkpoint import check
+    with alone(None if here.rank else directory), written(directory):
+        begin, done = first_checkpoint(config, directory), 0
+        if begin:
+            from pinn.training.checkpoint import going_on
 
-        done = check(begin, problem, config)
-    report.header(console, problem, config, residuals)
-    if config.dry_run:
-        from pinn.training.cost import print_plan
+            begin, done = going_on(begin, problem, config)
+        report.header(console, problem, config, residuals)
+        if config.dry_run:
+            from pinn.training.cost import print_plan
 
-        print_plan(console, problem, config, residuals)
-        return Run(Solution(problem, residuals), "finished")
-    if begin:
-        console.print(f"  goes on from step {done} of {begin}", style="dim", soft_wrap=True)
-    if directory and not here.rank:
-        if begin and (earlier := begin.with_name(HISTORY)).exists() and not (directory / HISTORY).exists():
-            write(directory / HISTORY, earlier.read_text())
-        write(directory / CONFIG, yaml.safe_dump(config.model_dump(mode="json", exclude_unset=True), sort_keys=False))
-    module, status = fit(problem, config, residuals, directory, console, begin, watch, budget)
-    estimated = module.levels.estimated_error if module.levels else None
-    solution = Solution(problem, residuals, directory, estimated)
-    if here.rank:
-        return Run(solution, "finished")  # the first process tells how it ended; the others' status would kill it
-    result = report.result(problem, config, solution, module, status, started)
-    pictures = report.finish(console, result, solution, config, directory, started, budget)
-    if config.logger.name != "csv":
-        from pinn.training.dashboards import close
+            print_plan(console, problem, config, residuals)
+            return Run(Solution(problem, residuals), "finished")
+        if begin:
+            console.print(f"  goes on from step {done} of {begin}", style="dim", soft_wrap=True)
+        if directory and not here.rank:
+            if begin and (earlier := begin.with_name(HISTORY)).exists() and not (directory / HISTORY).exists():
+                write(directory / HISTORY, earlier.read_text())
+            if begin == directory / BEFORE:
+                (directory / CHECKPOINT).unlink(missing_ok=True)  # else the next one would take its place
+            write(
+                directory / CONFIG, yaml.safe_dump(config.model_dump(mode="json", exclude_unset=True), sort_keys=False)
+            )
+        module, status = fit(problem, config, residuals, directory, console, begin, watch, budget)
+        estimated = module.levels.estimated_error if module.levels else None
+        solution = Solution(problem, residuals, directory, estimated)
+        if here.rank:
+            return Run(solution, "finished")  # the first process tells how it ended; the others' status would kill it
+        result = report.result(problem, config, solution, module, status, started)
+        pictures = report.finish(console, result, solution, config, directory, started, budget)
+        if config.logger.name != "csv":
+            from pinn.training.dashboards import close
 
-        close(module.loggers, pictures, result, directory)
-    if status == "terminated" and here.job:
-        console.print(requeue(here.job))
-    return Run(solution, status)
+            close(module.loggers, pictures, result, directory)
+        if status == "terminated" and here.job:
+            console.print(requeue(here.job))
+        return Run(solution, status)
 
 
 def fit(
@@ -143,7 +150,12 @@ def fit(
     x = held_out(problem, MEASURED)
     module = PINN(residuals, problem, config, None if true is None else (x, true(x)), budget)
     trainer = _trainer(config, module, directory, console, watch)
-    trainer.fit(module, ckpt_path=begin, weights_only=True)
+    heard = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, ckpt_path=begin, weights_only=True)
+    except SystemExit as end:  # Lightning's answer to Ctrl-C, after which it ignores every other one
+        signal.signal(signal.SIGINT, heard)
+        raise KeyboardInterrupt from end
     if module.lessons:  # what is left is told of the problem itself, however far the run came
         module.teach(len(module.lessons) - 1)
     return module, "diverged" if module.diverged else module.ended
@@ -202,6 +214,6 @@ def _trainer(config: Config, module: PINN, directory: Path | None, console: Cons
 
 def _silence_lightning() -> None:
     """Lightning's own lines and warnings speak of data loaders and other people's products."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
+    for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"lightning\.")

@@ -1,5 +1,8 @@
 """Every shape: inside, uniform points, normals, measures and level functions, against what is known from elsewhere."""
 
+import math
+import time
+
 import numpy as np
 import pytest
 import sympy
@@ -8,7 +11,7 @@ from scipy.stats import chi2
 from shapes import KNOWN, PERIMETER
 from torch.quasirandom import SobolEngine
 
-from pinn.geometry import Annulus, Ball, Cuboid, Cylinder, Ellipse, Intersection, Polygon, Surface
+from pinn.geometry import Annulus, Ball, Cuboid, Cylinder, Difference, Ellipse, Intersection, Polygon, Surface
 from pinn.geometry.combination import Combination
 from pinn.geometry.shape import choose
 from pinn.language import torch_function
@@ -203,3 +206,19 @@ def test_corners_that_are_none_do_not_count():
         (2, 2),
         (0, 2),
     ]
+
+
+@pytest.mark.parametrize("kind", ["holes", "corners"])
+def test_a_level_function_of_many_parts_takes_no_time(kind):
+    """Its text must not double with each part: sixteen holes did not end, a hundred corners took 24 s."""
+    if kind == "holes":
+        disks = [Ball((i + 0.5, k + 0.5), 0.3) for i in range(8) for k in range(8)]
+        shape = Difference(Cuboid([(0, 8), (0, 8)]), *disks)
+    else:
+        angles = [2 * math.pi * k / 100 for k in range(100)]
+        shape = Polygon([(math.cos(a), math.sin(a)) for a in angles])
+    began, names = time.perf_counter(), sympy.symbols("x y")
+    value = torch_function(names, [shape.level(names)])
+    x = shape.stretch(torch.rand(500, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(value(*x.unbind(1))[0] > 0, shape.inside(x))
+    assert time.perf_counter() - began < 20
