@@ -291,7 +291,8 @@ def _check_periodic(domain: Domain, k: int, count: int, lift: sympy.Expr) -> Non
 def _values(variables: list[sympy.Symbol], expressions: list[sympy.Expr], x: Tensor) -> list[Tensor]:
     """At points (N, D), each (N,)."""
     found = torch_function(variables, expressions)(*x.unbind(1))
-    return [torch.as_tensor(value, dtype=torch.float64).expand(len(x)) for value in found]
+    given = [torch.as_tensor(value, dtype=torch.complex128) for value in found]  # the root of what is negative is none
+    return [value.real.where(value.imag == 0, torch.nan).expand(len(x)) for value in given]
 
 
 def _face_points(domain: Domain, face: Face) -> tuple[Tensor, Tensor]:

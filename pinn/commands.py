@@ -7,20 +7,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pinn.files import typed
 from pinn.messages import explain
 from pinn.postprocessing import EXPORTERS, NORMS, WRITERS, Frame, Measured, read_grid, write
 from pinn.postprocessing import evaluate as measure
 from pinn.postprocessing import export as write_network
 from pinn.schema import ConfigError
 from pinn.training.build import load
+
+Some = Annotated[list[str], Field(min_length=1)]
 
 
 class _Options(BaseModel):
@@ -32,11 +35,11 @@ class _Options(BaseModel):
 class Evaluate(_Options):
     """Measure a run: the errors of its fields, or where no truth is known the residuals."""
 
-    quantities: list[str] | None = Field(None, description="what is measured, such as [u,u_x]; by default the fields")
-    norms: list[str] = Field(["l2", "linf"], description=f"some of [{','.join(NORMS)}]")
-    points: PositiveInt = Field(2**16, description="quadrature points")
+    quantities: Some | None = Field(None, description="what is measured, such as [u,u_x]; by default the fields")
+    norms: Some = Field(["l2", "linf"], description=f"some of [{','.join(NORMS)}]")
+    points: Annotated[int, Field(gt=0, le=10**8)] = Field(2**16, description="quadrature points")
     by: str | None = Field(None, description="a coordinate, to measure parts of its interval one by one")
-    parts: PositiveInt = Field(4, description="how many")
+    parts: Annotated[int, Field(gt=0, le=10**4)] = Field(4, description="how many")
     where: str | None = Field(None, description="a comparison, such as 'x < 0.5', to measure there alone")
     out: str | None = Field(None, description="a CSV file to write the table to")
 
@@ -44,9 +47,9 @@ class Evaluate(_Options):
 class Predict(_Options):
     """Write what a run has found on a grid of points."""
 
-    quantities: list[str] | None = Field(None, description="such as [u,u_xx,q]; by default the fields")
+    quantities: Some | None = Field(None, description="such as [u,u_xx,q]; by default the fields")
     grid: Any = Field(None, description="points: 50, [50,100], {x:50,t:[0,0.5,1]}")
-    out: list[str] | str | None = Field(
+    out: Some | str | None = Field(
         None, description=f"files, by their suffix {' '.join(WRITERS)}; by default <run>/prediction.npz"
     )
 
@@ -54,7 +57,7 @@ class Predict(_Options):
 class Export(_Options):
     """Write the network of a run, with its conditions, to a file for other programs, and compare their values."""
 
-    out: list[str] | str | None = Field(
+    out: Some | str | None = Field(
         None, description=f"files, by their suffix {' '.join(EXPORTERS)}; by default <run>/network.pt2"
     )
 
@@ -124,7 +127,10 @@ def export(options: Export) -> int:
 def _paths(options: Predict | Export, usual: str) -> list[Path]:
     """What stands under `out`, or a file in the run's directory."""
     out = options.out or f"{options.run}/{usual}"
-    return [Path(path) for path in ([out] if isinstance(out, str) else out)]
+    try:
+        return [typed(path) for path in ([out] if isinstance(out, str) else out)]
+    except ValueError as error:
+        raise ConfigError(f"out={error}.") from None
 
 
 @contextmanager
@@ -132,7 +138,9 @@ def _told() -> Iterator[None]:
     """What is wrong with an option is an error of the person who typed it."""
     try:
         yield
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror}; write a path such as out/u.csv") from error
+    except ValueError as error:
         raise ConfigError(str(error)) from error
 
 

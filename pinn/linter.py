@@ -19,7 +19,8 @@ from torch.quasirandom import SobolEngine
 
 from pinn.evolution import long_time, uncut
 from pinn.geometry import Points, Region
-from pinn.language import Opaque, coordinate, normal, torch_function
+from pinn.language import Opaque, coordinate, normal, parameter, torch_function
+from pinn.language.limits import is_too_large
 from pinn.problem import Equation, Problem, highest_order
 from pinn.problem.functions import solved_by, with_truths
 from pinn.problem.tables import Multilinear
@@ -333,17 +334,27 @@ def _late(problem: Problem) -> Iterator[str]:
 
 def undefined(problem: Problem) -> str | None:
     """What is known beforehand and has no finite value in the domain, such as `log(x - 2)` for x below 2."""
-    for key, equation in problem.stated.items():
+    for key, equation in {**problem.stated, **problem.conditions}.items():
         at = problem.domain.sample(equation.place, _unit(problem, equation, KNOWN_AT)).x
-        if found := _undefined(equation.residual, problem, at):
-            part, where = found
-            text = ", ".join(f"{n}={v:.3g}" for n, v in zip(problem.domain.names, where.tolist(), strict=True))
-            return f"{key}: {part} has no finite value at {text}: write it so that it has one in all of the domain"
+        known = {key: equation.residual, **{f"exact.{name}": value for name, value in (problem.exact or {}).items()}}
+        for said, expression in known.items():
+            if found := _undefined(expression, problem, at):
+                return _nowhere(said, *found, problem)
+        for name, values in problem.values.items():
+            if parameter(name) in equation.residual.free_symbols and not (finite := values(at).isfinite()).all():
+                return _nowhere("functions", name, at[~finite][0], problem)
     return None
+
+
+def _nowhere(said: str, part: object, where: Tensor, problem: Problem) -> str:
+    text = ", ".join(f"{n}={v:.3g}" for n, v in zip(problem.domain.names, where.tolist(), strict=True))
+    return f"{said}: {part} has no finite value at {text}: write it so that it has one in all of the domain"
 
 
 def _undefined(expression: sympy.Expr, problem: Problem, x: Tensor) -> tuple[sympy.Expr, Tensor] | None:
     """The smallest part that depends on the coordinates alone and is infinite or no number at one of the points."""
+    if expression.is_number and expression.is_extended_real and is_too_large(expression):
+        return expression, x[0]
     known = not expression.has(AppliedUndef, Opaque) and expression.free_symbols <= set(problem.scope.variables)
     if known and expression.free_symbols:
         (value,) = torch_function(problem.scope.variables, [expression])(*x.unbind(1))

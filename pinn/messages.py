@@ -83,7 +83,7 @@ def _locate(location: tuple[str | int, ...], composed: Any, root: Model, unions:
 def _get(value: Any, part: str | int) -> Any:
     if isinstance(value, Mapping):
         return value.get(part)
-    return value[part] if isinstance(value, list) and isinstance(part, int) else None
+    return value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else None
 
 
 def _model(owner: Model | None, name: str) -> Model | None:
@@ -98,12 +98,17 @@ def _model(owner: Model | None, name: str) -> Model | None:
 def _line(error: Any, found: _Found) -> str | None:
     """One line about one of pydantic's errors; None about the absence of a key that is there, misspelt."""
     kind, key, typed, choices = error["type"], found.key, found.typed, found.choices
+    if isinstance(typed, int) and typed.bit_length() > 1000:  # Python does not print more
+        typed = "(a number of hundreds of digits)"
     typed = f"{typed}".lower() if isinstance(typed, bool) else typed  # as YAML writes it
     if kind == "missing":
-        misspelt = get_close_matches(found.name, set(found.siblings) - set(found.known))
+        there = set(map(str, found.siblings)) - set(found.known) if isinstance(found.siblings, Mapping) else ()
+        misspelt = get_close_matches(found.name, there)
         return None if misspelt else f"{key}: this key is missing."
     if kind == "extra_forbidden":
         return f"{key}={typed}: there is no key '{found.name}'. {did_you_mean(found.name, found.known)}"
+    if kind == "int_parsing_size":
+        return f"{key}={typed}: should be an integer of fewer digits."
     if kind == "literal_error":
         expected = [choice.strip("' ") for choice in error["ctx"]["expected"].replace(" or ", ",").split(",")]
         return f"{key}={typed}: no such choice. {did_you_mean(str(typed), expected)}"

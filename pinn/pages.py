@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from pinn.files import CHECKPOINT, CONFIG, HISTORY
+from pinn.files import CHECKPOINT, CONFIG, HISTORY, typed
 from pinn.report.index import write_index
 from pinn.report.page import write_report
 from pinn.report.watch import Live
@@ -74,6 +74,7 @@ def watch(arguments: Sequence[str]) -> int:
     for name in (CONFIG, HISTORY):
         if not (folder / name).exists():
             raise ConfigError(f"{folder}: no run has begun here: {name} is missing.")
+    kept(folder)
     torch.set_num_threads(1)  # the training needs the others
     try:
         serve(Live(folder, restore), int(ports[0]) if ports else 0, lambda line: print(line, flush=True))
@@ -85,7 +86,10 @@ def watch(arguments: Sequence[str]) -> int:
 def _folder(arguments: Sequence[str], command: str) -> Path:
     if len(arguments) != 1:
         raise ConfigError(f"pinn {command} takes one path; got {' '.join(arguments) or 'none'}.")
-    folder = Path(arguments[0].removeprefix("run=")).expanduser()
+    try:
+        folder = typed(arguments[0].removeprefix("run="))
+    except ValueError as error:
+        raise ConfigError(f"{error}.") from None
     if not folder.is_dir():
         raise ConfigError(f"{folder}: there is no such folder.")
     return folder

@@ -21,7 +21,7 @@ from pydantic import (
 from pinn.optimizers import OPTIMIZERS, Method
 from pinn.optimizers.ranges import arguments
 
-STRICT = ConfigDict(extra="forbid", frozen=True)
+STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Phase(BaseModel):

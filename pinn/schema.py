@@ -1,13 +1,13 @@
 """The composed configuration, checked once: every error at once, with its full key and what would be right."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ByteSize,
-    ConfigDict,
     Discriminator,
     Field,
     NonNegativeFloat,
@@ -19,12 +19,16 @@ from pydantic import (
 )
 
 from pinn.balancing import SCHEMES
+from pinn.language import cut
 from pinn.messages import Model, Unions, explain, keys
 from pinn.networks import NETWORKS
 from pinn.networks.layers import Activation
 from pinn.optimizers.ranges import arguments
-from pinn.phases import PHASES, Auto, Optimizer, Phase, Phases, row_model
+from pinn.phases import PHASES, STRICT, Auto, Optimizer, Phase, Phases, row_model
 from pinn.sampling import ADAPTIVE, SAMPLERS
+
+MOST = 1e15
+"""Of a number in a configuration but the seed."""
 
 AUTO = "auto"
 """In place of a value: `pinn.training.choice` finds one."""
@@ -43,9 +47,12 @@ CHOSEN = (
 class ConfigError(ValueError):
     """The configuration is wrong; the message is for the person who typed it."""
 
+    def __init__(self, message: str):
+        super().__init__(cut(message))
+
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
 
 class PDE(_Strict):
@@ -265,11 +272,17 @@ def _devices(devices: Any) -> Any:
     return devices
 
 
+def _duration(text: str) -> str:
+    if not re.fullmatch(r"\d{1,9}(:\d\d){3}", text):
+        raise ValueError("should be days, hours, minutes and seconds, such as 00:12:00:00")
+    return text
+
+
 class Trainer(_Strict):
     """Group `trainer`: those of Lightning's keys that mean something here."""
 
     max_steps: Annotated[int, Field(ge=-1)]
-    max_time: str | None
+    max_time: Annotated[str, AfterValidator(_duration)] | None
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
     devices: Annotated[Any, AfterValidator(_devices)]
     num_nodes: PositiveInt
@@ -402,8 +415,8 @@ class Config(_Strict):
     logger: Logger
     launcher: Launcher = Here(name="none")
     sweep: Sweep = NoSweep(name="none")
-    seed: NonNegativeInt
-    tolerance: NonNegativeFloat
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    tolerance: Annotated[float, Field(ge=0, lt=1)]
     curriculum: dict[str, Annotated[tuple[float, ...], Field(min_length=2)]] = {}
     budget: PositiveFloat | None = None
     memory_budget: ByteSize | None = None
@@ -431,6 +444,8 @@ class Config(_Strict):
 
 def check(composed: Mapping[str, Any]) -> Config:
     """The configuration, or a `ConfigError` that names everything that is wrong with it."""
+    if wrong := next(_too_large("", {key: composed[key] for key in composed if key not in ("pde", "seed")}), None):
+        raise ConfigError(f"{wrong}: should be at most {MOST:g}.")
     try:
         config = Config.model_validate(_one_optimizer(composed))
         if config.derivatives.engine == "autograd" and config.derivatives.compile is True:
@@ -441,6 +456,15 @@ def check(composed: Mapping[str, Any]) -> Config:
         return config
     except ValidationError as error:
         raise ConfigError(explain(error, composed, Config, UNIONS)) from None
+
+
+def _too_large(key: str, value: Any) -> Iterator[str]:
+    """Numbers that are beyond all use, and do not fit where they are taken."""
+    if isinstance(value, Mapping | list | tuple):
+        for name, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _too_large(f"{key}.{name}".lstrip("."), inner)
+    elif isinstance(value, int | float) and MOST < abs(value) < float("inf"):  # what is infinite has its own message
+        yield f"{key}={value}"
 
 
 def _one_optimizer(composed: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,9 +8,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-
 from pinn.app.errors import USER_ERRORS, complain
+from pinn.app.guard import parsed
 from pinn.app.help import overview
 from pinn.app.sbatch import script
 from pinn.app.train import train
@@ -81,8 +80,7 @@ def _with_options(name: str, model: Any, command: Callable[[Any], int], argument
     if _asks_for_help(arguments):
         print(usage(name, model), end="")
         return 0
-    overrides = OverridesParser.create().parse_overrides(arguments)
-    return command(read(model, {override.key_or_group: override.value() for override in overrides}))
+    return command(read(model, {override.key_or_group: override.value() for override in parsed(arguments)}))
 
 
 def _asks_for_help(arguments: list[str]) -> bool:

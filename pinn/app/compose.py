@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,12 +54,15 @@ def _problem(name: str, definition: Any) -> Problem:
         raise ConfigError(f"pde={name}: {error}") from error
 
 
-def directory(config: Config, problem: str, job: int | None = None) -> Path:
+@contextmanager
+def directory(config: Config, problem: str, job: int | None = None) -> Iterator[Path]:
     """Where the run's files go; the first process makes it, and where a clock names it only that one needs it."""
     from pinn.training.files import fixed_directory, new_directory
     from pinn.training.launch import launch
 
     here = launch()
     if here.rank:
-        return fixed_directory(config, problem, job, here.job) or Path("runs", problem)
-    return new_directory(config, problem, job, here.job)
+        yield fixed_directory(config, problem, job, here.job) or Path("runs", problem)
+        return
+    with new_directory(config, problem, job, here.job) as made:
+        yield made

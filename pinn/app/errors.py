@@ -11,6 +11,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf.errors import OmegaConfBaseException
 
 from pinn.app.groups import choices
+from pinn.language import cut
 from pinn.messages import did_you_mean, missing_extra
 from pinn.schema import UNIONS, Config, ConfigError, choices_with, known_keys
 
@@ -25,8 +26,8 @@ def explain(error: Exception) -> str:
             f"cannot read '{error.override}' as key=value.\n"
             """A value with brackets or spaces needs quotes within quotes: 'pde.conditions.left="u(x=0) = 1"'"""
         )
-    if isinstance(error, yaml.YAMLError) and r"'\t'" in text:
-        return f"{text}\nYAML takes no tabs: indent with spaces."
+    if isinstance(error, yaml.YAMLError):
+        return f"{text}\nWrite YAML: keys with values, such as fields: [u], and texts with other signs in quotes."
     if lacking := re.search(r"hydra/launcher/(joblib|submitit)", text):
         package = f"hydra-{lacking[1]}-launcher"
         return missing_extra("launcher=" + ("joblib" if lacking[1] == "joblib" else "slurm or local"), package, "sweep")
@@ -43,6 +44,8 @@ def explain(error: Exception) -> str:
         return f"say which {group}: {group}=NAME. There are: {', '.join(choices(group))}."
     if unknown := re.match(r"Could not override '([^']+)'", text):
         return _unknown_key(unknown[1])
+    if "interpolation" in text:
+        return f"{text}\nWrite the value itself in place of ${{...}}."
     return text or str(error.__cause__ or type(error).__name__)
 
 
@@ -59,7 +62,7 @@ def _path_of_a_choice(group: str, path: Path) -> str:
 def complain(error: Exception) -> int:
     """Print what is wrong; the exit status."""
     red = ("\033[1;31m", "\033[0m") if sys.stderr.isatty() else ("", "")
-    print(f"{red[0]}error:{red[1]} {explain(error)}", file=sys.stderr)
+    print(f"{red[0]}error:{red[1]} {cut(explain(error))}", file=sys.stderr)
     return 2
 
 

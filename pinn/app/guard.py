@@ -19,9 +19,13 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from pinn.files import typed as path
+from pinn.files import yaml_text
 from pinn.messages import did_you_mean
 from pinn.problem import configs, located
 from pinn.schema import ConfigError
@@ -50,13 +54,17 @@ class FileConfigSource(file_config_source.FileConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:  # noqa: D102
         path = Path(self.path, self._normalize_file_name(config_path))
+        ours = Path(self.path).resolve() == configs().resolve()
         try:
+            if not ours and path.is_file():
+                yaml_text(path)
             found = super().load_config(config_path)
         except ConfigLoadError:  # there is none here
             raise
-        except (OSError, ValueError) as error:  # a number, or a line that begins with # @ and says nothing
-            raise ConfigError(f"{path}: {error}") from None
-        if Path(self.path).resolve() == configs().resolve():
+        except (OSError, ValueError, OmegaConfBaseException) as error:  # such as a number
+            why = str(error).partition("\n")[0]
+            raise ConfigError(f"{path}: {why}; a file has keys with values, such as fields: [u]") from None
+        if ours:
             return found
         if why := next(_refused(os.path.dirname(config_path), found), None):
             raise ConfigError(f"{path}: {why}")
@@ -76,20 +84,46 @@ def check_lines(lines: Iterable[str], own: str | None = None) -> None:
     Raises:
         ConfigError: One does.
     """
-    overrides = OverridesParser.create().parse_overrides(list(lines))
+    overrides = parsed(lines)
     for override in overrides:
         if why := _wrong(override):
             raise ConfigError(f"{override.input_line}: {why}")
+        if override.is_sweep_override():
+            _typed(override)
     searched = any(override.key_or_group == f"{HYDRA}.searchpath" for override in overrides)
     for override in overrides:
         if own and override.key_or_group in GROUPS:
             _check_hidden(override, Path(own))
-        if override.key_or_group == RECIPES and not searched:
-            _check_recipes(override, [configs(), *([Path(own)] if own else [])])
+        group = override.key_or_group
+        if not searched and (group == RECIPES or group in GROUPS and override.is_sweep_override()):
+            _check_choices(override, [configs(), *([Path(own)] if own else [])])
+
+
+def parsed(lines: Iterable[str]) -> list[Override]:
+    """The lines `key=value`, read.
+
+    Raises:
+        ConfigError: One cannot be read for another reason than its brackets.
+    """
+    found = []
+    for line in lines:
+        try:
+            found += OverridesParser.create().parse_overrides([line])
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{line}: {error}; write key=value.") from None
+    return found
 
 
 def _typed(override: Override) -> list[Any]:
-    return list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
+    if not override.is_sweep_override():
+        return [override.value()]
+    try:
+        found = list(override.sweep_iterator())
+    except (HydraException, ValueError):
+        found = []
+    if not found:
+        raise ConfigError(f"{override.input_line}: a sweep lists its values, such as {override.key_or_group}=A,B.")
+    return found
 
 
 def _check_hidden(override: Override, own: Path) -> None:
@@ -101,18 +135,22 @@ def _check_hidden(override: Override, own: Path) -> None:
             raise ConfigError(f"{group}={name}: {mine} bears the name of a {group} that is there already; rename it")
 
 
-def _check_recipes(override: Override, folders: list[Path]) -> None:
-    """A recipe that is typed is there: Hydra, to which it is optional, would leave it out without a word."""
+def _check_choices(override: Override, folders: list[Path]) -> None:
+    """A recipe that is typed is there: Hydra, to which it is optional, would leave it out without a word.
+
+    So are the choices of a sweep, of which Hydra would make the folder first.
+    """
+    group = override.key_or_group
     there = {
-        path.relative_to(folder / RECIPES).with_suffix("").as_posix()
+        path.relative_to(folder / group).with_suffix("").as_posix()
         for folder in folders
-        for path in (folder / RECIPES).rglob("*.yaml")
+        for path in (folder / group).rglob("*.yaml")
     }
     for name in _typed(override):
         if name not in there:
             hint = did_you_mean(str(name), sorted(there))
             listed = f"\nThere are: {', '.join(sorted(there))}." if "mean" in hint else ""
-            raise ConfigError(f"{RECIPES}={name}: no such {RECIPES}. {hint}{listed}")
+            raise ConfigError(f"{group}={name}: no such {group}. {hint}{listed}")
 
 
 def check_arguments(arguments: list[str]) -> list[str]:
@@ -124,19 +162,24 @@ def check_arguments(arguments: list[str]) -> list[str]:
     parser = get_args_parser()
     parser.exit_on_error = parser.allow_abbrev = False
     try:
-        parsed, unknown = parser.parse_known_intermixed_args(arguments)
+        typed, unknown = parser.parse_known_intermixed_args(arguments)
     except argparse.ArgumentError as error:
         raise ConfigError(f"{error.argument_name}: {error.message}, such as --config-dir=mine") from None
     if flags := [argument for argument in unknown if argument.startswith("-")]:
         raise ConfigError(f"{flags[0]}: there is no such flag; --help lists them.")
     for flag in FLAGS:
-        if getattr(parsed, flag, None):
+        if getattr(typed, flag, None):
             raise ConfigError(f"--{flag.replace('_', '-')}: there is no such flag; --config-dir is a folder of yours.")
-    check_lines(parsed.overrides, parsed.config_dir)
+    if typed.config_dir:
+        try:
+            path(typed.config_dir)
+        except ValueError as error:
+            raise ConfigError(f"--config-dir={error}.") from None
+    check_lines(typed.overrides, typed.config_dir)
     flags = arguments[::-1]
-    for key in parsed.overrides[::-1]:
+    for key in typed.overrides[::-1]:
         flags.remove(key)  # the last that is alike: a folder may be called as a key is written
-    return flags[::-1] + parsed.overrides
+    return flags[::-1] + typed.overrides
 
 
 def _wrong(override: Override) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -39,8 +40,8 @@ def run(composed: DictConfig, started: float) -> int:
     job = HydraConfig.get().job.num if sweep else None
     config = choose(problem, config, fixed_directory(config, choice, job, launch().job))
     residuals = build(problem, config)
-    place = None if config.dry_run else directory(config, choice, job)
-    return train(problem, config, residuals, place, started, budget=budget).exit_status
+    with nullcontext() if config.dry_run else directory(config, choice, job) as place:
+        return train(problem, config, residuals, place, started, budget=budget).exit_status
 
 
 def process_start() -> float:

@@ -19,15 +19,18 @@ from pinn.app.compose import CONFIGS
 from pinn.app.errors import USER_ERRORS, check_dashes, complain
 from pinn.app.guard import check_arguments, guard
 from pinn.app.run import process_start, run
+from pinn.schema import ConfigError
 
 
 def train(arguments: list[str]) -> int:
     """Run what was typed, once or as a sweep; the worst exit status."""
     refused: set[Path] = set()  # folders that Hydra makes for a sweep before it is known to be good
+    begun: list[bool] = []  # until then whatever fails is what was typed
     here, statuses, noted = os.getpid(), [], Path("runs", ".sweep", f"{time.time_ns()}").absolute()
 
     def job(composed: DictConfig) -> int:
         """One run, in this process or in one that a launcher has started: the other runs of a sweep go on."""
+        begun.append(True)
         try:
             status = run(composed, process_start() if not statuses else time.time())
         except USER_ERRORS as error:
@@ -52,6 +55,10 @@ def train(arguments: list[str]) -> int:
         hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")(job)()
     except USER_ERRORS as error:
         statuses.append(complain(error))
+    except (ValueError, OSError, RecursionError) as error:
+        if begun:
+            raise
+        raise ConfigError(f"{' '.join(arguments)}: {error}; write key=value, with names that are there.") from error
     statuses += [int(file.read_text()) for file in noted.glob("*")]
     for folder in (noted, *(refused if set(statuses) == {2} else ())):
         shutil.rmtree(folder, ignore_errors=True)

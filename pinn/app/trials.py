@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from pinn.app.compose import checked, directory, stated
 from pinn.app.errors import USER_ERRORS, explain
 from pinn.app.guard import check_lines
+from pinn.messages import did_you_mean
 from pinn.schema import Config, ConfigError, Optuna
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def search(config: Config) -> int:
     """Run the trials; the exit status."""
     from rich.console import Console
 
-    from pinn.search import search
+    from pinn.search import flat, search
     from pinn.training.build import build
     from pinn.training.choice import choose
     from pinn.training.run import train
@@ -47,5 +48,9 @@ def search(config: Config) -> int:
             raise FloatingPointError("the loss is no longer a number")
         return done.error if done.status == "finished" else None
 
+    for key in flat(config.sweep.ranges):
+        if key.partition(".")[0] not in Config.model_fields:
+            raise ConfigError(f"sweep.ranges.{key}: there is no such key. {did_you_mean(key, Config.model_fields)}")
     console = Console(highlight=False)
-    return search(config.sweep, config.seed, directory(config, f"{choice}-search"), evaluate, console)
+    with directory(config, f"{choice}-search") as place:
+        return search(config.sweep, config.seed, place, evaluate, console)

@@ -41,7 +41,8 @@ class Polygon(Primitive):
             raise ValueError(f"{len(corners)} corners make no polygon: write three or more")
         self._polygon = shapely.Polygon(corners)
         if not self._polygon.is_valid:
-            raise ValueError(f"the edges touch or cross each other ({shapely.is_valid_reason(self._polygon)})")
+            why = shapely.is_valid_reason(self._polygon)
+            raise ValueError(f"the edges touch or cross each other ({why}): write the corners in order")
         self.vertices = corners if self._polygon.exterior.is_ccw else corners[::-1]
         left, bottom, right, top = self._polygon.bounds
         self.lower, self.upper = (left, bottom), (right, top)

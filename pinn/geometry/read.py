@@ -27,6 +27,7 @@ PRIMITIVES: dict[str, tuple[type, int, dict[str, str]]] = {  # coordinates of sp
     "cylinder": (Cylinder, 3, {"axis": "axis", "center": "pair", "radius": "number", "ends": "pair"}),
     "surface": (Surface, 3, {"file": "text"}),
 }
+THINNEST = 1e-9  # of the box's length
 KINDS = ("box", *PRIMITIVES, *COMBINATIONS)
 
 
@@ -67,7 +68,14 @@ class _Reader:
             with about(where):
                 return COMBINATIONS[kind](*parts)
         with about(where):
-            return self.box(options) if kind == "box" else self.primitive(kind, options)
+            made = self.box(options) if kind == "box" else self.primitive(kind, options)
+            for (name, (low, high)), least, most in zip(self.bounds.items(), made.lower, made.upper, strict=True):
+                if not most - least > THINNEST * (high - low):
+                    raise LanguageError(
+                        f"it is {most - least:g} long in {name}, which goes from {low:g} to {high:g}: no point would "
+                        "meet it; take a larger one, or leave it out"
+                    )
+            return made
 
     def box(self, options: Any) -> Shape:
         """Intervals by coordinate; those that are not given are the whole ones."""

@@ -235,7 +235,8 @@ class Region:
         found = len(self.sample(place, unit).x)
         if found < min(FEWEST, len(unit)):
             raise ValueError(
-                f"{place.name} is empty, or too small for its bounds: {found} of {len(unit)} points hit it"
+                f"{place.name} is empty, or too small for its bounds: {found} of {len(unit)} points hit it; change the "
+                "shapes or the coordinates"
             )
         return place
 

@@ -209,7 +209,7 @@ class Cylinder(Round):
         positive(radius=radius)
         low, high = ends
         if not low < high:
-            raise ValueError(f"ends [{low:g}, {high:g}] are in the wrong order")
+            raise ValueError(f"ends [{low:g}, {high:g}] are in the wrong order: write the smaller first")
         self.axis, self.ends, self.name = axis, (low, high), name
         self._disk = Ball(center, radius)
         self.lower = (*self._disk.lower[:axis], low, *self._disk.lower[axis:])

@@ -3,6 +3,7 @@
 Shape letters: N points, K triangles.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,13 +94,15 @@ def _load(file: Path):
         raise ValueError("surfaces are read by trimesh: pip install -e '.[mesh]'") from None
     if file.suffix.lower() != ".stl":
         raise ValueError(f"{str(file)!r} is no STL file: write a path that ends in .stl")
-    if not file.is_file():
+    if not os.path.isfile(file):  # no, too, of a name that no file can have
         raise ValueError(f"there is no file {str(file)!r}")
     try:
         mesh = trimesh.load_mesh(file, file_type="stl")
     except Exception as error:  # whatever a broken file makes the reader raise
         raise ValueError(f"{str(file)!r} cannot be read: {error}") from None
-    if not mesh.is_watertight:
-        raise ValueError(f"the surface in {str(file)!r} is not closed")
+    if mesh.bounds is None or not mesh.is_watertight:  # none of an empty one
+        raise ValueError(
+            f"the surface in {str(file)!r} is not closed: it should have a triangle on either side of each edge"
+        )
     mesh.fix_normals()
     return mesh

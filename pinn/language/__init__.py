@@ -1,7 +1,7 @@
 """Equations as text: parsed by a whitelist, kept as sympy expressions."""
 
 from pinn.language.calculus import CARTESIAN, Calculus
-from pinn.language.errors import LanguageError, LostSource, about, did_you_mean
+from pinn.language.errors import LanguageError, LostSource, about, cut, did_you_mean
 from pinn.language.evaluation import torch_function
 from pinn.language.extremes import extreme
 from pinn.language.linear import Decomposition, LinearOperator, decompose, has_field
@@ -40,6 +40,7 @@ __all__ = [
     "about",
     "called",
     "constant",
+    "cut",
     "coordinate",
     "decompose",
     "did_you_mean",

@@ -17,6 +17,7 @@ import sympy
 from sympy import ImmutableDenseMatrix as Array
 
 from pinn.language.interfaces import differentiated
+from pinn.language.limits import check_size
 
 Value = sympy.Expr | Array  # a number; a vector (D, 1); a tensor (D, D)
 
@@ -84,10 +85,9 @@ class Calculus:
         """The derivative of a number, or of each component of a vector."""
         if isinstance(a, Array):
             return a.applyfunc(lambda component: self.d(component, *variables))
-        if not self.edges:
-            return a.diff(*variables)
         for x in variables:
-            a = differentiated(a, x, self.edges)
+            check_size(a)
+            a = differentiated(a, x, self.edges) if self.edges else a.diff(x)
         return a
 
     def grad(self, a: Value) -> Array:

@@ -1,8 +1,19 @@
 """The one error that a wrong text gets."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+
+LONG = re.compile(r"'[^'\n]{200,}'|\"[^\"\n]{200,}\"|\S{200,}")  # words, and what stands in quotes
+LINE = 1500  # characters: a line that lists all problems is shorter
+AROUND = 40  # characters of a text that are shown on either side of a place in it
+
+
+def cut(message: str) -> str:
+    """A message without the middle of what is long in it: nobody reads thousands of characters that he has typed."""
+    lines = LONG.sub(lambda found: f"{found[0][:60]}...{found[0][-15:]}", message).split("\n")
+    return "\n".join(line if len(line) <= LINE else f"{line[: LINE // 2]} ... {line[-200:]}" for line in lines)
 
 
 class LanguageError(ValueError):
@@ -18,10 +29,13 @@ class LanguageError(ValueError):
     """
 
     def __init__(self, message: str, text: str = "", start: int = 0, end: int | None = None):
-        self.reason = message
+        self.reason = cut(message)
         end = len(text) if end is None else end
-        mark = " " * start + "^" * max(1, end - start)
-        super().__init__(f"{message}\n  {text}\n  {mark}" if text else message)
+        first, last = max(0, start - AROUND), min(len(text), start + 2 * AROUND)
+        before, after = "..." * (first > 0), "..." * (last < len(text))
+        mark = " " * (start - first + len(before)) + "^" * max(1, min(end, last) - start)
+        shown = f"\n  {before}{text[first:last]}{after}\n  {mark}" if text else ""
+        super().__init__(f"{self.reason}{shown}")
 
 
 class LostSource(LanguageError):

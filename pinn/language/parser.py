@@ -7,6 +7,7 @@ are kept exact (`0.1` is one tenth), so that the algebra behind the derivative o
 # sympy's own annotations are too narrow
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ import sympy
 from pinn.language.calculus import Array, Value
 from pinn.language.errors import LanguageError
 from pinn.language.interfaces import edges
+from pinn.language.limits import TooLong, in_time, is_too_large
 from pinn.language.reader import At, Reader, of_reals
 from pinn.language.scope import Scope
 
@@ -56,7 +58,8 @@ def parse(text: str, scope: Scope) -> sympy.Expr:
         LanguageError: The text is no expression of the language.
     """
     parser = Reader(text, scope)
-    return parser.everywhere(parser.scalar)
+    with in_time(parser.text):
+        return parser.everywhere(parser.scalar)
 
 
 def parse_function(text: str, scope: Scope) -> Value:
@@ -66,7 +69,8 @@ def parse_function(text: str, scope: Scope) -> Value:
         LanguageError: The text is no expression of the language.
     """
     parser = Reader(text, scope)
-    return parser.everywhere(parser.value)
+    with in_time(parser.text):
+        return parser.everywhere(parser.value)
 
 
 def parse_quantity(text: str, scope: Scope) -> tuple[dict[str, sympy.Expr], At | None]:
@@ -76,7 +80,8 @@ def parse_quantity(text: str, scope: Scope) -> tuple[dict[str, sympy.Expr], At |
         LanguageError: The text is no expression of the language.
     """
     parser = Reader(text, replace(scope, bounds={}))  # of values at points, beside jumps
-    value = parser.side(parser.tree(0, len(parser.text)))
+    with in_time(parser.text):
+        value = parser.side(parser.tree(0, len(parser.text)))
     names = [x.name for x in scope.space]
     return dict(zip(names, value, strict=True)) if isinstance(value, Array) else {"": value}, parser.place
 
@@ -91,9 +96,10 @@ def parse_equation(text: str, scope: Scope) -> Statement:
     """
     parser = Reader(text, scope)
     equal = parser.equal_sign()
-    left = parser.side(parser.tree(0, equal))
-    place, parser.place = parser.place, None
-    right = parser.side(parser.tree(equal + 1, len(parser.text)))
+    with in_time(parser.text):
+        left = parser.side(parser.tree(0, equal))
+        place, parser.place = parser.place, None
+        right = parser.side(parser.tree(equal + 1, len(parser.text)))
     left, right = parser.alike(left, right)
     if place is not None and parser.place not in (None, place):
         return Statement(left, right, place, parser.place)
@@ -105,7 +111,10 @@ def edges_of(text: str, scope: Scope) -> list[sympy.Expr]:
     parser = Reader(text, replace(scope, bounds={}))
     try:
         equal = parser.equal_sign()
-        sides = [parser.visit(parser.tree(*ends)) for ends in ((0, equal), (equal + 1, len(parser.text)))]
+        with in_time(parser.text):
+            sides = [parser.visit(parser.tree(*ends)) for ends in ((0, equal), (equal + 1, len(parser.text)))]
+    except TooLong:
+        raise
     except (LanguageError, RecursionError):
         return []  # it is said when the equation is read
     values = [value for side in sides for value in (side if isinstance(side, Array) else (side,))]
@@ -120,8 +129,10 @@ def constant(value: str | int | float, constants: Mapping[str, sympy.Expr] | Non
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise LanguageError(f"{value!r} is no number: write one such as 0.1, 1e-3 or 0.01/pi")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise LanguageError(f"{value!r} is no finite number: write one such as 0.1, 1e-3 or 0.01/pi")
     text = str(value)
     expression = parse(text, Scope((), (), constants or {}))
-    if not (expression.is_finite and expression.is_real):
+    if not (expression.is_finite and expression.is_real) or is_too_large(expression):
         raise LanguageError(f"{text!r} is no finite real number", text)
     return expression

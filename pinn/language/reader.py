@@ -17,6 +17,7 @@ from pinn.language.calculus import PRODUCTS, Array, Value, sym
 from pinn.language.errors import LanguageError, LostSource, did_you_mean
 from pinn.language.interfaces import canonical, is_linear_in_sources, regular, source
 from pinn.language.jumps import Choice, lost, plain, watched
+from pinn.language.limits import HIGHEST, is_too_large, why_too_large
 from pinn.language.scope import (
     CHOICES,
     ELEMENTARY,
@@ -110,11 +111,15 @@ class Reader(Source):
         try:
             value = self.visit(node)
         except RecursionError:
-            raise LanguageError("the text is nested too deeply", self.text) from None
+            raise LanguageError(
+                "the text is nested too deeply: take fewer brackets, factors or functions", self.text
+            ) from None
         if value.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo, sympy.I):
             raise self.error(f"the value is {value}: not a finite real expression", node)
         value = of_reals(value)
         parts = list(value) if isinstance(value, Array) else [value]
+        if why := next(filter(None, map(why_too_large, parts)), None):
+            raise self.error(why, node)
         if self.has_sources and not all(map(is_linear_in_sources, parts)):
             raise self.error(
                 "delta stands in a sum, and is multiplied by what is smooth: of two, as at a point in the plane, no "
@@ -156,8 +161,8 @@ class Reader(Source):
             return value
         if value.is_extended_real is False:
             raise self.error(f"the value is {value}: not a finite real expression", node)
-        if value.is_Rational and _bits(value) > MOST_BITS:
-            raise self.error("this number is too large or has too many digits", node)
+        if _bits(value) > MOST_BITS if value.is_Rational else is_too_large(value):
+            raise self.error("this number is too large or has too many digits: take another unit", node)
         return value
 
     def read(self, node: ast.expr) -> Value:
@@ -210,13 +215,13 @@ class Reader(Source):
             if b.is_number and abs(float(b)) > LARGEST_POWER:
                 raise self.error(f"the exponent {right_text(b)} is too large: {LARGEST_POWER} at most", right)
             if b.is_Rational and _bits(a.as_coeff_Mul()[0]) * abs(b) > MOST_BITS:
-                raise self.error("this number is too large or has too many digits", node)
+                raise self.error("this number is too large or has too many digits: take another unit", node)
             if b.is_number is False and a.is_number and not a.is_positive:
                 raise self.error("a power with a variable exponent needs a positive base", left)
         if isinstance(op, ast.Add) and arrays == 1 and 0 in (a, b):  # 0 is a vector among vectors
             return a if isinstance(a, Array) else b
         if isinstance(op, ast.Div) and b == 0:
-            raise self.error("division by zero", right)
+            raise self.error("division by zero: write what is finite", right)
         try:
             return ARITHMETIC[type(op)](a, b)
         except (TypeError, sympy.ShapeError):
@@ -272,6 +277,8 @@ class Reader(Source):
                         f"the coordinates are {', '.join(self.scope.coordinates)}",
                         node,
                     )
+                if len(variables) > HIGHEST:
+                    raise self.error(f"a derivative of order {len(variables)} is too high: {HIGHEST} at most", node)
                 unknown = self.name(node, field)
                 return self.scope.calculus.d(unknown, *variables)
         declared = [n for n in self.scope.names if n not in RESERVED]
@@ -379,8 +386,15 @@ class Reader(Source):
                 raise self.error(
                     f"d differentiates by coordinates; they are {', '.join(self.scope.coordinates)}", argument
                 )
+        if len(names) > HIGHEST:
+            raise self.error(f"a derivative of order {len(names)} is too high: {HIGHEST} at most", node)
         variables = [coordinate(name) for name in names if name]
-        return self.scope.calculus.d(self.visit(node.args[0]), *variables)
+        try:
+            return self.scope.calculus.d(self.visit(node.args[0]), *variables)
+        except LanguageError:
+            raise
+        except ValueError as error:
+            raise self.error(str(error), node) from None
 
     # -- places -------------------------------------------------------------------------------------------------------
 
@@ -417,7 +431,7 @@ class Reader(Source):
         match node:
             case ast.Call(args=[ast.Name(id=name)], keywords=[]) if name not in self.scope.coordinates:
                 return name
-            case ast.Call(args=[], keywords=[_, *_] as pairs):
+            case ast.Call(args=[], keywords=[_, *_] as pairs) if len({pair.arg for pair in pairs}) == len(pairs):
                 return tuple((self.coordinate_name(pair, node), self.coordinate_value(pair)) for pair in pairs)
         raise self.error(usage, node)
 

@@ -81,7 +81,7 @@ class Scope:
             if name in RESERVED:
                 raise LanguageError(f"the name {name!r} is reserved by the language; choose another")
             if name in seen:
-                raise LanguageError(f"the name {name!r} is declared twice")
+                raise LanguageError(f"the name {name!r} is declared twice: give each its own")
             seen.add(name)
         for name, components in self.vectors.items():
             if len(components) != len(self.space):

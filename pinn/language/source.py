@@ -24,7 +24,7 @@ class Source:
             hint = "give each equation a name of its own" if several else "write an equation such as u_xx + u_yy = 0"
             raise LanguageError(f"{text!r} is no text: {hint}")
         if len(text) > LONGEST:
-            raise LanguageError(f"a text of {len(text)} characters is too long: {LONGEST} at most")
+            raise LanguageError(f"a text of {len(text)} characters is too long: {LONGEST} at most", text)
         self.text = " ".join(text.split())
         self._offset = 0
 
@@ -52,7 +52,7 @@ class Source:
         blank = len(part) - len(part.lstrip())
         self._offset = start + blank
         if not part.strip():
-            raise LanguageError("one side of the equation is empty", self.text, start, end)
+            raise LanguageError("one side of the equation is empty: write left = right", self.text, start, end)
         if not part.isascii():
             wrong = next(i for i, c in enumerate(part) if not c.isascii())
             raise LanguageError(

@@ -154,7 +154,7 @@ def _mask(solution: Solution, where: str | None, at: Points) -> Tensor:
         return torch.ones_like(at.x[:, 0], dtype=torch.bool)
     (value,) = solution.values([solution.problem.quantity(f"where({where}, 1, 0)")], at).values()
     if not value.any():
-        raise ValueError(f"where={where}: none of the {len(value)} points is there")
+        raise ValueError(f"where={where}: none of the {len(value)} points is there; take a part of the domain")
     return value > 0
 
 

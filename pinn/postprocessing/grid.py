@@ -5,6 +5,7 @@ Shape letters: N points, D coordinates.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,11 @@ import torch
 
 from pinn.geometry import Domain, Points
 from pinn.messages import did_you_mean
+from pinn.partition.memory import there_is
 from pinn.solution import Solution
 
+A_POINT = 8  # bytes a coordinate
+MOST = 10**8  # points along a coordinate
 POINTS, LONGEST = 10**5, 101  # of a grid, and along a coordinate, where nothing is said
 
 
@@ -83,18 +87,22 @@ def read_grid(given: Any, domain: Domain) -> Grid:
             )
     bounds = zip(domain.lower, domain.upper, strict=True)
     axes = {name: _axis(name, entry, *ends) for (name, entry), ends in zip(entries.items(), bounds, strict=True)}
+    count = math.prod(map(len, axes.values()))
+    if A_POINT * (len(axes) + 2) * count > there_is(torch.device("cpu")):
+        raise ValueError(f"grid={given}: {count} points are more than fit the memory that is free; take fewer")
     grid = Grid(axes, np.ones([len(axis) for axis in axes.values()], dtype=bool))
     inside = domain.inside(torch.from_numpy(grid.points)).numpy()
     return Grid(axes, inside.reshape(grid.inside.shape))
 
 
 def _axis(name: str, entry: Any, low: float, high: float) -> np.ndarray:
-    if isinstance(entry, int) and not isinstance(entry, bool) and entry > 0:
+    if isinstance(entry, int) and not isinstance(entry, bool) and 0 < entry <= MOST:
         return np.linspace(low, high, entry) if entry > 1 else np.array([(low + high) / 2])
     if isinstance(entry, Sequence) and not isinstance(entry, str) and len(entry):
         if all(isinstance(value, int | float) and low <= value <= high for value in entry):
             return np.array(entry, dtype=float)
         raise ValueError(f"grid.{name}={list(entry)}: should be numbers from {low:g} to {high:g}")
     raise ValueError(
-        f"grid.{name}={entry}: should be a number of points, or a list of values such as [{low:g}, {high:g}]"
+        f"grid.{name}={entry}: should be a number of points up to {MOST}, or a list of values such as "
+        f"[{low:g}, {high:g}]"
     )

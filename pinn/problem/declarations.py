@@ -47,7 +47,7 @@ def check_name(place: str, name: str) -> None:
 def read_fields(given: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
     """The names of all fields, and the vectors among them by their components."""
     entries = [given] if isinstance(given, Mapping) else given
-    if isinstance(entries, str) or not isinstance(entries, Sequence) or not entries:
+    if isinstance(entries, str) or not isinstance(entries, Sequence) or not entries or given == {}:
         raise LanguageError(f"fields: {given!r} is no list of names; write fields: [u], or [{{U: [u, v]}}, p]")
     names: list[str] = []
     vectors: dict[str, tuple[str, ...]] = {}

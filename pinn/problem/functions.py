@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy
+import torch
 from sympy.core.function import AppliedUndef
 from torch import Tensor
 
@@ -20,6 +21,39 @@ from pinn.problem.tables import table
 
 MANUFACTURED = "manufactured"
 Values = Callable[[Tensor], Tensor]  # points (N, D) to values (N,)
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A Python function that somebody has handed over: what it gives is looked at before it is computed with."""
+
+    name: str
+    function: Callable[..., Any]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Points (N, D) to values (N,)."""
+        found = self.function(x)
+        if not isinstance(found, Tensor):
+            raise self._error(f"{type(found).__name__} for {len(x)} points")
+        return self._checked(found, x.shape[:1], f"{len(x)} points")
+
+    def of_values(self, *arguments: Any) -> Any:
+        """Of numbers and tensors of one shape to values of that shape."""
+        found, given = self.function(*arguments), [a for a in arguments if isinstance(a, Tensor)]
+        if isinstance(found, int | float) or not given and isinstance(found, Tensor):
+            return found
+        if not isinstance(found, Tensor):
+            raise self._error(type(found).__name__)
+        shape = torch.broadcast_shapes(*[a.shape for a in given])
+        return found if not found.shape else self._checked(found, shape, f"arguments of the shape {tuple(shape)}")
+
+    def _checked(self, found: Tensor, shape: torch.Size, given: str) -> Tensor:
+        if found.shape != shape or found.is_complex():
+            raise self._error(f"values of the shape {tuple(found.shape)} and type {found.dtype} for {given}")
+        return found
+
+    def _error(self, found: str) -> LanguageError:
+        return LanguageError(f"functions.{self.name} gives {found}; it should give a real tensor, one number a point")
 
 
 @dataclass(frozen=True)
@@ -55,7 +89,7 @@ def read_functions(given: Mapping[str, Any], scope: Scope) -> Functions:
                 case Mapping():
                     raise LanguageError(f"{dict(value)!r} is no function; write an expression or {{table: data.csv}}")
                 case function if callable(function):
-                    result.values[name] = function
+                    result.values[name] = Handed(name, function)
                 case _:
                     names = replace(scope, constants=known, opaque=(*scope.opaque, *result.values))
                     known[name] = result.expressions[name] = parse_function(str(value), names)

@@ -21,6 +21,7 @@ from pinn.problem.tables import at_row, columns, select
 KEYS = ("file", "values", "points", "of", "noise", "seed", "within")
 WEIGHT = "weight"
 NOISE = 2**31  # added to the seed: noise of the same random numbers as the points would be larger where they are
+MOST_POINTS = 10**6  # more are in a file
 MOST = 64  # draws a point of the domain, before it is found to be too small
 
 
@@ -103,7 +104,16 @@ class Observations:
         return f"{self.name}__{quantity}"
 
     def _fill(self, function: Callable[[Tensor], Any]) -> None:
-        values = torch.as_tensor(function(self.x), dtype=torch.float64).reshape(len(self.x), -1)
+        found = function(self.x)
+        try:
+            if isinstance(found, Tensor) and found.is_complex():
+                raise TypeError
+            values = torch.as_tensor(found, dtype=torch.float64).reshape(len(self.x), -1)
+        except (TypeError, ValueError, RuntimeError):
+            raise LanguageError(
+                f"observations.{self.name}: {found!r} are no real values at {len(self.x)} points; needed is a tensor "
+                f"with a column each for {', '.join(self.quantities)}"
+            ) from None
         if values.shape[1] != len(self.quantities) or not values.isfinite().all():
             raise LanguageError(
                 f"observations.{self.name}: the values have the shape {tuple(values.shape)}, or are not all finite; "
@@ -152,8 +162,10 @@ class Observations:
 
     def _random(self, count: Any, part: Box | None) -> Tensor:
         """Uniform points inside, or inside a part of the domain's box."""
-        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-            raise LanguageError(f"points: {count!r} is no number of points; write one such as 200")
+        if not isinstance(count, int) or isinstance(count, bool) or not 0 < count <= MOST_POINTS:
+            raise LanguageError(
+                f"points: {count!r} is no number of points from 1 to {MOST_POINTS}; write one such as 200"
+            )
         generator, interior = torch.Generator().manual_seed(self.seed), self.domain.interior
         unit = torch.rand(MOST * count, self.domain.dimension(interior), generator=generator, dtype=torch.float64)
         if part is None:

@@ -81,6 +81,22 @@ class Parameters:
     depends: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+MOST = 1e50  # of a number, and one over it the least: powers and derivatives of it are to fit floating point as well
+
+
+def fitting(value: float, text: Any) -> float:
+    """A number that can be computed with.
+
+    Raises:
+        LanguageError: It cannot.
+    """
+    if value and not 1 / MOST <= abs(value) <= MOST:
+        raise LanguageError(
+            f"{text!r} is too {'large' if abs(value) > 1 else 'small'} to compute with: take another unit"
+        )
+    return value
+
+
 def read_parameters(given: Mapping[str, Any]) -> Parameters:
     """Sort what stands under `parameters:`.
 
@@ -96,7 +112,7 @@ def read_parameters(given: Mapping[str, Any]) -> Parameters:
                     if not low < high:
                         raise LanguageError(f"a range goes from the smaller to the larger number; here is {ends!r}")
                 case {"field": guess, **options} if set(options) <= {"of"}:
-                    result.coefficients[name] = float(constant(guess, result.known))
+                    result.coefficients[name] = fitting(float(constant(guess, result.known)), guess)
                     if "of" in options:
                         result.depends[name] = _names(options["of"])
                 case {"learn": guess, **options}:
@@ -106,6 +122,7 @@ def read_parameters(given: Mapping[str, Any]) -> Parameters:
                     raise LanguageError(f"{dict(value)!r} is no parameter{hint}; write {USAGE}")
                 case _:
                     result.known[name] = constant(value, result.known)
+                    fitting(float(result.known[name]), value)
     return result
 
 
@@ -117,7 +134,9 @@ def interval(ends: Any, constants: Mapping[str, sympy.Expr]) -> tuple[float, flo
     """
     if isinstance(ends, str) or not isinstance(ends, Sequence) or len(ends) != 2:
         raise LanguageError(f"{ends!r} is no interval; write two numbers, such as [0, 1]")
-    return float(constant(ends[0], constants)), float(constant(ends[1], constants))
+    low, high = (fitting(float(constant(end, constants)), end) for end in ends)
+    fitting(high - low, list(ends))
+    return low, high
 
 
 def _names(of: Any) -> tuple[str, ...]:
@@ -132,5 +151,5 @@ def _learned(guess: Any, options: Mapping[str, Any], known: Mapping[str, sympy.E
         if key not in ("between", "truth"):
             raise LanguageError(f"unknown key {key!r}{did_you_mean(str(key), ('between', 'truth'))}; write {USAGE}")
     bounds = interval(options["between"], known) if "between" in options else None
-    truth = float(constant(options["truth"], known)) if "truth" in options else None
-    return Learned(float(constant(guess, known)), bounds, truth)
+    truth = fitting(float(constant(options["truth"], known)), options["truth"]) if "truth" in options else None
+    return Learned(fitting(float(constant(guess, known)), guess), bounds, truth)

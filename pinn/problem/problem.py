@@ -7,6 +7,7 @@ Shape letters: N points, D coordinates, F fields.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false, reportReturnType=false
 
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -20,6 +21,7 @@ import torch
 import yaml
 from torch import Tensor
 
+from pinn.files import yaml_text
 from pinn.geometry import Box, Place, Sides, read_domain
 from pinn.language import (
     CARTESIAN,
@@ -138,6 +140,7 @@ class Problem:
     ):
         check_sections(coordinates=coordinates, equations=equations, conditions=conditions, parameters=parameters)
         check_sections(functions=functions, exact=exact, observations=observations)
+        equations = equations or {}
         if not coordinates:
             raise LanguageError("coordinates: at least one is needed, such as {x: [0, 1]}")
         self.name, self.reference = name, reference
@@ -177,7 +180,11 @@ class Problem:
         )  # fmt: skip
         given, self.scope = self._with_functions(functions, replace(bare, bounds={}))
         self.values = given.values
-        self.sides = Sides([e for text in equations.values() for e in edges_of(text, self.scope)], self.domain)
+        edges: list[sympy.Expr] = []
+        for key, text in equations.items():
+            with about(f"equations.{key}"):
+                edges += edges_of(text, self.scope)
+        self.sides = Sides(edges, self.domain)
         if not self.sides:
             _, self.scope = self._with_functions(functions, bare)
         integrals.check(self.domain, coordinate_system)
@@ -213,15 +220,19 @@ class Problem:
         Raises:
             LanguageError: There is no such problem, or something in it is wrong.
         """
-        path = Path(source)
+        path = Path(str(source))
         if path.suffix not in (".yaml", ".yml"):
             folder = configs() / "pde"
             path = folder / f"{source}.yaml"
-            if not path.exists():
+            if not os.path.isfile(path):  # no, too, of a name that no file can have
                 known = sorted(p.stem for p in folder.glob("*.yaml"))
                 hint = did_you_mean(str(source), known)
                 raise LanguageError(f"unknown problem {str(source)!r}{hint}; the problems are {', '.join(known)}")
-        return cls.from_mapping(located(yaml.safe_load(path.read_text()), path.parent), path.stem)
+        try:
+            given = yaml.safe_load(yaml_text(path))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise LanguageError(f"{path} cannot be read: {error}; write the path of a YAML file") from None
+        return cls.from_mapping(located(given, path.parent), path.stem)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], name: str = "problem") -> "Problem":
@@ -387,7 +398,7 @@ class Problem:
     @cached_property
     def _python(self) -> dict[str, type[Called]]:
         """Functions that stand in a text with arguments."""
-        return {name: called(name, values) for name, values in self.values.items()}
+        return {name: called(name, getattr(values, "of_values", values)) for name, values in self.values.items()}
 
     def _observations(
         self, given: Mapping[str, Any], taken: Mapping[str, Equation], constants: Mapping[str, sympy.Expr]

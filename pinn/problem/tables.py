@@ -5,9 +5,11 @@ Shape letters: N points, R rows of a table, D coordinates.
 
 import itertools
 import os
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -26,7 +28,7 @@ def columns(file: Any) -> dict[str, np.ndarray]:
     """
     path = Path(str(file))
     if path.suffix not in FORMATS:
-        raise LanguageError(f"{str(file)!r} is neither a .csv nor an .npz file")
+        raise LanguageError(f"{str(file)!r} is neither a .csv nor an .npz file: write a path such as data.csv")
     if not os.path.isfile(path):  # no, too, of a name that no file can have
         raise LanguageError(f"there is no file {str(file)!r} in the folder of the command, nor beside the problem")
     try:
@@ -49,7 +51,7 @@ def columns(file: Any) -> dict[str, np.ndarray]:
         if not table.size:
             raise ValueError("it has a line of names and no rows")
         return {name: np.atleast_1d(table[name]) for name in names}
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, MemoryError) as error:
         raise LanguageError(f"{str(file)!r} cannot be read: {str(error).partition(chr(10))[0]}") from None
 
 

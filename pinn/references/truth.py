@@ -108,11 +108,14 @@ def chosen(problem: Problem) -> tuple[str, Mapping[str, Any]]:
         raise ValueError(f"reference {name} is for fields that are smooth across interfaces: {problem.lost}")
     if name not in REFERENCES:
         raise ValueError(f"there is no reference {name!r}. {did_you_mean(name, REFERENCES)}")
-    known = [p.name for p in inspect.signature(REFERENCES[name]).parameters.values() if p.kind == p.KEYWORD_ONLY]
-    for option in options:
+    taken = inspect.signature(REFERENCES[name]).parameters.values()
+    known = {p.name: p.default for p in taken if p.kind == p.KEYWORD_ONLY}
+    for option, value in options.items():
         if option not in known:
             hint = did_you_mean(str(option), known) if known else "It has none."
             raise ValueError(f"reference {name} has no option {option!r}. {hint}")
+        if isinstance(known[option], int | float) and not isinstance(value, int | float):
+            raise ValueError(f"reference {name}: {option}: {value!r} should be a number such as {known[option]}")
     return name, options
 
 

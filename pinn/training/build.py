@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pydantic import ByteSize
 from torch import Tensor, nn
 
 from pinn.balancing import SCHEMES, Causal, Scheme
-from pinn.files import CHECKPOINT, CONFIG, RESULT, read_result
+from pinn.files import CHECKPOINT, CONFIG, RESULT, read_result, typed, yaml_text
 from pinn.geometry import Place
 from pinn.linter import CHECKS, undefined
 from pinn.messages import did_you_mean
@@ -73,9 +74,10 @@ def ready(problem: Problem) -> None:
         if problem.reference is not None:
             chosen(problem)
         observe(problem)
+        why = undefined(problem)
     except ValueError as error:
         raise ConfigError(f"pde={problem.name}: {error}") from None
-    if why := undefined(problem):
+    if why:
         raise ConfigError(f"pde={problem.name}: {why}")
 
 
@@ -188,6 +190,11 @@ def _check_engines(problem: Problem, config: Config, residuals: Residuals) -> No
         return
     kind = {"seed": config.seed, "step": 0, "dtype": getattr(torch, config.precision.dtype), "device": "cpu"}
     apart = residuals.disagreement(points(problem.domain, dict.fromkeys(residuals.places, CHECKED), Sobol(), **kind))
+    if not math.isfinite(apart):
+        raise ConfigError(
+            f"pde={problem.name}: its equations have no finite value for a field of size 1: take other units, or write "
+            "what is infinite or no number, such as the root of a negative one, in another way."
+        )
     if not apart <= TOLERATED[config.precision.dtype]:
         raise ConfigError(
             f"the two derivative engines differ by {apart:.1e} on this problem and network, so one of them is wrong; "
@@ -205,7 +212,10 @@ def load(directory: str | Path, problem: Problem | None = None) -> Solution:
     Raises:
         ConfigError: There is no run, or the problem is not in it.
     """
-    folder = Path(directory)
+    try:
+        folder = typed(directory)
+    except ValueError as error:
+        raise ConfigError(f"{error}.") from None
     _check_there(folder, (CONFIG, CHECKPOINT))
     return restore(folder, problem)
 
@@ -253,6 +263,10 @@ def _begin_with(residuals: Residuals, folder: Path) -> None:
 
 
 def _check_there(folder: Path, names: tuple[str, ...], key: str = "") -> None:
+    try:
+        typed(folder)
+    except ValueError as error:
+        raise ConfigError(f"{key}{error}.") from None
     for name in names:
         if not (folder / name).exists():
             raise ConfigError(f"{key}{folder}: no run is here: {name} is missing.")
@@ -262,7 +276,7 @@ def kept(folder: Path, key: str = "") -> Config:
     """The configuration of the run in a directory, which a key such as `init=` may have named."""
     _check_there(folder, (CONFIG,), key)
     try:
-        found = yaml.safe_load((folder / CONFIG).read_text())
+        found = yaml.safe_load(yaml_text(folder / CONFIG))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{key}{folder / CONFIG} cannot be read: {_line(error)}") from None
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):

@@ -17,6 +17,7 @@ from pinn.problem import Problem
 from pinn.schema import AUTO, CHOSEN, MLP, MOST_CELLS, Auto, AutoNetwork, Config, Partition, Precision
 from pinn.training.build import kept, ready
 from pinn.training.files import first_checkpoint
+from pinn.training.machine import check_machine
 from pinn.training.network import network
 from pinn.training.scale import SCALES, Trials
 
@@ -61,9 +62,11 @@ def choose(problem: Problem, config: Config, directory: Path | None = None) -> C
         directory: Where the run's files will lie; what an earlier part of the run chose there stays.
 
     Raises:
-        ConfigError: The run to go on from, or to begin with, is not there; or there is no truth to observe.
+        ConfigError: The run to go on from, or to begin with, is not there; or there is no truth to observe; or this
+            machine has not what is asked for.
     """
     choice = Choice(config)
+    check_machine(problem, config)
     ready(problem)
     if any(choice.open(key) for key in CHOSEN):
         begin = first_checkpoint(config, directory)

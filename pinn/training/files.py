@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
 import yaml
 
-from pinn.files import BEFORE, CHECKPOINT, CONFIG, HISTORY, REPORT, RESULT
+from pinn.files import BEFORE, CHECKPOINT, CONFIG, HISTORY, REPORT, RESULT, typed
 from pinn.schema import Config, ConfigError
 
 OURS = (
@@ -75,8 +76,11 @@ def written(directory: Path | None) -> Iterator[None]:
         raise ConfigError(f"run_dir={directory}: {why}: {kept}.") from error
 
 
-def new_directory(config: Config, problem: str, job: int | None = None, scheduled: str | None = None) -> Path:
+@contextmanager
+def new_directory(config: Config, problem: str, job: int | None = None, scheduled: str | None = None) -> Iterator[Path]:
     """Make the directory of a run: `run_dir`, `runs/<problem>/<job>`, or one that nobody has, `.../<date-time>`.
+
+    What is refused before it has begun leaves none.
 
     Args:
         config: Says `run_dir` and `resume`.
@@ -86,8 +90,11 @@ def new_directory(config: Config, problem: str, job: int | None = None, schedule
     """
     try:
         path = fixed_directory(config, problem, job, scheduled)
+        clock = Path("runs", problem, time.strftime("%Y-%m-%d_%H-%M-%S"))
+        above = [folder for folder in (path or clock).parents if not folder.exists()]
+        new = path is None or not path.exists()
         if path is None:
-            return _unique(Path("runs", problem, time.strftime("%Y-%m-%d_%H-%M-%S")))
+            path = _unique(clock)
         if config.resume is False and any((path / name).exists() for name in (CHECKPOINT, HISTORY, RESULT)):
             raise ConfigError(
                 f"run_dir={path}: a run is there already. Go on with it by resume=auto, or name another directory."
@@ -95,15 +102,24 @@ def new_directory(config: Config, problem: str, job: int | None = None, schedule
         path.mkdir(parents=True, exist_ok=True)
         if foreign := next((n for n in OURS if (path / n).exists() and not _of_a_run(path / CONFIG)), None):
             raise ConfigError(f"run_dir={path}: {foreign} lies there and is of no run; name another directory.")
-        return path
     except OSError as error:
-        raise ConfigError(f"run_dir={config.run_dir}: {error.strerror}: {error.filename}") from error
+        why = f"{error.strerror}: {error.filename}"
+        raise ConfigError(f"run_dir={config.run_dir}: {why}; take a folder that can be written to.") from error
+    try:
+        yield path
+    except ConfigError:
+        if new and not any((path / name).exists() for name in (CHECKPOINT, HISTORY, RESULT)):
+            shutil.rmtree(path)
+            for folder in above:
+                with suppress(OSError):  # another run is there by now
+                    folder.rmdir()
+        raise
 
 
 def fixed_directory(config: Config, problem: str, job: int | None, scheduled: str | None) -> Path | None:
     """Where every process of a run, and the run that goes on, finds its files; None where only a clock names it."""
     if config.run_dir is not None:
-        path = Path(config.run_dir).expanduser()
+        path = _typed("run_dir", config.run_dir)
         return path if job is None else path / str(job)
     return Path("runs", problem, scheduled) if scheduled else None
 
@@ -121,7 +137,7 @@ def first_checkpoint(config: Config, directory: Path | None) -> Path | None:
             return directory / name
     if config.resume == "auto":
         return None
-    path = Path(config.resume).expanduser()
+    path = _typed("resume", config.resume)
     path = path / CHECKPOINT if path.is_dir() else path
     if not path.is_file():
         raise ConfigError(f"resume={config.resume}: there is no checkpoint {path}.")
@@ -135,6 +151,13 @@ def _of_a_run(path: Path) -> bool:
     except (OSError, ValueError, yaml.YAMLError):
         return False
     return isinstance(found, dict) and found.keys() <= Config.model_fields.keys()
+
+
+def _typed(key: str, text: str) -> Path:
+    try:
+        return typed(text)
+    except ValueError as error:
+        raise ConfigError(f"{key}={error}.") from None
 
 
 def _unique(path: Path) -> Path:

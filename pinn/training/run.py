@@ -146,7 +146,10 @@ def fit(
     try:
         true = truth(problem)
     except ValueError as error:
-        raise ConfigError(f"pde={problem.name}: reference: {error}") from None
+        raise ConfigError(f"pde={problem.name}: reference: {problem.reference}: {error}") from None
+    except MemoryError as error:
+        why = f"{problem.reference}: {error}; take smaller options"
+        raise ConfigError(f"pde={problem.name}: reference: {why}") from None
     x = held_out(problem, MEASURED)
     module = PINN(residuals, problem, config, None if true is None else (x, true(x)), budget)
     trainer = _trainer(config, module, directory, console, watch)

@@ -5,6 +5,7 @@ import pytest
 import torch
 import yaml
 
+import pinn
 from pinn import LanguageError, Problem
 from pinn.geometry import Points
 from pinn.language import Scope, parse, to_latex, to_text
@@ -189,3 +190,20 @@ def test_a_file_that_would_be_read_as_another_is_refused(tmp_path, name, write, 
     write(tmp_path / name)
     with pytest.raises(LanguageError, match=said):
         table(tmp_path / name, "f", ["x"])
+
+
+@pytest.mark.parametrize(
+    ("equation", "function", "said"),
+    [
+        ("u_xx = f", lambda x: x[:, :1], r"functions.f gives values of the shape \(\d+, 1\)"),
+        ("u_xx = f", lambda x: None, "functions.f gives NoneType"),
+        ("u_xx = f", lambda x: x[:, 0] * 1j, "type torch.complex128"),
+        ("u_xx = f(u)", lambda u: u[:, None], r"functions.f gives values of the shape \(\d+, 1\)"),
+        ("u_xx = f", lambda x: x[:, 0] * float("nan"), "functions: f has no finite value at x="),
+    ],
+)
+def test_a_python_function_that_gives_something_else_gets_one_message(equation, function, said):
+    given = {"fields": ["u"], "equations": {"bend": equation}, "conditions": {"ends": "u(boundary) = 0"}}
+    problem = Problem(coordinates={"x": [0, 1]}, functions={"f": function}, **given)
+    with pytest.raises(ValueError, match=said):
+        pinn.solve(problem, "network.width=5", "optimizer=adam", "trainer.max_steps=1", "network.scale=1")
