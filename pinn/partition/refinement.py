@@ -35,6 +35,7 @@ GOOD = 1e-9  # an estimate that is good enough to end at
 STALE = 4  # levels that have not halved the estimate, as where values at a corner contradict each other: the last
 FIRST = 8  # cells to begin with, at most
 LONG = 1.5  # times as long as wide: then more cells are taken along that coordinate to begin with
+STEPS_OF_FIRST = 5  # of Newton's, for which there is to be time on the first cells
 STRIPS = 1  # of the time, to begin with
 SLIGHT = 0.1  # of the largest part of a change of several numbers: what is less is not named
 UNFINISHED = "the time for it is over before the end is reached: what is beyond is not solved"
@@ -101,10 +102,12 @@ class Refinement:
         domain = self.problem.domain
         if not self.marching:
             tiling = Cells.grid(domain.lower, domain.upper, self._counts(), len(self.problem.sides))
-            return Strip(
+            strip = Strip(
                 self.problem, self.residuals, self.local, self.seed, tiling, until=self.worth.ends,
                 processes=self.processes,
             )  # fmt: skip
+            strip.begin_within(self.worth.most_memory, self.worth.left / STEPS_OF_FIRST)
+            return strip
         before = self.done[-1] if self.done else None
         begin = before.times[1] if before and before.times else self.span[0]
         left = self.span[1] - begin
@@ -124,6 +127,8 @@ class Refinement:
             self.worth.ends, self.processes, self.alike,
         )  # fmt: skip
         self.strips.had = self.worth.left
+        if not before:
+            strip.begin_within(self.worth.most_memory, self.worth.left / STEPS_OF_FIRST)
         if before and not strip.again:
             before.kept = None
         if not (told and strip.again):

@@ -29,7 +29,7 @@ from pinn.partition.layers import at_end, following, layer
 from pinn.partition.level import FINE, HOPELESS, STALLED, Level
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of, write
 from pinn.partition.newton import Found, newton, solved_again
-from pinn.partition.points import HELD_OUT, CellPoints, Drawn
+from pinn.partition.points import HELD_OUT, ROWS, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
 from pinn.partition.refine import blind, directions, idle, left, marked, refined, roughness
 from pinn.partition.starts import begun, elsewhere, excited, going_on, moved_to, opposite, zero
@@ -50,6 +50,8 @@ COMPARED = 2**11  # points at which two levels are compared
 START = 1e-8  # what the first cells may leave of what an interval begins with
 UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not finite
 WIDER = 1.5  # times as many features
+FEWEST = 10  # of them, with which a level may begin
+A_NUMBER = 8  # bytes
 REGULAR = 1e-2  # of the square of what is left: smaller singular values of a cell fit the points, and not the solution
 ROUGH = 1e-6  # the largest that are not
 SUPPRESSED = 0.2  # of what is left, that lies in what was so left out: the solution is smooth, and misses it
@@ -350,6 +352,21 @@ class Strip:
             look = self.looking(partition, found, [self.initial])
             self.tiling, parents = refined(self.tiling, rest, marked(rest).cpu(), along, look)
             self.crowding = self.crowding[parents]
+
+    def begin_within(self, memory: float, seconds: float) -> None:
+        """Take fewer features where the first level would need more than this: of many fields a cell has many columns.
+
+        Args:
+            memory: Bytes for the rows of all cells, and as much again for their orthonormal columns.
+            seconds: For a step of Newton's.
+        """
+        while self.local.features > FEWEST:
+            columns = (self.local.features + 1) * len(self.problem.fields)
+            rows = ROWS * columns * float(self._density.sum())
+            if 2 * A_NUMBER * rows * columns <= memory and self.price <= seconds:
+                return
+            self.local = self.local.of(max(FEWEST, self.local.features // 2))
+            self.usual = self.local.features
 
     def begin_with_fewer_features(self) -> None:
         """Solve a cheap level first, as most of Newton's steps are its; and the one after has something to compare."""

@@ -59,8 +59,13 @@ class Worth:
 
     def too_large(self, strip: Strip) -> bool:
         """Whether the next level of a strip would take more memory than there is."""
-        most = self.memory or there_is(self.device, self.processes.size)
-        return bool(agreed(self.processes, [strip.memory / self.processes.size > most], self.device)[0])
+        return strip.memory / self.processes.size > self.most_memory
+
+    @property
+    def most_memory(self) -> float:
+        """Bytes that a level may take in each process."""
+        here = self.memory or there_is(self.device, self.processes.size)
+        return agreed(self.processes, [here], self.device)[0]
 
 
 def expected(strip: Strip) -> float:

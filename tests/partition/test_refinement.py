@@ -406,3 +406,23 @@ def test_waves_known_by_values_at_a_point_are_found(monkeypatch):
     assert error(problem, refined(problem, 30, levels=14)) < 1e-6
     monkeypatch.setattr(gains, "EASY", 0.0)
     assert error(problem, refined(problem, 30, levels=14)) > 0.1
+
+
+def many(fields: int) -> Problem:
+    names = [f"u{k}" for k in range(fields)]
+    return Problem(
+        coordinates={"x": [0, 1]}, fields=names, enforce="soft",
+        equations={f"e{k}": f"{name}_xx = {name}" for k, name in enumerate(names)},
+        conditions={f"left{k}": f"{name}(x=0) = 1" for k, name in enumerate(names)}
+        | {f"right{k}": f"{name}(x=1) = 1" for k, name in enumerate(names)},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("memory", "seconds", "fewer"), [(1e12, 1e6, False), (2e6, 1e6, True), (1e12, 1e-3, True)])
+def test_many_fields_begin_with_fewer_features_where_memory_or_time_is_little(memory, seconds, fewer):
+    found = refinement(many(8), 40, budget=seconds)
+    found.worth.memory = memory
+    assert (found.strip.local.features < 40) == fewer and found.strip.usual == found.strip.local.features >= 10
+    level = found.advance()
+    assert level.unknowns == 8 * (found.strip.solved_with.features + 1)
+    assert 16 * 2.5 * level.unknowns**2 <= 2 * memory
