@@ -167,16 +167,20 @@ class Solution:
         network = self.residuals.network
         return (network.lower, network.upper) if isinstance(network, Partition) else None
 
-    def deviation(self, x: Tensor) -> dict[str, Tensor]:
+    def deviation(self, points: Any) -> dict[str, Tensor]:
         """One standard deviation of each coefficient field at points (N, D), (N,): what the data leave open of it.
 
         On cells, where the data have told: else there is none.
+
+        Args:
+            points: A tensor, an array or lists; one column a coordinate.
         """
         network, names = self.residuals.network, self.problem.coefficients
         if not isinstance(network, Partition):
             return {}
         waves = [(name, one) for name, one in zip(names, network.beside, strict=True) if isinstance(one, Waves)]
-        found = {name: one.deviation(x.to(self._dtype)).to(float64) for name, one in waves}
+        x = torch.as_tensor(points, dtype=self._dtype)
+        found = {name: one.deviation(x).to(float64) for name, one in waves}
         return {name: value for name, value in found.items() if not value.isnan().any()}
 
     @property
