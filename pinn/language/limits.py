@@ -91,4 +91,4 @@ def _terms(value: sympy.Expr) -> int:
 def is_too_large(number: sympy.Expr) -> bool:
     """Whether floating point does not hold a number, such as `exp(1000)`."""
     size = abs(number if number.is_Rational else number.evalf(5))
-    return bool(size.is_extended_real and size > LARGEST)
+    return bool(size.is_comparable and size > LARGEST)  # no integral of a field, say

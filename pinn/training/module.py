@@ -189,7 +189,7 @@ class PINN(LightningModule):
             if phase.method.scheduled and not self.diverged:
                 self.recovery.keep(self, optimizer.optimizer)
             elif phase.method.scheduled:
-                self.diverged = not self.recovery.back(self, optimizer.optimizer)
+                self.diverged = not self.recovery.back(self, optimizer.optimizer) or self.turns.step == phase.steps
             if why := self.turns.end(converged, self._noisy):
                 self.end_phase(why)
             if (self.turns.finished or self.solved) and not self.finished and not self.diverged:

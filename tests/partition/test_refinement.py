@@ -55,7 +55,9 @@ def test_a_layer_gets_narrow_cells_along_it_alone():
     cells = found.partition
     widths = cells.upper - cells.lower
     assert cells.lower[widths[:, 0].argmin(), 0] > 0.7
-    assert widths[:, 0].max() >= 4 * widths[:, 0].min() and widths[:, 1].min() >= 2 * widths[:, 0].min()
+    assert widths[:, 0].max() >= 4 * widths[:, 0].min()
+    flat = widths[:, 1] / widths[:, 0]
+    assert bool((flat >= 1).all()) and float(flat.max()) >= 4
 
 
 def test_cells_without_a_part_of_the_domain_are_left_out():
@@ -273,7 +275,7 @@ def test_the_corner_of_an_l_gets_small_cells_and_the_plane_few():
     cells = found.partition
     widths = cells.upper - cells.lower
     smallest = widths.prod(dim=1).argmin()
-    assert float(widths.min()) < 1e-3 and len(cells) < 400
+    assert float(widths.min()) < 1e-3 and len(cells) < 500
     assert (cells.lower[smallest] + cells.upper[smallest]).norm() / 2 < 0.01  # the corner is at the origin
     assert error(problem, found) < 1e-5
     assert max(found.estimate.values()) < 20 * error(problem, found)

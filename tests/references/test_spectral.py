@@ -261,7 +261,7 @@ def test_one_period_is_the_box_and_the_columns_are_the_coordinates():
         ({"start": {"u": "x"}, "reference": spectral_within(1e-3)}, "are not enough for a tolerance of 0.001"),
         ({"reference": {"spectral": {"modes": 7}}}, "modes = 7 must be even"),
         ({"reference": {"spectral": {"mode": 8}}}, "no option 'mode'. Did you mean 'modes'?"),
-        ({"reference": {"spectral": {"tolerance": "tiny"}}}, "unknown name 'tiny'"),
+        ({"reference": {"spectral": {"tolerance": "tiny"}}}, "'tiny' should be a number such as 1e-08"),
         ({"reference": {"spectral": 8}}, "neither a name nor one with options"),
     ],
     ids=lambda value: str(value)[:50],

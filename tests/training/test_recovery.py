@@ -35,7 +35,7 @@ def test_smaller_steps_from_the_last_good_state_go_on(tmp_path, caplog, capsys):
 
 def test_after_three_times_it_ends_with_what_was_good(tmp_path, caplog, capsys):
     with caplog.at_level(logging.WARNING, "pinn"):
-        run(1e200, 100, tmp_path)
+        run(1e15, 100, tmp_path)
     assert "(3 of 3)" in caplog.text and caplog.text.rstrip().endswith("back to step 0")
     assert "DIVERGED" in capsys.readouterr().out
     state = torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]
