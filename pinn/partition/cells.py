@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -158,6 +159,7 @@ class Cells:
             found.append(torch.cat([pairs, torch.full((len(pairs), 1), d)], dim=1))
         return torch.cat(found)
 
+    @cached_property
     def beside_smaller(self) -> Tensor:
         """Which cells have a neighbour that is smaller in any direction, (K,)."""
         found = torch.zeros(len(self), dtype=torch.bool)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -176,7 +176,7 @@ def _of_nothing(sampled: Sampled, start: Values) -> list[Tensor] | None:
     return [layer.weight.new_zeros(sampled.fields, layer.in_features + 1) for layer in layers]
 
 
-def solved_on_average(sampled: Sampled, samples: Sequence[Values]) -> Values:
+def solved_on_average(sampled: Sampled, samples: Iterable[Values]) -> Values:
     """The solution of the problem that is linearised on average: see `Sampled.linearise_on_average`."""
     linearised = sampled.linearise_on_average(samples)
     _, rows = _weights(sampled, linearised, 1.0)

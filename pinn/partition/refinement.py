@@ -127,8 +127,8 @@ class Refinement:
             self.worth.ends, self.processes, self.alike,
         )  # fmt: skip
         self.strips.had = self.worth.left
-        if not before:
-            strip.begin_within(self.worth.most_memory, self.worth.left / STEPS_OF_FIRST)
+        if not told:
+            strip.begin_within(self.worth.most_memory, math.inf if before else self.worth.left / STEPS_OF_FIRST)
         if before and not strip.again:
             before.kept = None
         if not (told and strip.again):

@@ -135,7 +135,9 @@ def begun(sampled: Sampled, problem: Problem) -> Values:
 
 
 def elsewhere(sampled: Sampled) -> Iterator[Values]:
-    """A slope in each field along each coordinate, and a paraboloid, up and down, that leave less than zero does.
+    """Where there is no slope at zero what solves the problem on average over random fields; then slopes and bowls.
+
+    A slope in each field along each coordinate, and a paraboloid, up and down, that leave less than zero does.
 
     Zero is where many equations do not depend on the fields at all to first order (`u_xx*u_yy = f`, `u_x**2 = f`), and
     from there steps may lead to where the linearised equation is of another type, or up here and down there. A convex
@@ -157,7 +159,12 @@ def _of_random_fields(sampled: Sampled) -> Iterator[Values]:
     """
     if not _says_nothing(sampled):
         return
-    generator, samples = torch.Generator().manual_seed(0), []
+    yield from _as_large(sampled, solved_on_average(sampled, _random(sampled)), _inside(sampled))
+
+
+def _random(sampled: Sampled) -> Iterator[Values]:
+    """Each operator the same normal number at all points, and then its opposite."""
+    generator = torch.Generator().manual_seed(0)
     for _ in range(SAMPLES):
         drawn: Values = {
             place: {
@@ -166,8 +173,8 @@ def _of_random_fields(sampled: Sampled) -> Iterator[Values]:
             }
             for place, at in sampled.points.items()
         }
-        samples += [drawn, _times(-1.0, drawn)]
-    yield from _as_large(sampled, solved_on_average(sampled, samples), _inside(sampled))
+        yield drawn
+        yield _times(-1.0, drawn)
 
 
 def _says_nothing(sampled: Sampled) -> bool:

@@ -51,7 +51,6 @@ START = 1e-8  # what the first cells may leave of what an interval begins with
 UNKNOWN = 1e6  # what is left, over the size of the fields, where it is not finite
 WIDER = 1.5  # times as many features
 FEWEST = 10  # of them, with which a level may begin
-A_NUMBER = 8  # bytes
 REGULAR = 1e-2  # of the square of what is left: smaller singular values of a cell fit the points, and not the solution
 ROUGH = 1e-6  # the largest that are not
 SUPPRESSED = 0.2  # of what is left, that lies in what was so left out: the solution is smooth, and misses it
@@ -360,10 +359,11 @@ class Strip:
             memory: Bytes for the rows of all cells, and as much again for their orthonormal columns.
             seconds: For a step of Newton's.
         """
+        each = 2 * next(self.residuals.parameters()).element_size()
         while self.local.features > FEWEST:
             columns = (self.local.features + 1) * len(self.problem.fields)
             rows = ROWS * columns * float(self._density.sum())
-            if 2 * A_NUMBER * rows * columns <= memory and self.price <= seconds:
+            if each * rows * columns <= memory and self.price <= seconds:
                 return
             self.local = self.local.of(max(FEWEST, self.local.features // 2))
             self.usual = self.local.features
@@ -399,7 +399,7 @@ class Strip:
     @property
     def _density(self) -> Tensor:
         """Times the usual number of points, by cell: in a larger one there are the ends of its neighbours' windows."""
-        return self.crowding * (1 + (BESIDE_SMALLER - 1) * self.tiling.beside_smaller())
+        return self.crowding * (1 + (BESIDE_SMALLER - 1) * self.tiling.beside_smaller)
 
     def _leave_out_empty(self) -> None:
         """Cells that lie outside of the domain."""

@@ -9,7 +9,7 @@ Shape letters: K cells, N points of a place, n points of one cell, W features (1
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
@@ -339,18 +339,29 @@ class Sampled:
         blocks, long = self._blocks(slopes)
         return Linearised(blocks, residual, torch.cat(targets), long)
 
-    def linearise_on_average(self, samples: Sequence[Values]) -> Linearised:
-        """Statistical linearisation: the mean of the Jacobians and of the residuals at values whose mean is zero."""
-        slopes: dict[Place, dict[str, dict[str, Tensor]]] = {}
-        residual: dict[Place, dict[str, Tensor]] = {}
-        for place, at in self.points.items():
-            found = [self.slopes(place, values[place]) for values in samples]
-            slopes[place] = {
-                name: {op: _mean([s[name][op] for _, s in found]) for op in of_row}
-                for name, of_row in found[0][1].items()
-            }
-            residual[place] = {name: mean_where_integral(_mean([r[name] for r, _ in found]), place, at)
-                               for name in found[0][0]}  # fmt: skip
+    def linearise_on_average(self, samples: Iterable[Values]) -> Linearised:
+        """Statistical linearisation: the mean of the Jacobians and of the residuals at values whose mean is zero.
+
+        Where some are not finite, it is the mean of the others.
+        """
+        means: dict[tuple[Place, str, str | None], Tensor] = {}  # by operator; None: of the residual
+        counts: dict[tuple[Place, str, str | None], Tensor] = {}
+        for values in samples:
+            for place in self.points:
+                results, slopes = self.slopes(place, values[place])
+                for name, r in results.items():
+                    for op, one in {None: r, **slopes[name]}.items():
+                        key, finite = (place, name, op), one.isfinite()
+                        counts[key] = counts.get(key, 0) + finite
+                        change = (one - means.get(key, 0)).where(finite, 0)
+                        means[key] = means.get(key, 0) + change / counts[key].clamp(min=1)
+        slopes = {place: {} for place in self.points}
+        residual = {place: {} for place in self.points}
+        for (place, name, op), mean in means.items():
+            if op is None:
+                residual[place][name] = mean_where_integral(mean, place, self.points[place])
+            else:
+                slopes[place].setdefault(name, {})[op] = mean
         blocks, long = self._blocks(slopes)
         return Linearised(blocks, residual, -torch.cat([r for of in residual.values() for r in of.values()]), long)
 
@@ -472,11 +483,6 @@ def _alone(residuals: Residuals, count: int) -> dict[tuple[Place, str], None]:
             if not names & {atom.func.__name__ for atom in e.residual.atoms(AppliedUndef)}:
                 found[place, e.name] = None
     return found
-
-
-def _mean(found: list[Tensor]) -> Tensor:
-    """Of those that are finite."""
-    return torch.stack(found).where(torch.stack(found).isfinite(), torch.nan).nanmean(dim=0).nan_to_num()
 
 
 def _slopes(result: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -275,5 +275,5 @@ def test_cells_beside_smaller_ones_are_those():
     tiling = cells(
         ([0.0, 0.0], [2.0, 2.0]), ([2.0, 0.0], [3.0, 1.0]), ([2.0, 1.0], [3.0, 2.0]), ([3.0, 0.0], [4.0, 2.0])
     )
-    assert tiling.beside_smaller().tolist() == [True, False, False, True]  # the last is as wide, but longer
-    assert not Cells.grid([0.0, 0.0], [1.0, 3.0], [4, 3]).beside_smaller().any()
+    assert tiling.beside_smaller.tolist() == [True, False, False, True]  # the last is as wide, but longer
+    assert not Cells.grid([0.0, 0.0], [1.0, 3.0], [4, 3]).beside_smaller.any()
