@@ -109,7 +109,7 @@ def new_directory(config: Config, problem: str, job: int | None = None, schedule
         yield path
     except ConfigError:
         if new and not any((path / name).exists() for name in (CHECKPOINT, HISTORY, RESULT)):
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)  # it may be gone: that may be what the error says
             for folder in above:
                 with suppress(OSError):  # another run is there by now
                     folder.rmdir()
