@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SMALL = 1e-10  # a misfit that is nobody's concern
 UNSOLVED = 0.05  # of an equation's terms: the solution is one of another equation
+UNMET = 0.1  # a condition's misfit: the solution is one of another problem
 WRONG = 0.05  # an estimated relative error
 RIGHT = 1e-6  # one of a solution of which no equation can be unsolved
 HOPELESS = 1.0  # one of which the figure says nothing
@@ -88,14 +89,21 @@ def doubt(result: Result, measured: Measured) -> str | None:
     name = max(left, key=left.__getitem__, default="")
     if name and left[name] > UNSOLVED:
         return f"{name} is not solved: {100 * left[name]:.0f} % of its terms are left."
+    told = result.get("estimate") or {}
+    unsure = {
+        n for n, of in measured.fields.items() if not told or max((told.get(f, 0.0) for f in of), default=0) > RIGHT
+    }
+    name = max(unsure - measured.left.keys(), key=lambda key: measured.misfit.get(key, 0.0), default="")
+    if name and measured.misfit.get(name, 0.0) > UNMET:
+        return f"{name} is not met: {100 * measured.misfit[name]:.0f} % of what a random function would leave is left."
     name = max(measured.below, key=lambda key: measured.below[key][1], default="")
     if name and measured.below[name][1] > WRONG:
         return _below(name, measured)
     if not result.get("converged", True):
         return "Newton's steps for what is not linear have not come to an end."
     unknown = result.get("unknown") or {}
-    told = [(value, unknown.get(name, 0.0)) for name, value in (result.get("estimate") or {}).items()]
-    error = max((math.sqrt(max(e**2 - u**2, 0.0)) if math.isfinite(e) else e for e, u in told), default=0.0)
+    pairs = [(value, unknown.get(name, 0.0)) for name, value in told.items()]
+    error = max((math.sqrt(max(e**2 - u**2, 0.0)) if math.isfinite(e) else e for e, u in pairs), default=0.0)
     if error > WRONG:
         told = f"{100 * error:.0f} % of the solution" if error < HOPELESS else "larger than the solution"
         return f"The error is estimated to be {told}."
@@ -148,7 +156,7 @@ def _summary(result: Result, measured: Measured, first_order: bool) -> str:
         text.append(f"{why} Do not trust the solution.")
     elif wrong:
         text.append(f"What is left of {wrong} is {left[wrong]:.0e} of the sum of its terms.")
-    if worst not in left and not misfit[worst] < SMALL:
+    if worst not in left and SMALL <= misfit[worst] <= UNMET:
         text.append(f"{worst} is met to {misfit[worst]:.0e} of what a random function of that size would leave.")
     text += [_below(n, measured) for n, (_, part) in measured.below.items() if RIGHT < part <= WRONG]
     if not text:  # a misfit may be small where the error is not, as beside an obstacle

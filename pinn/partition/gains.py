@@ -13,7 +13,7 @@ FALLS = 0.03  # of the residual of the level before: a smooth solution, of which
 MANY = 3  # coordinates, of which cells are halved into eight: there what the last levels gained for their price decides
 RATE = -1.5  # the power of the price with which what is left falls: a level of more features gains enough
 VAIN = -1.0  # the same where they have gained too little
-UNSEEN = 1.0  # what is left where nothing is seen of the solution
+UNSEEN = 0.03  # what is left where nothing may be seen of the solution
 EASY = 1.0  # seconds: a level on a line that may have twice the cells whether they are needed or not
 
 

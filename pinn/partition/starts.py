@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,8 @@ HIGHEST = 3  # its degree
 TILT = 0.7  # of the logarithm of a source, from one side to the other
 AS_LITTLE = 2.0  # times what a solution leaves: its opposite is one as well
 SAMPLES = 256  # pairs of random values over which slopes are averaged
+FIRST_PART, LEAST_PART = 1 / 16, 2.0**-14  # of what is not linear: the first step of `followed`, and the shortest
+EASY, HARD = 4, 8  # steps of Newton's in one of them after which the next is longer, and with which it is too long
 LOWER = 0.9  # of the residual of zero: what leaves more of it is no better than zero
 
 
@@ -149,6 +152,42 @@ def elsewhere(sampled: Sampled) -> Iterator[Values]:
     shapes = [*(_Slope(lower, upper, sampled.fields, axis) for axis in range(len(lower)))]
     for shape in (*shapes, _Bowl(lower, upper, sampled.fields)):
         yield from _scaled(sampled, shape)
+
+
+def followed(
+    sampled: Sampled, found: Values, solve: Callable[[Values, int], Found], solved: Callable[[Found], bool], most: int,
+    until: float,
+) -> Values:  # fmt: skip
+    """A solution that is followed from that of the equations linearised at zero to as near to theirs as it can be.
+
+    All that is not linear comes in by a factor that rises from 0 to 1, as a Reynolds number does in steps: natural
+    continuation (Allgower, Georg 1990, Numerical Continuation Methods, chapter 2). Each step begins with the solution
+    of the one before, is twice as long after one that Newton's method has solved easily, and is taken again at a
+    quarter of its length where it has not.
+
+    Args:
+        sampled: The cells and the points.
+        found: Values to begin with.
+        solve: Takes Newton's steps, so many at most.
+        solved: Whether they have come to a solution.
+        most: How many of them there may be, roughly.
+        until: When, by `time.perf_counter` of the first process, no further step begins.
+    """
+    reached, step, taken = 0.0, FIRST_PART, 0
+    while taken < most:
+        sampled.nonlinear = min(1.0, reached + step)
+        there = solve(found, HARD)
+        taken += there.steps
+        if solved(there):
+            found, reached = there.values, sampled.nonlinear
+            step *= 2 if there.steps <= EASY else 1
+        else:
+            step /= 4
+        (late,) = agreed(sampled.processes, [time.perf_counter() > until], sampled.partition.lower.device)
+        if reached == 1 or step < LEAST_PART or late:
+            break
+    sampled.nonlinear = 1.0
+    return found
 
 
 def _of_random_fields(sampled: Sampled) -> Iterator[Values]:

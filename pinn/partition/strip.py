@@ -6,6 +6,7 @@ Shape letters: K cells, N points, D coordinates, F fields, W features (1 include
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ from pinn.partition.again import Kept, later
 from pinn.partition.cells import Cells
 from pinn.partition.cholesky import numbers_of
 from pinn.partition.estimate import estimated
-from pinn.partition.gains import RESOLVED
+from pinn.partition.gains import RESOLVED, UNSEEN
 from pinn.partition.identify import Knowledge, identified
 from pinn.partition.layers import at_end, following, layer
 from pinn.partition.level import FINE, HOPELESS, STALLED, Level
@@ -32,7 +33,7 @@ from pinn.partition.newton import Found, newton, solved_again
 from pinn.partition.points import HELD_OUT, ROWS, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
 from pinn.partition.refine import blind, directions, idle, left, marked, refined, roughness
-from pinn.partition.starts import begun, elsewhere, excited, going_on, moved_to, opposite, zero
+from pinn.partition.starts import begun, elsewhere, excited, followed, going_on, moved_to, opposite, zero
 from pinn.partition.system import Sampled, Values
 from pinn.partition.terms import apart, units
 from pinn.partition.unknown import moved, unknown
@@ -61,6 +62,7 @@ FEATURE = 1.2e-6  # seconds for an unknown and each feature of its cell: their j
 COLUMN = 1.25e-9  # seconds for an unknown and the square of those of its cell: their orthonormal columns
 STEPS = 30  # of Newton's, a level
 EXACT = 2  # of them, for a linear problem
+FOLLOWED = 30.0  # seconds that following a solution may take, by the price of a level
 BETTER = 0.1  # of the loss of steps that have come to an end: so little others must leave to be the solution
 
 
@@ -259,7 +261,14 @@ class Strip:
             found, self.known = identified(sampled, start, most, foreign, self.tolerance, self.until, known, before)
             if other := opposite(sampled, found):
                 found, self.known = identified(sampled, other, most, foreign, self.tolerance, self.until, known, before)
-        return found if foreign else self._from_elsewhere(partition, sampled, found, most)
+        return found if foreign and not self._is_lost(found) else self._from_elsewhere(partition, sampled, found, most)
+
+    def _is_lost(self, found: Found) -> bool:
+        """Whether levels go on from what is no solution: much is left, and steps or levels lower it no more."""
+        before = [level.residual for level in self.levels[-2:]]
+        stalled = len(before) == 2 and before[1] > STALLED * before[0]
+        unseen = before[-1] > UNSEEN and (stalled or not (found.converged or self.levels[-1].converged))
+        return unseen or before[-1] > RESOLVED and not found.better
 
     def _measures(self, partition: Partition, sampled: Sampled, found: Found) -> bool:
         """Whether the fields turn out to be of other sizes than those by which they were measured; then it is by these.
@@ -532,11 +541,23 @@ class Strip:
         if found.converged and (found.steps <= EXACT or self._leaves_little(partition, found, RESOLVED)):
             return found
         ended = found.converged
-        for start in elsewhere(sampled):
-            other = newton(sampled, start, most, False, self.tolerance, self.until)
-            solved = other.converged or self._leaves_little(partition, other, FINE)
-            if solved > ended or solved == ended and not other.loss >= (BETTER if ended else 1.0) * found.loss:
-                found, ended = other, solved
+
+        def solve(start: Values, most: int = most) -> Found:
+            return newton(sampled, start, most, False, self.tolerance, self.until)
+
+        def solved(other: Found) -> bool:
+            return other.converged or self._leaves_little(partition, other, FINE)
+
+        starts = elsewhere(sampled)
+        affordable = int(FOLLOWED / self.price)
+        if (not ended or self.levels) and affordable > STEPS:
+            begin = zero(sampled, self.local.features)
+            starts = itertools.chain([followed(sampled, begin, solve, solved, affordable, self.until)], starts)
+        for start in starts:
+            other = solve(start)
+            better = solved(other)
+            if better > ended or better == ended and not other.loss >= (BETTER if ended else 1.0) * found.loss:
+                found, ended = other, better
         return found
 
     def _leaves_little(self, partition: Partition, found: Found, part: float) -> bool:

@@ -79,6 +79,9 @@ class Sampled:
         self.left_before = 0.0  # by the last level, as a part of the fields
         self.balance: dict[tuple[Place, str], Tensor] = {}
         """Factors of the parts of an equation `min(a, b) = 0` in each cell, (2, K): see `weigh`."""
+        self.nonlinear = 1.0
+        """What the equations have of all that is not linear in them: see `starts.followed`."""
+        self._tangents: dict[Place, tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]] = {}
         self.shares: Mapping[str, float] = {}  # of each observed quantity in the weight of data, 1 where none is given
         self.fields = partition.outputs
         self.units = partition.lower.new_ones(self.fields)  # by which the fields are measured: see `terms.units`
@@ -275,10 +278,26 @@ class Sampled:
             if (place, name) in self.balance:
                 factors = self.balance[place, name][:, self.cells[place]]
                 found[name] = parts.chosen(factors * plan.parts_of(name, values, at.x, inputs))
-        return {
+        shifted = {
             name: r - self.shifts[place, name] if (place, name) in self.shifts else r
             for name, r in found.items()
             if ((place, name) in self.alone) == alone
+        }
+        return shifted if self.nonlinear == 1 or alone else self._less_nonlinear(place, values, shifted)
+
+    def _less_nonlinear(
+        self, place: Place, values: Mapping[str, Tensor], results: dict[str, Tensor]
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """Part of the residuals, and for the rest those of the equations that are linearised at zero."""
+        part = self.nonlinear
+        if place not in self._tangents:
+            self.nonlinear = 1.0
+            self._tangents[place] = self.slopes(place, {op: torch.zeros_like(value) for op, value in values.items()})
+            self.nonlinear = part
+        at_zero, slopes = self._tangents[place]
+        return {
+            name: part * r + (1 - part) * (at_zero[name] + sum(s * values[op] for op, s in slopes[name].items()))
+            for name, r in results.items()
         }
 
     def weigh(self, values: Values) -> None:

@@ -182,6 +182,19 @@ def test_doubt_has_its_reasons(result, left, misfit, said):
 
 
 @pytest.mark.parametrize(
+    ("misfit", "estimate", "said"),
+    [
+        (0.4, 1e-3, "end is not met: 40 % of what a random function would leave is left."),
+        (0.05, 1e-3, None),
+        (0.9, 1e-12, None),  # of a field that is zero but for rounding
+    ],
+)
+def test_a_condition_that_is_not_met_is_a_reason(misfit, estimate, said):
+    measured = Measured(misfit={"bend": 1e-3, "end": misfit}, fields={"bend": {"u"}, "end": {"u"}}, left={"bend": 1e-3})
+    assert doubt({"estimate": {"u": estimate}}, measured) == said
+
+
+@pytest.mark.parametrize(
     ("estimate", "said"),
     [
         ({}, "Every equation is met to 1e-12 of its size: nothing is left that is worth the time."),

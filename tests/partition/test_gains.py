@@ -38,7 +38,7 @@ def test_nothing_is_seen_where_much_is_left_and_no_less_than_before():
     assert sees_nothing(levels, 1, 0.2)
     assert not sees_nothing(levels, 2, 0.2) and not sees_nothing(levels, 1, 2.0)
     assert not sees_nothing([levels[0], level_of(4, 2.0, 0.2)], 1, 0.2)
-    assert not sees_nothing([level_of(2, 0.9, 0.1), level_of(4, 0.8, 0.2)], 1, 0.2)
+    assert not sees_nothing([level_of(2, 0.029, 0.1), level_of(4, 0.028, 0.2)], 1, 0.2)
 
 
 def test_with_more_than_three_coordinates_more_features_are_tried_at_once():

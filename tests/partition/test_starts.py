@@ -1,8 +1,10 @@
-"""Where Newton's steps begin on the first cells: zero, how the strip before goes on, slopes and bowls."""
+"""Where Newton's steps begin on the first cells: zero, how the strip before goes on, slopes and bowls, continuation."""
 
+import numpy as np
 import pytest
 import torch
 from refinements import error, refinement
+from scipy.integrate import solve_bvp
 
 from pinn import Problem
 from pinn.partition import starts, strip
@@ -235,3 +237,71 @@ def curvatures(problem: Problem, place) -> list[str]:
     """The operators that are u_xx, u_yy or their sum."""
     operators = Residuals(problem, sampled_first(problem).residuals.network).plans[place].operators
     return [name for name, one in operators.items() if all(2 in exponents for _, exponents, _ in one.terms)]
+
+
+BLASIUS = Problem(
+    coordinates={"x": [0, 20]}, fields=["f"], equations={"blasius": "2*f_xxx + f*f_xx = 0"}, enforce="soft",
+    conditions={"wall": "f(x=0) = 0", "slip": "f_x(x=0) = 0", "far": "f_x(x=20) = 1"},
+)  # fmt: skip
+COLE = Problem(  # a layer in the middle, at a place that nothing says (Cole 1968, Perturbation Methods, section 2.5)
+    coordinates={"x": [0, 1]}, fields=["y"], equations={"cole": "0.005*y_xx + y*y_x - y = 0"}, enforce="soft",
+    conditions={"left": "y(x=0) = -7/6", "right": "y(x=1) = 3/2"},
+)  # fmt: skip
+
+
+def shear(found) -> float:
+    """f''(0) of Blasius' boundary layer."""
+    x = torch.zeros(1, 1, dtype=torch.float64, requires_grad=True)
+    f = found.partition(x)
+    for _ in range(2):
+        (f,) = torch.autograd.grad(f.sum(), x, create_graph=True)
+    return float(f.detach())
+
+
+def test_a_boundary_layer_is_followed_from_a_linear_problem():
+    """By published figures: Boyd 2008, SIAM Rev. 50."""
+    found = refinement(BLASIUS, 30)
+    for _ in range(3):
+        found.advance()
+    assert shear(found) == pytest.approx(0.332057336215196, abs=1e-8)
+
+
+def test_from_zero_at_once_it_is_not_found(monkeypatch):
+    monkeypatch.setattr(strip, "followed", lambda sampled, begin, *rest: begin)
+    found = refinement(BLASIUS, 30)
+    for _ in range(3):
+        found.advance()
+    assert abs(shear(found) - 0.332057336215196) > 1e-3
+
+
+@pytest.mark.slow
+def test_levels_leave_what_only_looks_like_a_solution():
+    """On a few cells the least that can be left is at a layer in the wrong place."""
+    found = refinement(COLE, 30)
+    while not found.ended and len(found.levels) < 20:
+        found.advance()
+    x = np.linspace(0, 1, 401)
+    with torch.no_grad():
+        y = found.partition(torch.from_numpy(x)[:, None])[:, 0].numpy()
+    exact = solve_bvp(
+        lambda _, v: np.vstack([v[1], 200 * v[0] * (1 - v[1])]), lambda a, b: np.array([a[0] + 7 / 6, b[0] - 1.5]), x,
+        np.vstack([y, np.gradient(y, x)]), tol=1e-8, max_nodes=100_000,
+    )  # fmt: skip
+    assert exact.status == 0 and np.abs(exact.sol(x)[0] - y).max() < 1e-7
+    assert found.estimate["y"] < 1e-8
+
+
+def test_what_is_not_linear_comes_in_by_a_factor():
+    sampled = sampled_first(BLASIUS)
+    torch.manual_seed(0)
+    values = {p: {op: torch.randn_like(v) for op, v in of.items()} for p, of in zero(sampled, FEATURES).items()}
+    inside = BLASIUS.domain.interior
+
+    def left(part: float) -> torch.Tensor:
+        sampled.nonlinear = part
+        return sampled.residual(values)[inside]["blasius"]
+
+    plain = left(1.0)
+    torch.testing.assert_close(left(0.25), left(0.0) + 0.25 * (plain - left(0.0)))
+    assert any(torch.allclose(left(0.0), value) for value in values[inside].values())  # 2*f_xxx is one operator
+    assert not torch.allclose(left(0.0), plain)
