@@ -173,7 +173,7 @@ def followed(
         most: How many of them there may be, roughly.
         until: When, by `time.perf_counter` of the first process, no further step begins.
     """
-    reached, step, taken = 0.0, FIRST_PART, 0
+    reached, step, taken = 0.0, FIRST_PART, 0 if sampled.has_tangents() else most
     while taken < most:
         sampled.nonlinear = min(1.0, reached + step)
         there = solve(found, HARD)

@@ -205,9 +205,11 @@ class Strip:
         squares, volumes = rest.square(), self.tiling.widths.prod(dim=1).to(rest)
         means = [float(squares.mean().sqrt()), float((volumes * squares).sum() / volumes.sum()) ** 0.5]
         residual, spread = agreed(self.processes, means, rest.device)
-        if self.levels and FINE > self.levels[-1].residual <= residual:  # rounding, which more cells make larger
+        last = self.levels[-1].residual if self.levels else math.inf
+        astray = last <= HOPELESS < residual
+        if FINE > last <= residual or astray:  # rounding, which more cells make larger, or no solution after one
             sampled.numbers, self.known = numbers, known
-            return self._as_before(found, self._since(began))
+            return self._as_before(found, self._since(began), astray)
         partition.beside = copy.deepcopy(partition.beside)  # as they are now
         if self.levels and self.levels[-1].residual <= HOPELESS:
             self.earlier = self.partition
@@ -332,10 +334,14 @@ class Strip:
         *told, growth = agreed(self.processes, [*told.tolist(), end / begin if begin else 1.0], at.device)
         return dict(zip(self.problem.fields, told, strict=True)), growth
 
-    def _as_before(self, found: Found, seconds: float) -> Level:
-        """A level whose cells do no better than those before: those stay."""
+    def _as_before(self, found: Found, seconds: float, astray: bool = False) -> Level:
+        """A level whose cells do no better than those before: those stay.
+
+        Where its steps have gone astray, how fast the error falls is not known any more: it is told as it was before.
+        """
         self.local, self.tiling = self.solved_with, self.cells
-        level = replace(self.levels[-1], steps=found.steps, gained=False, seconds=seconds)
+        told = self.levels[-2:][0].estimate if astray else self.levels[-1].estimate
+        level = replace(self.levels[-1], steps=found.steps, gained=False, seconds=seconds, estimate=told)
         self.levels.append(level)
         return level
 

@@ -289,12 +289,7 @@ class Sampled:
         self, place: Place, values: Mapping[str, Tensor], results: dict[str, Tensor]
     ) -> dict[str, Tensor]:  # fmt: skip
         """Part of the residuals, and for the rest those of the equations that are linearised at zero."""
-        part = self.nonlinear
-        if place not in self._tangents:
-            self.nonlinear = 1.0
-            self._tangents[place] = self.slopes(place, {op: torch.zeros_like(value) for op, value in values.items()})
-            self.nonlinear = part
-        at_zero, slopes = self._tangents[place]
+        part, (at_zero, slopes) = self.nonlinear, self._tangents[place]
         return {
             name: part * r + (1 - part) * (at_zero[name] + sum(s * values[op] for op, s in slopes[name].items()))
             for name, r in results.items()
@@ -395,6 +390,17 @@ class Sampled:
         return {name: r.detach() for name, r in results.items()}, {
             name: _slopes(r, leaves) for name, r in results.items()
         }
+
+    def has_tangents(self) -> bool:
+        """Whether the equations have a finite value and finite slopes where all fields are zero, which it notes."""
+        self.nonlinear = 1.0
+        for place in self.points:
+            none = self.points[place].x.new_zeros(len(self.points[place].x))
+            self._tangents[place] = self.slopes(place, dict.fromkeys(self.residuals.plans[place].operators, none))
+        every = [r for results, slopes in self._tangents.values() for r in (*results.values(), *(
+            slope for of_equation in slopes.values() for slope in of_equation.values()
+        ))]  # fmt: skip
+        return all(bool(r.isfinite().all()) for r in every)
 
     def columns(self, values: Values) -> Tensor:
         """The derivatives of the residuals by `numbers`, (M + L, Z)."""

@@ -293,6 +293,7 @@ def test_levels_leave_what_only_looks_like_a_solution():
 
 def test_what_is_not_linear_comes_in_by_a_factor():
     sampled = sampled_first(BLASIUS)
+    assert sampled.has_tangents()
     torch.manual_seed(0)
     values = {p: {op: torch.randn_like(v) for op, v in of.items()} for p, of in zero(sampled, FEATURES).items()}
     inside = BLASIUS.domain.interior
@@ -305,3 +306,10 @@ def test_what_is_not_linear_comes_in_by_a_factor():
     torch.testing.assert_close(left(0.25), left(0.0) + 0.25 * (plain - left(0.0)))
     assert any(torch.allclose(left(0.0), value) for value in values[inside].values())  # 2*f_xxx is one operator
     assert not torch.allclose(left(0.0), plain)
+
+
+def test_nothing_is_followed_where_slopes_are_infinite_at_zero():
+    sampled = sampled_first(PLAPLACE["1/2"])
+    begin = zero(sampled, FEATURES)
+    assert not sampled.has_tangents()
+    assert starts.followed(sampled, begin, lambda *_: pytest.fail("a step"), lambda _: True, 99, 0.0) is begin
