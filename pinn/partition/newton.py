@@ -28,7 +28,7 @@ from pinn.partition.sparse import Block, BlockLeastSquares, factorise
 from pinn.partition.system import Linearised, Sampled, Values
 
 LARGE = 4.0  # times as large as is usual in its cell: a row that counts no more than such
-HALVINGS = 16  # of a step: exponential functions of the fields may be far too large at its end
+HALVINGS = 16  # parts of a step that are tried, 1 to 2**-15: exponential functions may be far too large at its end
 SAME = 1e-3  # relative: a residual that is so near to what its linearisation promised is as small as it will be
 FOREIGN = 4.0  # times the loss of what other cells have left: so much a first step may leave
 ROUGHLY = 1e-4  # of an error: what it may be wrong by itself
