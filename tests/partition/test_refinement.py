@@ -428,3 +428,16 @@ def test_many_fields_begin_with_fewer_features_where_memory_or_time_is_little(me
     level = found.advance()
     assert level.unknowns == 8 * (found.strip.solved_with.features + 1)
     assert 16 * 2.5 * level.unknowns**2 <= 2 * memory
+
+
+@pytest.mark.slow
+def test_a_level_that_goes_astray_is_not_kept():
+    """A fluid in a channel, whose viscosity is infinite in the middle, where its shear is zero."""
+    problem = Problem(
+        coordinates={"y": [-1, 1]}, fields=["u"], equations={"momentum": "d(sqrt(abs(u_y))*sign(u_y), y) = -1"},
+        conditions={"low": "u(y=-1) = 0", "high": "u(y=1) = 0"}, enforce="soft", exact={"u": "(1 - abs(y)**3)/3"},
+    )  # fmt: skip
+    found = refined(problem, 30)
+    assert not found.levels[-1].gained
+    wrong = error(problem, found)
+    assert wrong < 2e-3 and wrong / 10 < found.estimate["u"] < 100 * wrong
