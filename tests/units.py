@@ -3,6 +3,10 @@
 What solves the one solves the other: u(x) = b*U(x/a).
 """
 
+# sympy's own annotations are too narrow
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
+# pyright: reportAssignmentType=false, reportOperatorIssue=false, reportCallIssue=false
+
 import random
 from dataclasses import dataclass
 from numbers import Real
