@@ -16,7 +16,7 @@ ALIKE = 1e-6  # what the errors of the two may differ by
 QUICK = {"beam": 0, "lane_emden": 1, "advection": 1, "oscillator_energy": 0, "lorenz_parameters": 1}
 SLOW = [
     *((name, 2) for name in ("klein_gordon", "elasticity", "poisson", "monge_ampere", "beam_vibrating")),
-    *((name, 2) for name in ("plate_circular", "poisson_hole", "minimal_surface", "timoshenko_beam")),
+    *((name, 2) for name in ("plate_circular", "poisson_hole", "minimal_surface", "timoshenko_beam", "eikonal")),
     *(
         (name, 1)
         for name in ("kovasznay", "darcy", "fisher", "black_scholes", "helmholtz", "plate_orthotropic", "heat")
