@@ -4,20 +4,23 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportOperatorIssue=false
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import sympy
+import torch
 from sympy.core.function import AppliedUndef
 
 from pinn.geometry import Place
-from pinn.language import Called, LanguageError, coordinate, parameter
+from pinn.language import Called, LanguageError, coordinate, parameter, torch_function
 from pinn.language.linear import is_atom
 from pinn.language.scope import TIME
 from pinn.problem import Equation, Problem
 
 LONG = 5.0  # time, in units of the fastest rate at which a nonlinear term acts
 A_STRIP = 2.0  # such units
+GRID = 300  # points, at which is looked how large fields begin
+MOST_SIDES = 8  # coordinates of which there is a grid
 
 
 @dataclass(frozen=True)
@@ -53,38 +56,83 @@ def long_time(problem: Problem) -> LongTime | None:
     middle = {x: sympy.Float((a + b) / 2) for x, a, b in zip(
         problem.scope.variables, problem.domain.lower, problem.domain.upper, strict=True
     )}  # fmt: skip
-    there = {field: value.xreplace(middle) for field, value in begins.items()}
-    rates = {key: _nonlinear_rate(equation.residual, there) for key, equation in problem.stated.items()}
+    there, largest = {field: value.xreplace(middle) for field, value in begins.items()}, _Largest(problem)
+    sizes = {field: largest(value) for field, value in begins.items()}
+    rates = {key: _nonlinear_rate(equation.residual, there, sizes, largest) for key, equation in problem.stated.items()}
     key = max(rates, key=rates.__getitem__)
     return LongTime(key, span, rates[key]) if span * rates[key] > LONG else None
 
 
-def _nonlinear_rate(residual: sympy.Expr, begins: Mapping[sympy.Expr, sympy.Expr]) -> float:
-    """`(|c/a|)^(1/m)` for the largest coefficient c of a nonlinear term without derivatives in space, and `a u_t..t`.
+class _Largest:
+    """An expression of the coordinates to the largest absolute value that it has on a grid; 0 where it has none."""
 
-    The term's derivatives by time are below the order m of that. An exponential or a quotient may be larger or smaller
-    than its coefficient by many orders of magnitude, as in Arrhenius' law: of the sum of such terms the slope counts
-    that it has where time begins.
+    def __init__(self, problem: Problem):
+        self.variables, domain = problem.scope.variables, problem.domain
+        bounds, dimensions = zip(domain.lower, domain.upper, strict=True), len(domain.names)
+        if dimensions > MOST_SIDES:
+            sides = [torch.tensor([(a + b) / 2], dtype=torch.float64) for a, b in bounds]
+        else:
+            count = max(2, int(GRID ** (1 / dimensions)))
+            sides = [torch.linspace(a, b, count, dtype=torch.float64) for a, b in bounds]
+        self.columns = [column.flatten() for column in torch.meshgrid(*sides, indexing="ij")]
+
+    def __call__(self, expression: sympy.Expr) -> float:
+        if not expression.free_symbols <= {*self.variables} or expression.atoms(Called, AppliedUndef):
+            return 0.0
+        (found,) = torch_function(self.variables, [expression])(*self.columns)
+        found = torch.as_tensor(found, dtype=torch.float64).abs()
+        return float(found.where(found.isfinite(), 0).max())
+
+
+def _nonlinear_rate(
+    residual: sympy.Expr, begins: Mapping[sympy.Expr, sympy.Expr], sizes: Mapping[sympy.Expr, float],
+    largest: Callable[[sympy.Expr], float],
+) -> float:  # fmt: skip
+    """`(|c/a|)^(1/(m - k))` for `a u_t..t`, of order m, and the largest nonlinear term `c u_t..t`, of order k < m.
+
+    c is what stands before the field itself, or its derivative by time, where fields are as large as they begin: in
+    other units it is the same rate. A field that grows by itself does so until such a term holds it, and that rate
+    counts as well. Terms with derivatives in space are as fast as the solution is steep, which nobody knows.
+
+    An exponential or a quotient may be larger or smaller than its coefficient by many orders of magnitude, as in
+    Arrhenius' law: of the sum of such terms the slope counts that it has where time begins.
     """
-    orders, rates, steep = {0: 0.0}, [(0.0, 0)], []
+    atoms: dict[sympy.Expr, sympy.Expr] = {}
+    nonlinear, steep = [], []
     for term in sympy.Add.make_args(sympy.expand(residual)):
         coefficient, rest = term.as_independent(*term.free_symbols, AppliedUndef)
-        derivatives = term.atoms(sympy.Derivative)
-        if not coefficient.is_number or any(set(d.variables) != {coordinate(TIME)} for d in derivatives):
+        if any(set(d.variables) != {coordinate(TIME)} for d in term.atoms(sympy.Derivative)):
             continue
-        size, order = abs(float(coefficient)), max((int(d.derivative_count) for d in derivatives), default=0)
-        if is_atom(rest):
-            orders[order] = max(orders.get(order, 0.0), size)
+        if is_atom(rest) and coefficient.is_number:
+            atoms[rest] = atoms.get(rest, 0) + coefficient
         elif _nonlinear(rest):
-            if _steep(rest):
-                steep.append(term)
-            else:
-                rates.append((size, order))
-    rates.append((_slope(sympy.Add(*steep), begins), 0))
-    m = max(orders)
-    if not m:  # it says nothing of how time goes on
-        return 0.0
-    return (max(size for size, order in rates if order < m) / max(orders[m], 1e-300)) ** (1 / m)
+            (steep if _steep(rest) else nonlinear).append(term)
+    if not atoms or not (m := _order(first := max(atoms, key=_order))):
+        return 0.0  # it says nothing of how time goes on
+    own, a = first.expr, atoms[first]
+    rates = [_own(term, own, sizes, largest) for term in nonlinear if term.has(own)]
+    if rates:
+        rates += [(float(abs(c)), _order(e)) for e, c in atoms.items() if e.atoms(AppliedUndef) == {own} and c / a < 0]
+    rates.append((_slope(sympy.Add(*steep), own, begins), 0))
+    return max((size / float(abs(a))) ** (1 / (m - order)) for size, order in rates if order < m)
+
+
+def _order(atom: sympy.Expr) -> int:
+    return int(atom.derivative_count) if isinstance(atom, sympy.Derivative) else 0
+
+
+def _own(
+    term: sympy.Expr, own: sympy.Expr, sizes: Mapping[sympy.Expr, float], largest: Callable[[sympy.Expr], float]
+) -> tuple[float, int]:
+    """What stands before a field in a term, or before its highest derivative by time there, and the order of that."""
+    atom = max((e for e in term.atoms(sympy.Derivative) if e.expr == own), key=_order, default=own)
+    value, size = sympy.Dummy(real=True), sizes.get(own, 0.0)
+    here = term.xreplace({atom: value}).xreplace({field: sympy.Float(s) for field, s in sizes.items()})
+    zero = {value: sympy.Integer(0)}
+    factors = [largest(here.diff(value).xreplace(zero))]
+    if atom == own and size:
+        factors.append(largest(here.xreplace({value: sympy.Float(size)}) - here.xreplace(zero)) / size)
+    return max(factors), _order(atom)
 
 
 def _steep(term: sympy.Expr) -> bool:
@@ -93,12 +141,11 @@ def _steep(term: sympy.Expr) -> bool:
     return any(e.atoms(AppliedUndef) for e in [*below, *term.atoms(sympy.exp)])
 
 
-def _slope(term: sympy.Expr, begins: Mapping[sympy.Expr, sympy.Expr]) -> float:
-    """The largest by any field with which time begins; 0 where that is not known."""
-    known = {field: sympy.Dummy(real=True) for field in term.atoms(AppliedUndef)}
-    there = {known[field]: value for field, value in begins.items() if field in known}
-    slopes = [term.xreplace(known).diff(symbol).xreplace(there).evalf() for symbol in known.values()]
-    return max((abs(float(s)) for s in slopes if s.is_number and s.is_finite), default=0.0)
+def _slope(term: sympy.Expr, own: sympy.Expr, begins: Mapping[sympy.Expr, sympy.Expr]) -> float:
+    """That by a field where time begins; 0 where that is not known."""
+    value = sympy.Dummy(real=True)
+    slope = term.xreplace({own: value}).diff(value).xreplace({**begins, value: begins.get(own, value)}).evalf()
+    return abs(float(slope)) if slope.is_number and slope.is_finite else 0.0
 
 
 def linear(problem: Problem) -> bool:

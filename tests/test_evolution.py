@@ -4,6 +4,7 @@ import math
 
 import pytest
 import sympy
+from units import Units, rewritten
 
 from pinn import LanguageError, Problem
 from pinn.evolution import autonomous, initial, long_time, powers, uncut
@@ -60,10 +61,12 @@ def evolution(equation: str, end: float = 1, **given):
         ("u_t = u_xx + 30*x*u*sin(x)", 0),
         ("u_t = 30*u*u_x", 0),  # how fast that is depends on how steep u is
         ("u_t = u_xx + 30*u*(1 - u)", 30),
-        ("u_t = u_xx - 3*pi*u*v", 3 * 3.14159265),
+        ("u_t = u_xx - 3*pi*u*v", 0),  # of a v that is zero
         ("2*u_t = u_xx + 30*x*sin(u)", 15),
         ("u_tt = u_xx - 36*sin(u)", 6),
-        ("u_tt = 10*(1 - u**2)*u_t - u", 10**0.5),
+        ("u_tt = 10*(1 - u**2)*u_t - u", 10),
+        ("u_tt = 10*(1 - u**2)*u_t - 40**2*u + u**3", 10),
+        ("u_tt = u - u**3", 1),
         ("u*v = 40*sin(x)", 0),  # without time
     ],
 )
@@ -74,6 +77,28 @@ def test_the_rate_is_that_of_the_fastest_nonlinear_term(equation, rate):
     if found:
         assert long_time(evolution(equation, 1e3 / found.strips)) is None
         assert long_time(evolution(equation, 1e4 / found.strips))
+
+
+def test_the_rate_depends_on_how_large_fields_begin():
+    """A field grows by itself until a nonlinear term holds it, whatever it begins with."""
+    begins = {"one": "u(t=0) = x/1000", "other": "v(t=0) = 2"}
+    for equation, rate in (("u_t = -1e7*u**3", 10), ("u_t = -3*u*v", 6), ("u_t = 7*u*(1 - u)", 7)):
+        found = long_time(evolution(equation, 1e3, conditions=begins))
+        assert found is not None and found.rate == pytest.approx(rate), equation
+
+
+@pytest.mark.parametrize(
+    "equation",
+    ["u_t = u_xx + 30*u*(1 - u)", "u_t = -20*x*u*v + u", "2*u_t = u_xx + 30*x*sin(u)", "u_tt = 10*(1 - u**2)*u_t - u",
+     "u_t = 7e3*exp(-2/(1 + u))*(2 - u)"],
+)  # fmt: skip
+def test_a_long_time_is_long_in_all_units(equation):
+    problem = evolution(equation, 1e3, conditions={"one": "u(t=0) = x", "other": "v(t=0) = 2 + x"})
+    found = long_time(problem)
+    assert found is not None
+    for seed in range(3):
+        other = long_time(rewritten(problem, Units.drawn(problem, seed)))
+        assert other is not None and other.span * other.rate == pytest.approx(found.span * found.rate)
 
 
 def test_of_an_exponential_or_a_quotient_the_slope_where_time_begins_counts():

@@ -32,6 +32,7 @@ HALVINGS = 16  # parts of a step that are tried, 1 to 2**-15: exponential functi
 SAME = 1e-3  # relative: a residual that is so near to what its linearisation promised is as small as it will be
 FOREIGN = 4.0  # times the loss of what other cells have left: so much a first step may leave
 ROUGHLY = 1e-4  # of an error: what it may be wrong by itself
+ROUNDING = 1e-30  # of the sum of squares that is to be met: what is left of it is as small as it will be
 FALLING = 0.99  # a step that leaves more of the loss is the last
 
 
@@ -127,7 +128,8 @@ def newton(
         loss = float((rows * whole)[whole.isfinite()].square().sum()) / len(rows)
         solver = _decomposed(sampled, linearised, rows, tolerance)
         memory = int(sampled.processes.largest([solver.memory + sampled.memory], rows.device)[0])
-        solution = solver.solve(rows * linearised.target)
+        target = rows * linearised.target
+        solution, rounding = solver.solve(target), ROUNDING * float(target.square().mean())
         promised = float(solver.residual_norm**2) / len(rows)
         new = [c.reshape(sampled.fields, -1) for c in solution]
         there = sampled.values(new)
@@ -145,7 +147,7 @@ def newton(
                 a + part * (b - a) for a, b in zip(coefficients, new, strict=True)
             ]  # fmt: skip
         little = step > 1 and reached >= FALLING * loss
-        converged = part == 1.0 and (little or reached <= (1 + SAME) * promised + 1e-30) and not blind
+        converged = part == 1.0 and (little or reached <= (1 + SAME) * promised + rounding) and not blind
         better = part > 0 or step > 1
         found = Found(
             new if coefficients is None else coefficients, values, scales, reached, step, converged, better,
@@ -176,12 +178,12 @@ def _of_nothing(sampled: Sampled, start: Values) -> list[Tensor] | None:
     return [layer.weight.new_zeros(sampled.fields, layer.in_features + 1) for layer in layers]
 
 
-def solved_on_average(sampled: Sampled, samples: Iterable[Values]) -> Values:
-    """The solution of the problem that is linearised on average: see `Sampled.linearise_on_average`."""
+def solved_on_average(sampled: Sampled, samples: Iterable[Values]) -> list[Tensor]:
+    """The coefficients that solve the problem linearised on average: see `Sampled.linearise_on_average`."""
     linearised = sampled.linearise_on_average(samples)
     _, rows = _weights(sampled, linearised, 1.0)
     solver = _decomposed(sampled, linearised, rows, None)
-    return sampled.values([c.reshape(sampled.fields, -1) for c in solver.solve(rows * linearised.target)])
+    return [c.reshape(sampled.fields, -1) for c in solver.solve(rows * linearised.target)]
 
 
 def _weights(

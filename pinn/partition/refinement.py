@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from pinn.evolution import autonomous, linear, long_time, start, uncut
-from pinn.geometry import Box
 from pinn.language.scope import TIME
 from pinn.networks.partition import CELLS, Partition
 from pinn.partition.cells import NEAR, Cells
 from pinn.partition.estimate import EstimatedError, estimated_error
 from pinn.partition.gains import FALLS, MANY
 from pinn.partition.identify import Knowledge
+from pinn.partition.lengths import lengths
 from pinn.partition.level import FINE, HOPELESS, STALLED, Level
 from pinn.partition.local import MakesLocal
 from pinn.partition.next_level import refine, refine_the_worst
@@ -139,20 +139,18 @@ class Refinement:
 
     def _counts(self) -> list[int]:
         """So many cells along each coordinate to begin with that they are about as long as wide in space."""
-        domain = self.problem.domain
-        box = domain if isinstance(domain, Box) else domain.box
-        space = [d for d, name in enumerate(domain.names) if name != TIME and name not in box.parameters]
-        counts = [1] * len(domain.names)
+        sides = lengths(self.problem)
+        counts = dict.fromkeys(self.problem.domain.names, 1)
 
-        def side(d: int) -> float:
-            return (domain.upper[d] - domain.lower[d]) / counts[d]
+        def side(name: str) -> float:
+            return sides[name] / counts[name]
 
-        while space and math.prod(counts) < FIRST:
-            longest = max(space, key=side)
-            if side(longest) <= LONG * min(map(side, space)):
+        while sides and math.prod(counts.values()) < FIRST:
+            longest = max(sides, key=side)
+            if side(longest) <= LONG * min(map(side, sides)):
                 break
             counts[longest] += 1
-        return counts
+        return list(counts.values())
 
     def advance(self) -> Level:
         """One level; then `ended` says why it was the last, or None."""

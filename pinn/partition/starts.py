@@ -33,7 +33,8 @@ from pinn.problem import Problem
 if TYPE_CHECKING:
     from pinn.partition.strip import Strip
 
-HEIGHTS = [4.0**k for k in range(-12, 13)]  # of slopes and bowls, in the units of the fields
+HEIGHTS = [16.0**k for k in range(-18, 19)]  # of slopes and bowls: whatever the units of the fields are
+FINER = [4.0, 2.0, 2**0.5, 2**0.25]  # times the best of them, or one over that, in turn
 NODES = 1 / 16  # of the interval before: the distance of the moments from which a polynomial goes on
 HIGHEST = 3  # its degree
 TILT = 0.7  # of the logarithm of a source, from one side to the other
@@ -198,22 +199,39 @@ def _of_random_fields(sampled: Sampled) -> Iterator[Values]:
     """
     if not _says_nothing(sampled):
         return
-    yield from _as_large(sampled, solved_on_average(sampled, _random(sampled)), _inside(sampled))
+    coefficients = solved_on_average(sampled, _random(sampled))
+    sign = -1.0 if _mean(sampled, coefficients) < 0 else 1.0  # of two that are alike a person expects the positive one
+    yield from _as_large(sampled, _times(sign, sampled.values(coefficients)), _inside(sampled))
 
 
 def _random(sampled: Sampled) -> Iterator[Values]:
-    """Each operator the same normal number at all points, and then its opposite."""
-    generator = torch.Generator().manual_seed(0)
+    """Each operator the same normal number at all points, times its size, and then its opposite."""
+    generator, sizes = torch.Generator().manual_seed(0), _sizes(sampled)
     for _ in range(SAMPLES):
         drawn: Values = {
             place: {
-                name: torch.randn((), generator=generator).to(at.x).expand(len(at.x))
+                name: sizes[place, name] * torch.randn((), generator=generator).to(at.x).expand(len(at.x))
                 for name in sampled.residuals.plans[place].operators
             }
             for place, at in sampled.points.items()
         }
         yield drawn
         yield _times(-1.0, drawn)
+
+
+def _sizes(sampled: Sampled) -> dict[tuple[Place, str], float]:
+    """How large each operator is of a field that changes by one along the sides of the domain."""
+    lower, upper = _box(sampled)
+    sides = (upper - lower).tolist()
+    return {
+        (place, name): max(
+            abs(float(coefficient)) * math.prod(side**-e for side, e in zip(sides, exponents, strict=True))
+            for symbol in operator.symbols().values()
+            for exponents, coefficient in symbol.items()
+        )
+        for place in sampled.points
+        for name, operator in sampled.residuals.plans[place].operators.items()
+    }
 
 
 def _says_nothing(sampled: Sampled) -> bool:
@@ -258,8 +276,6 @@ def opposite(sampled: Sampled, found: Found) -> Values | None:
 
     Where the opposite of a solution is one as well, a person expects the lowest mode to be positive.
     """
-    write(sampled.partition, found.coefficients)
-    x = torch.cat([at.x for place, at in sampled.points.items() if place.name == "interior"])
     other = _times(-1.0, found.values)
     scales = {key: one.mean() for key, one in found.scales.items()}
     here, there = (
@@ -268,10 +284,18 @@ def opposite(sampled: Sampled, found: Found) -> Values | None:
         )
         for residual in (sampled.residual(found.values), sampled.residual(other))
     )
-    with torch.no_grad():
-        mean = float(sampled.partition(x)[:, 0].mean())
-    (turned,) = agreed(sampled.processes, [mean < 0 and there <= AS_LITTLE * here], x.device)
+    negative = _mean(sampled, found.coefficients) < 0
+    device = sampled.partition.lower.device
+    (turned,) = agreed(sampled.processes, [negative and there <= AS_LITTLE * here], device)
     return other if turned else None
+
+
+def _mean(sampled: Sampled, coefficients: list[Tensor]) -> float:
+    """Of the first field, in the interior."""
+    write(sampled.partition, coefficients)
+    with torch.no_grad():
+        mean = float(torch.cat([sampled.partition(sampled.points[place].x)[:, 0] for place in _inside(sampled)]).mean())
+    return agreed(sampled.processes, [mean], sampled.partition.lower.device)[0]
 
 
 def _scaled(sampled: Sampled, shape: nn.Module) -> Iterator[Values]:
@@ -292,6 +316,8 @@ def _as_large(sampled: Sampled, unit: Values, judged: list[Place]) -> Iterator[V
 
     for sign in (1.0, -1.0):
         height = min((sign * h for h in HEIGHTS), key=leaves)
+        for factor in FINER:
+            height = min(height, height / factor, height * factor, key=leaves)
         if leaves(height) < (LOWER if known else math.inf):
             yield _times(height, unit)
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinn.evolution import linear
 from pinn.geometry import Box, Domain, Place, Points, Region
 from pinn.language.scope import TIME
 from pinn.networks.partition import Partition
@@ -61,7 +62,6 @@ DEAR = 3.0  # seconds of cells of which the levels to come are to see that they 
 FEATURE = 1.2e-6  # seconds for an unknown and each feature of its cell: their jets at the points
 COLUMN = 1.25e-9  # seconds for an unknown and the square of those of its cell: their orthonormal columns
 STEPS = 30  # of Newton's, a level
-EXACT = 2  # of them, for a linear problem
 FOLLOWED = 30.0  # seconds that following a solution may take, by the price of a level
 BETTER = 0.1  # of the loss of steps that have come to an end: so little others must leave to be the solution
 
@@ -544,7 +544,7 @@ class Strip:
         """What steps from other starts find, where those from zero have not come to an end, or have at no solution."""
         if self.times is not None or len(sampled.numbers) or sampled.data:
             return found
-        if found.converged and (found.steps <= EXACT or self._leaves_little(partition, found, RESOLVED)):
+        if found.converged and (self._leaves_little(partition, found, RESOLVED) or linear(self.problem)):
             return found
         ended = found.converged
 
