@@ -3,12 +3,14 @@
 import re
 
 import pytest
+import sympy
 import torch
 
 from pinn import Problem
 from pinn.app import solve
 from pinn.language import LanguageError
 from pinn.networks import MLP, Scaled
+from pinn.problem.functions import solved_by
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
 
@@ -81,6 +83,22 @@ def test_partners_follow_when_the_problem_changes():
     before.become(after)
     for name, value in after(at).items():
         assert before(at)[name].equal(value), name
+
+
+@pytest.mark.parametrize(
+    ("text", "here"), [("u(x=3) = exp(2)*u_x(x=1)", 3), ("exp(2)*u_xx(x=1) = u(x=3)", 1), ("u(x=1) = u(x=3)/exp(2)", 1)]
+)
+def test_an_exact_solution_is_moved_to_the_partners(text, here):
+    problem = Problem(
+        coordinates={"x": [1, 3]}, fields=["u"], equations={"e": "u_x = u"}, conditions={"ends": text},
+        exact={"u": "exp(x)"},
+    )  # fmt: skip
+    (x,) = problem.scope.variables
+    left, wrong = (
+        solved_by(problem.conditions["ends"], {"u": exact}, problem.scope).subs(x, here)
+        for exact in (sympy.exp(x), sympy.exp(x) + x)
+    )
+    assert abs(left.evalf(30)) < 1e-25 and abs(wrong.evalf(30)) > 0.1
 
 
 @pytest.mark.parametrize(
