@@ -52,6 +52,7 @@ def test_sympy_expressions_as_text(expression, text):
         ("q*u - q**2", SCOPE),
         ("d(abs(2*x - y), x, x)", SCOPE),
         ("d(abs(u), x) + d(sign(u_x), y)", SCOPE),
+        ("d(sign(2*x - y), x, x) - x*d(sign(y - 1/2), y, y, y)", SCOPE),
         ("-k*(x + u)*y", SCOPE),
         ("3*k*(x + u)/(7*(v + 1/2))", SCOPE),
     ],

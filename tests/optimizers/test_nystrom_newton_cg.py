@@ -13,10 +13,11 @@ def symmetric(*eigenvalues: float) -> torch.Tensor:
     return basis @ torch.diag(tensor(*eigenvalues)) @ basis.T
 
 
-def test_as_many_products_as_there_are_directions_give_the_matrix():
-    matrix = symmetric(5.0, 3.0, 1.0, 0.1, 0.01)
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
+def test_as_many_products_as_there_are_directions_give_the_matrix(size):
+    matrix = size * symmetric(5.0, 3.0, 1.0, 0.1, 0.01)
     values, vectors = nystrom(lambda v: matrix @ v, 5, 60, matrix[0], seed=0)
-    torch.testing.assert_close(vectors @ torch.diag(values) @ vectors.T, matrix, rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(vectors @ torch.diag(values) @ vectors.T, matrix, rtol=1e-8, atol=1e-8 * size)
 
 
 def test_an_indefinite_matrix_is_no_obstacle():
