@@ -127,6 +127,20 @@ def test_what_cannot_be_built_in_is_refused_with_the_reason(conditions, said):
     assert problem(conditions, enforce="soft").hard == {}
 
 
+@pytest.mark.parametrize(
+    ("size", "apart", "allowed"),
+    [(1, 1e-10, True), (1, 1e-7, False), (1, 1e-3, False), (1e6, 1e-4, True), (1e6, 1e-1, False), (0, 1e-7, False)],
+)
+def test_conditions_may_differ_by_rounding_where_they_meet_and_by_no_more(size, apart, allowed):
+    """What is built in would be violated by as much, so that nothing above rounding, of data of that size, may pass."""
+    conditions = {"a": f"u(x=-1) = {size}", "b": f"u(y=0) = {size} + {apart}"}
+    if allowed:
+        assert violation(problem(conditions, enforce="hard"), conditions) < 1e-8 * (1 + size)
+    else:
+        with pytest.raises(LanguageError, match=f"contradict each other at an end of x=-1, by {apart:.2g}"):
+            problem(conditions, enforce="hard")
+
+
 def test_each_condition_chooses_for_itself():
     mixed = problem({"edge": "u(boundary) = 0", "moment": "lap(u)(boundary) = 0"}, enforce={"moment": "soft"})
     assert set(mixed.equations) == {"e", "moment"} and mixed.built_in == {"edge": "u(boundary) = 0"}

@@ -1,12 +1,16 @@
 """Conditions between two faces: periodic ones of any order, as losses (built in: see test_embedding.py)."""
 
+import re
+
 import pytest
+import sympy
 import torch
 
 from pinn import Problem
 from pinn.app import solve
 from pinn.language import LanguageError
 from pinn.networks import MLP, Scaled
+from pinn.problem.functions import solved_by
 from pinn.residuals import Residuals
 from pinn.sampling import Sobol, points
 
@@ -21,10 +25,14 @@ DEFINITION = {
     },
     "enforce": "soft",
 }
+TURNED = {
+    name: re.sub("x=[02]", lambda at: {"x=0": "x=2", "x=2": "x=0"}[at[0]], text)
+    for name, text in DEFINITION["conditions"].items()
+}
 
 
-def residuals(engine):
-    problem = Problem.from_mapping(DEFINITION)
+def residuals(engine, definition=DEFINITION):
+    problem = Problem.from_mapping(definition)
     torch.manual_seed(0)
     network = MLP(Scaled(problem.domain.lower, problem.domain.upper), 2, width=6, depth=2, scale=1.0).double()
     found = Residuals(problem, network, engine)
@@ -39,13 +47,14 @@ def derivative(values, x, order):
     return values
 
 
+@pytest.mark.parametrize(("first", "second", "conditions"), [(0, 2, DEFINITION["conditions"]), (2, 0, TURNED)])
 @pytest.mark.parametrize("engine", ["jet", "autograd"])
-def test_residuals_compare_the_two_faces(engine):
-    found, at = residuals(engine)
+def test_residuals_compare_the_two_faces(engine, first, second, conditions):
+    found, at = residuals(engine, {**DEFINITION, "conditions": conditions})
     (place,) = (place for place in at if place.partner)
     here = at[place].x.clone().requires_grad_()
-    there = torch.stack([here[:, 0], torch.full_like(here[:, 0], 2.0)], dim=1).detach().requires_grad_()
-    assert here[:, 1].eq(0).all()
+    there = torch.stack([here[:, 0], torch.full_like(here[:, 0], second)], dim=1).detach().requires_grad_()
+    assert here[:, 1].eq(first).all()
     (u, v), (u2, v2) = (found.network(x).unbind(1) for x in (here, there))
     expected = {
         "value": u - u2,
@@ -62,6 +71,34 @@ def test_the_jacobian_follows():
     r, jacobian = found.linearise(at, {})
     gradient = torch.autograd.grad((found.vector(at, {}) * r).sum(), list(found.parameters()))
     assert torch.allclose(jacobian.T @ r, torch.cat([g.flatten() for g in gradient]), rtol=1e-10, atol=1e-13)
+
+
+def test_partners_follow_when_the_problem_changes():
+    """What is built in has a number that changes, as in a curriculum: it holds at the partners as well."""
+    of = {**DEFINITION, "conditions": {**DEFINITION["conditions"], "start": "u(t=0) = a*exp(x)"}}
+    of["enforce"] = {"value": "soft", "slope": "soft", "twist": "soft", "start": "hard"}
+    before, at = residuals("jet", {**of, "parameters": {"a": 1}})
+    after = Residuals(Problem.from_mapping({**of, "parameters": {"a": 2}}), before.network)
+    assert not torch.allclose(before(at)["value"], after(at)["value"], rtol=1e-3)
+    before.become(after)
+    for name, value in after(at).items():
+        assert before(at)[name].equal(value), name
+
+
+@pytest.mark.parametrize(
+    ("text", "here"), [("u(x=3) = exp(2)*u_x(x=1)", 3), ("exp(2)*u_xx(x=1) = u(x=3)", 1), ("u(x=1) = u(x=3)/exp(2)", 1)]
+)
+def test_an_exact_solution_is_moved_to_the_partners(text, here):
+    problem = Problem(
+        coordinates={"x": [1, 3]}, fields=["u"], equations={"e": "u_x = u"}, conditions={"ends": text},
+        exact={"u": "exp(x)"},
+    )  # fmt: skip
+    (x,) = problem.scope.variables
+    left, wrong = (
+        solved_by(problem.conditions["ends"], {"u": exact}, problem.scope).subs(x, here)
+        for exact in (sympy.exp(x), sympy.exp(x) + x)
+    )
+    assert abs(left.evalf(30)) < 1e-25 and abs(wrong.evalf(30)) > 0.1
 
 
 @pytest.mark.parametrize(

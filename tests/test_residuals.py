@@ -111,3 +111,21 @@ def test_residuals_of_another_network_are_those_of_a_new_one():
     swapped = found.of(other)
     assert torch.equal(swapped.vector(at, {}), Residuals(PROBLEM, other).vector(at, {}))
     assert not torch.equal(swapped.vector(at, {}), found.vector(at, {}))
+
+
+@pytest.mark.parametrize("memory_budget", [None, 30_000.0])
+def test_an_integral_is_one_residual_however_many_points_it_takes(memory_budget):
+    """`integral(v) = 3` on a box of area 2: twice the mean of v over the points, less 3, and its square is the loss."""
+    definition = {**PROBLEM.definition, "conditions": {"total": "integral(v) = 3"}}
+    network = residuals("jet", None).network
+    found = Residuals(Problem(**definition), network, "jet", memory_budget)
+    at = drawn(found)
+    (place,) = (place for place in at if place.integral)
+    wanted = 2 * (network(at[place].x)[:, 1] * at[place].weights).mean() - 3
+    losses, gradient = found.gradient(at, {"total": 2.0})
+    r, jacobian = found.linearise(at, {"total": 2.0})
+    assert torch.isclose(found.losses(at)["total"], wanted**2) and torch.isclose(losses["total"], 2 * wanted**2)
+    assert torch.isclose(r[-1], 2**0.5 * wanted)
+    assert torch.allclose(torch.cat([g.flatten() for g in gradient]), 2 * jacobian.T @ r, rtol=1e-10, atol=1e-11)
+    own = torch.autograd.grad(wanted, list(network.parameters()))
+    assert torch.allclose(jacobian[-1, :-1], 2**0.5 * torch.cat([g.flatten() for g in own]), rtol=1e-10, atol=1e-12)

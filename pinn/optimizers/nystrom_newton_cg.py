@@ -76,12 +76,12 @@ class NystromNewtonCG(OneGroup):
         values, vectors = memory["values"], memory["vectors"]
         mu = group["damping"] * float(values.max())
 
-        def precondition(x: Tensor) -> Tensor:
-            part = vectors.T @ x
-            return x + vectors @ ((values.min() + mu) / (values + mu) * part - part)
-
         direction = conjugate_gradients(
-            lambda v: hessian(v) + mu * v, -gradient, precondition, group["iterations"], group["tolerance"]
+            lambda v: hessian(v) + mu * v,
+            -gradient,
+            lambda x: preconditioned(x, values, vectors, mu),
+            group["iterations"],
+            group["tolerance"],
         )
         slope = float(gradient @ direction)
         memory["converged"] = not descend(closure, parameters, start, direction, float(loss), slope)
@@ -108,6 +108,12 @@ def nystrom(product: Callable[[Tensor], Tensor], n: int, rank: int, like: Tensor
     b = torch.linalg.solve_triangular(factor, (y + shift * q).T, upper=False).T
     vectors, s, _ = torch.linalg.svd(b, full_matrices=False)
     return (s**2 - shift).clamp_min(0), vectors
+
+
+def preconditioned(x: Tensor, values: Tensor, vectors: Tensor, mu: float) -> Tensor:
+    """`(l + mu) U (L + mu)⁻¹ Uᵀ x + (I - U Uᵀ) x` for x (P,), eigenvalues L (K,), vectors U (P, K), l = min L."""
+    part = vectors.T @ x
+    return x + vectors @ ((values.min() + mu) / (values + mu) * part - part)
 
 
 def conjugate_gradients(

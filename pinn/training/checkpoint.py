@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
+import pinn
 from pinn.files import BEFORE, CHECKPOINT
 from pinn.problem import Problem
 from pinn.schema import Config, ConfigError
@@ -110,8 +110,8 @@ def check(path: Path, problem: Problem, config: Config) -> int:
     now = identity(problem, config)
     if then.get("format") != FORMAT:
         raise ConfigError(
-            f"resume: {path} was written by pinn {by}, in format {then.get('format')}; this is pinn {_version()}, "
-            f"whose format is {FORMAT}."
+            f"resume: {path} was written by pinn {by}, in format {then.get('format')}; this is pinn "
+            f"{pinn.__version__}, whose format is {FORMAT}."
         )
     if changed := differences(then, now):
         raise ConfigError(
@@ -131,7 +131,7 @@ def differences(then: Any, now: Any, key: str = "") -> list[str]:
 
 def about(problem: Problem, config: Config) -> dict[str, Any]:
     """What a checkpoint says of the run that it belongs to."""
-    return {"identity": identity(problem, config), "version": _version()}
+    return {"identity": identity(problem, config), "version": pinn.__version__}
 
 
 def _unstepped(part: Any) -> Any:
@@ -139,10 +139,3 @@ def _unstepped(part: Any) -> Any:
     if isinstance(part, dict):
         return {key: _unstepped(value) for key, value in part.items() if key != "steps"}
     return [_unstepped(value) for value in part] if isinstance(part, list) else part
-
-
-def _version() -> str:
-    try:
-        return version("pinn")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "of a checkout"

@@ -9,7 +9,7 @@ import platform
 import shlex
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+import pinn
 from pinn.doctor import diagnose
 from pinn.files import HISTORY, RESULT, read_history, write
 from pinn.linter import findings
@@ -116,7 +117,8 @@ def result(
         **({"standard_deviation": deviations} if deviations else {}),
         "versions": {
             "python": platform.python_version(),
-            **{name: _version(name) for name in ("torch", "lightning", "pinn")},
+            **{name: version(name) for name in ("torch", "lightning")},
+            "pinn": pinn.__version__,
         },
         "hardware": hardware(),
         "command": shlex.join(sys.argv),
@@ -290,10 +292,3 @@ def _processor() -> str:
         return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return None

@@ -1,5 +1,6 @@
 """Vector notation: against closed forms, against cartesian coordinates, and its pointwise choices."""
 
+import cmath
 import math
 
 import pytest
@@ -124,6 +125,16 @@ def test_choices_are_made_point_by_point(text, dtype):
     value = x * 0 + value
     assert value.dtype == dtype
     torch.testing.assert_close(value, torch.tensor([CHOSEN[text](float(z)) for z in x], dtype=dtype))
+
+
+@pytest.mark.parametrize("y", [-0.3, 0.4])
+@pytest.mark.parametrize("x", [-0.7, 1.1])
+@pytest.mark.parametrize("kind", [float, lambda z: torch.tensor(z, dtype=torch.float64)])
+def test_an_angle_is_that_of_a_complex_number_also_of_plain_numbers(x, y, kind):
+    scope = Scope(("x", "y"), ())
+    for text, expected in (("atan2(y, x)", cmath.phase(complex(x, y))), ("atan2(x, y)", cmath.phase(complex(y, x)))):
+        (value,) = torch_function(scope.variables, [parse(text, scope)])(kind(x), kind(y))
+        assert float(value) == pytest.approx(expected, rel=1e-15)
 
 
 def test_choices_run_on_any_device():

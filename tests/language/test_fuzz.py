@@ -9,6 +9,8 @@ import sympy
 import torch
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
+from junk import mappings
+from junk import texts as junk_texts
 
 from pinn import Problem
 from pinn.language import Integral, LanguageError, Scope, parse, parse_equation, to_text, torch_function
@@ -206,22 +208,12 @@ VALID = (
 WORDS = ("u", "U", "x", "t", "pi", "d", "(", ")", ",", "**", "=", "where", "9", "e5", "_x", "__class__", "lambda", "\n")
 
 
-@st.composite
-def mutations(draw, valid=VALID):
-    """A valid text with characters dropped, doubled, swapped or put in."""
-    text = draw(st.sampled_from(valid))
-    for _ in range(draw(st.integers(1, 4))):
-        i, j = sorted(draw(st.tuples(*[st.integers(0, max(0, len(text) - 1))] * 2)))
-        how = draw(st.sampled_from(["drop", "double", "swap", "insert"]))
-        if how == "swap" and i < j:
-            text = text[:i] + text[j] + text[i + 1 : j] + text[i] + text[j + 1 :]
-        else:
-            middle = {"drop": "", "double": text[i : i + 1] * 2, "insert": draw(st.sampled_from(WORDS))}.get(how, "")
-            text = text[:i] + middle + text[i + 1 :]
-    return text
-
-
-junk = mutations() | st.text(max_size=40) | st.binary(max_size=40).map(lambda b: b.decode("latin-1")) | texts()
+junk = (
+    junk_texts(VALID, WORDS)
+    | st.text(max_size=40)
+    | st.binary(max_size=40).map(lambda b: b.decode("latin-1"))
+    | texts()
+)
 
 
 def reads_or_refuses(read, *args):
@@ -264,39 +256,14 @@ VECTORS = {
 }
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from([*VECTORS, "u", "x", "nu", *VALID])
 values = st.recursive(
-    scalars | st.text(max_size=10) | mutations(),
+    scalars | st.text(max_size=10) | junk_texts(VALID, WORDS),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(scalars | st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
 
 
-@st.composite
-def problems(draw):
-    """A problem in which some part, at some depth, is replaced, left out or added."""
-
-    def changed(part):
-        if isinstance(part, dict) and part and draw(st.integers(0, 5)):
-            key = draw(st.sampled_from(list(part)))
-            return {**part, key: changed(part[key])}
-        if isinstance(part, list) and part and draw(st.booleans()):
-            i = draw(st.integers(0, len(part) - 1))
-            return [*part[:i], changed(part[i]), *part[i + 1 :]]
-        how = draw(st.sampled_from(["replace", "drop", "add"]))
-        if isinstance(part, dict) and part and how == "drop":
-            gone = draw(st.sampled_from(list(part)))
-            return {key: value for key, value in part.items() if key != gone}
-        if isinstance(part, dict) and how == "add":
-            return {**part, draw(scalars | st.text(max_size=5)): draw(values)}
-        return draw(values)
-
-    mapping = draw(st.sampled_from([PROBLEM, VECTORS]))
-    for _ in range(draw(st.integers(1, 2))):
-        mapping = changed(mapping)
-    return mapping
-
-
 @settings(FIXED, max_examples=500)
-@given(mapping=problems())
+@given(mapping=mappings([PROBLEM, VECTORS], scalars | st.text(max_size=5), values))
 def test_a_junk_problem_gets_a_language_error(mapping):
     reads_or_refuses(Problem.from_mapping, mapping)
 

@@ -112,6 +112,24 @@ def test_the_jump_of_a_known_solution_is_none():
     assert said("d(where(x < 0.5, 1, 10)*u_x, x) = 0", "x")[1].startswith("jump(where(x < 1/2, 1, 10)*u_x) = 0")
 
 
+@pytest.mark.parametrize(("below", "above", "strength"), [(1, 1, 2), (1, 3, 2), (4, 1, -5)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_flux_jumps_by_the_strength_of_a_source(below, above, strength, turned):
+    """`(k u_x)_x = s delta(x - 1/2)` for slopes of any size below, and `k u_x` larger by s above; from either side."""
+    equation = f"d(where(x < 0.5, {below}, {above})*u_x, x) = {strength}*delta(x - 0.5)"
+    flux = list(problem(equation, "x").across.values())[1].residual
+    there = sympy.Symbol("x__partner", real=True)
+    sides = (sympy.Rational(2, 5), sympy.Rational(3, 5))
+
+    def left(strength):
+        slopes = (sympy.Rational(7, 3), (below * sympy.Rational(7, 3) + strength) / above)
+        values = {d: slopes[("partner" in str(d)) != turned] for d in flux.atoms(sympy.Derivative)}
+        return flux.xreplace(values).subs({X: sides[turned], there: sides[not turned]})
+
+    assert left(strength) == 0
+    assert left(strength + sympy.Rational(1, 1000)) != 0
+
+
 def test_of_a_system_the_traction():
     found = said(
         "div(where(x < 0.5, 1, 5)*grad(U)) - grad(p) = 0", fields=[{"U": ["u", "v"]}, "p"],

@@ -1,5 +1,8 @@
 """The split into linear operators: it gives the expression back, and merges what can be merged."""
 
+import math
+from fractions import Fraction
+
 import pytest
 import sympy
 from hypothesis import given, settings
@@ -73,3 +76,19 @@ def test_what_is_merged():
     assert count("u**2*u_xx + u**2*u_yy") == 2
     assert count("x*u_xx + y*u_yy") == 2
     assert count("3*u*lap(u) + x*lap(u)") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "exact"),
+    [
+        ("1/3", Fraction(1, 3)),
+        ("-1e-3", Fraction(-1, 1000)),
+        ("pi", Fraction(math.pi)),
+        ("sqrt(2)", Fraction(math.sqrt(2))),
+        ("exp(-1)", Fraction(math.exp(-1))),
+    ],
+)
+def test_a_coefficient_is_a_fraction_that_loses_nothing(text, exact):
+    (operator,) = decompose(parse(f"{text}*u_xx", SCOPE), SCOPE.variables).operators.values()
+    assert operator.terms == (("u", (2, 0), exact),)
+    assert exact != Fraction(exact).limit_denominator(100) or exact == Fraction(1, 3)

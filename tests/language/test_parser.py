@@ -143,9 +143,14 @@ LEAVES = st.sampled_from(
 )
 
 
+def d2(expression, z):
+    """Derivative by derivative, as the parser takes them: sympy writes both at once in another form."""
+    return expression.diff(z).diff(z)
+
+
 def _grow(children):
     binary = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b}
-    functions = {"sin": sympy.sin, "exp": sympy.exp, "tanh": sympy.tanh, "lap": lambda e: e.diff(x, 2) + e.diff(y, 2)}
+    functions = {"sin": sympy.sin, "exp": sympy.exp, "tanh": sympy.tanh, "lap": lambda e: d2(e, x) + d2(e, y)}
     return st.one_of(
         st.tuples(children, st.sampled_from(list(binary)), children).map(
             lambda n: (f"({n[0][0]}{n[1]}{n[2][0]})", binary[n[1]](n[0][1], n[2][1]))

@@ -61,6 +61,14 @@ def test_what_needs_care_comes_back(text, scope):
     assert parse(to_text(expression, scope), scope) == expression
 
 
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_sources_are_derivatives_of_signs(order):
+    edge = 3 * x - y
+    text = f"(d(sign({to_text(edge, SCOPE)}), {', '.join('x' * (order + 1))})/({2 * 3 ** (order + 1)}))"
+    assert sympy.sign(edge).diff(x, order + 1) / (2 * 3 ** (order + 1)) == sympy.DiracDelta(edge, order)
+    assert to_text(sympy.DiracDelta(edge, order), SCOPE) == text
+
+
 def test_the_normal_derivative_is_named():
     assert to_text(parse("2*u - dn(u)", SCOPE), SCOPE) == "-dn(u) + 2*u"
 

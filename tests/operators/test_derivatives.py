@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -78,6 +79,24 @@ def test_engines_agree_on_the_channel_table(text, coordinates, fields, channels,
 def test_engines_agree_for_every_activation(activation):
     plan = operators.plan({"a": "lap(lap(u)) + u*u_x", "b": "u_xxy"}, coordinates=["x", "y"], fields=["u"])
     agree(*make(1, 2, 1, activation=activation), plan)
+
+
+@pytest.mark.parametrize("held", ["first", "second", "last"])
+def test_engines_agree_where_a_layer_is_held(held):
+    """As where a network is taken from another problem: gradients of what is trained go through what is not."""
+    plan = operators.plan({"r": "lap(u) + u*u_x"}, coordinates=["x", "y"], fields=["u"])
+    network = nn.Sequential(
+        OrderedDict(first=nn.Linear(2, 6), a=nn.Tanh(), second=nn.Linear(6, 6), b=nn.Tanh(), last=nn.Linear(6, 1))
+    ).double()
+    network.get_submodule(held).requires_grad_(False)
+    points, found = torch.rand(5, 2, dtype=torch.float64), []
+    trained = [p for p in network.parameters() if p.requires_grad]
+    for engine in operators.ENGINES:
+        loss = operators.derivatives(network, points, plan, engine=engine)["r"].square().sum()
+        gradients = torch.autograd.grad(loss, trained, allow_unused=True, materialize_grads=True)
+        found.append(torch.cat([g.flatten() for g in gradients]))
+    assert found[0].norm() > 1e-3
+    torch.testing.assert_close(*found, rtol=1e-9, atol=1e-12)
 
 
 @st.composite

@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from least_squares_systems import Function, decay, powell_badly_scaled, random_linear, rosenbrock, tensor
+from scipy.optimize import brentq
 from torch import Tensor
 
 from pinn.optimizers import GaussNewton
@@ -82,6 +83,23 @@ def test_the_bent_step_is_of_one_order_more():
     orders = {name: math.log2(values[-2] / values[-1]) for name, values in errors.items()}
     assert orders["straight"] == pytest.approx(2, abs=0.2)
     assert orders["bent"] == pytest.approx(3, abs=0.2)
+
+
+@pytest.mark.parametrize(("ratio", "taken"), [(0.1, True), (0.7, True), (0.8, False), (3.0, False)])
+def test_a_step_bends_by_its_acceleration_where_that_is_small(ratio, taken):
+    """`r = x + k x^2` has the step d = -r/J and the acceleration a = -2 k d^2/J; it counts where 2 |a|/|d| <= 3/4."""
+    x = 0.5
+    r, ratios = (lambda k: x + k * x**2), (lambda k: 4 * k * (x + k * x**2) / (1 + 2 * k * x) ** 2)
+    k = brentq(lambda k: ratios(k) - ratio, 0, 100) if ratio < 0.9 else -0.9
+    jacobian = 1 + 2 * k * x
+    d = -r(k) / jacobian
+    acceleration = -2 * k * d**2 / jacobian
+    assert (2 * abs(acceleration) <= 0.75 * abs(d)) == taken
+    theta = tensor(x)
+    system = Function(lambda z: z + k * z**2, [theta])
+    value, slope = system.linearise()
+    found = bent(system, [theta], tensor(x), (value, slope), decompose(slope, value, precise=True), 0.0)
+    assert found.tolist() == pytest.approx([d + acceleration / 2 if taken else d], rel=1e-9)
 
 
 @pytest.mark.parametrize("precise", [False, True])

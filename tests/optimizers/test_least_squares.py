@@ -75,6 +75,20 @@ def test_converged_is_reported_and_saved():
     assert other.converged
 
 
+def test_it_has_converged_where_a_step_gives_all_that_its_linearisation_promised():
+    """A linear residual with nothing left to gain has; the arctangent at 1, reached at -0.57 for the root, has not."""
+    matrix, target = random_linear(30, 7)
+    theta = torch.zeros(7, dtype=torch.float64)
+    linear = LeastSquares([theta])
+    linear.step(Function(lambda theta: matrix @ theta - target, [theta]))
+    assert linear.converged
+    theta = tensor(1.0)
+    curved = LeastSquares([theta])
+    curved.step(Function(torch.atan, [theta]))
+    assert float(theta) == pytest.approx(1 - math.pi / 2)
+    assert not curved.converged
+
+
 def test_output_layer_of_random_features():
     """u'' = -sin(x), u(0) = u(pi) = 0 by 60 random tanh features: sin(x), far beyond what normal equations give."""
     generator = torch.Generator().manual_seed(0)

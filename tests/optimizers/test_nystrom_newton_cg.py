@@ -5,7 +5,7 @@ import torch
 from least_squares_systems import Function, decay, random_linear, tensor
 
 from pinn.optimizers import NystromNewtonCG
-from pinn.optimizers.nystrom_newton_cg import conjugate_gradients, nystrom
+from pinn.optimizers.nystrom_newton_cg import conjugate_gradients, nystrom, preconditioned
 
 
 def symmetric(*eigenvalues: float) -> torch.Tensor:
@@ -13,10 +13,11 @@ def symmetric(*eigenvalues: float) -> torch.Tensor:
     return basis @ torch.diag(tensor(*eigenvalues)) @ basis.T
 
 
-def test_as_many_products_as_there_are_directions_give_the_matrix():
-    matrix = symmetric(5.0, 3.0, 1.0, 0.1, 0.01)
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
+def test_as_many_products_as_there_are_directions_give_the_matrix(size):
+    matrix = size * symmetric(5.0, 3.0, 1.0, 0.1, 0.01)
     values, vectors = nystrom(lambda v: matrix @ v, 5, 60, matrix[0], seed=0)
-    torch.testing.assert_close(vectors @ torch.diag(values) @ vectors.T, matrix, rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(vectors @ torch.diag(values) @ vectors.T, matrix, rtol=1e-8, atol=1e-8 * size)
 
 
 def test_an_indefinite_matrix_is_no_obstacle():
@@ -25,7 +26,7 @@ def test_an_indefinite_matrix_is_no_obstacle():
     assert values.isfinite().all() and values.min() >= 0
 
 
-def iterations(preconditioned: bool) -> int:
+def iterations(wanted: bool) -> int:
     """Products that conjugate gradients need for ten digits, with ten large eigenvalues and ninety small ones."""
     matrix = symmetric(*torch.logspace(6, 3, 10).tolist(), *torch.linspace(1, 2, 90).tolist())
     target, count = random_linear(100, 1)[1], 0
@@ -37,8 +38,7 @@ def iterations(preconditioned: bool) -> int:
         return matrix @ v
 
     def precondition(x):
-        part = vectors.T @ x
-        return x + vectors @ (values.min() / values * part - part) if preconditioned else x
+        return preconditioned(x, values, vectors, 0.0) if wanted else x
 
     x = conjugate_gradients(product, target, precondition, 1000, 1e-10)
     torch.testing.assert_close(matrix @ x, target, rtol=0, atol=1e-7)
@@ -47,6 +47,32 @@ def iterations(preconditioned: bool) -> int:
 
 def test_the_preconditioner_does_its_work():
     assert iterations(True) < 0.5 * iterations(False)
+
+
+def test_the_preconditioned_matrix_has_one_eigenvalue_where_the_large_ones_were():
+    """`P^-1 (A + mu)` has the eigenvalues l + mu on the known eigenvectors and those of A + mu on the others."""
+    sizes, mu = tensor(1e6, 3e4, 50.0, 2.0, 1.0, 0.1), 0.7
+    matrix = symmetric(*sizes.tolist())
+    vectors = torch.linalg.eigh(matrix)[1].flip(1)[:, :3]
+    rows = [preconditioned(row, sizes[:3], vectors, mu) for row in matrix + mu * torch.eye(6)]
+    found = torch.linalg.eigvals(torch.stack(rows, dim=1)).real.sort(descending=True)[0]
+    torch.testing.assert_close(found, tensor(50.0, 50.0, 50.0, 2.0, 1.0, 0.1) + mu, rtol=1e-6, atol=0)
+
+
+def test_a_step_solves_with_its_preconditioner():
+    """With all eigenvectors known one product is enough, whatever the condition: here it is 1e6."""
+    scales = torch.logspace(0, 3, 20, dtype=torch.float64)
+    theta, evaluations = torch.ones(20, dtype=torch.float64), 0
+    system = Function(lambda z: scales * z, [theta])
+
+    def closure():
+        nonlocal evaluations
+        evaluations += 1
+        return system.gradient()
+
+    NystromNewtonCG([theta], damping=1e-12, tolerance=1e-4).step(closure)
+    assert float(theta.norm()) < 1e-3
+    assert evaluations <= 1 + 2 * 20 + 2 * 3 + 1  # the loss, the sketch, the products, the line search
 
 
 def test_negative_curvature_ends_the_solve():

@@ -1,9 +1,11 @@
 """SOAP does not see how the two sides of a matrix are turned; Adam does."""
 
+import pytest
 import torch
 from least_squares_systems import random_linear
 
 from pinn.optimizers import SOAP, Adam
+from pinn.optimizers.soap import _refresh
 
 
 def turned_apart(make) -> float:
@@ -52,3 +54,23 @@ def test_a_vector_gets_adam():
             optimizer.step(closure)
         found.append(w.detach())
     torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_each_second_moment_stays_with_its_eigenvector(side):
+    """When eigenvectors change places: here they are exact, so that `sum_i v_i q_i q_i^T` is to stay as it was."""
+    shape = (4, 3)
+    basis = torch.linalg.qr(random_linear(shape[side], shape[side], seed=3)[0])[0]
+    sizes = torch.tensor([1.0, 4.0, 2.0, 3.0], dtype=torch.float64)[: shape[side]]
+    state = {"v": random_linear(*shape, seed=4)[0].square()}
+    state |= {f"basis{side}": basis, f"average{side}": basis @ sizes.diag() @ basis.T}
+
+    def spread():
+        rows = state["v"].movedim(side, 0).flatten(1)
+        return torch.einsum("im,ai,bi->mab", rows, state[f"basis{side}"], state[f"basis{side}"])
+
+    before = spread()
+    _refresh(state, side)
+    torch.testing.assert_close(spread(), before, rtol=1e-12, atol=1e-12)
+    along = (state[f"basis{side}"] * (state[f"average{side}"] @ state[f"basis{side}"])).sum(0)
+    torch.testing.assert_close(along, sizes.sort(descending=True)[0], rtol=1e-12, atol=1e-12)

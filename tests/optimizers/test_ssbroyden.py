@@ -50,6 +50,30 @@ def test_it_is_the_self_scaled_broyden_update_of_the_hessian(seed):
     assert theta == pytest.approx(max((rho - 1) / a, min(1 / rho, (1 - b) / b)), rel=1e-6, abs=1e-8)
 
 
+def test_the_determinant_of_the_hessian_is_what_the_scale_is_made_for():
+    """det(B) becomes `min(1, 1/b)**(n - 1)/b det(B)`, whatever theta, where tau is not held by its other bound.
+
+    det of the update of Broyden's family by theta is `(1 + theta a)/b tau**(n - 1) det(B)`; Al-Baali's tau takes the
+    first factor away.
+    """
+    seen = 0
+    for n in (2, 6):
+        for seed in range(0, 120, 3):
+            inverse, s, y = pair(n, seed)
+            ys, sbs, yhy = float(y @ s), float(s @ torch.linalg.solve(inverse, s)), float(y @ inverse @ y)
+            b, a = sbs / ys, sbs * yhy / ys**2 - 1
+            rho = min(1, yhy / ys * (1 - math.sqrt(a / (1 + a))))
+            theta = max((rho - 1) / a, min(1 / rho, (1 - b) / b))
+            free = (1 + theta * a) ** (1 / (1 - n))
+            if free > (1 / theta if theta > 0 else (1 + theta * a) / min(1, 1 / b)):
+                continue
+            seen += 1
+            new = updated(inverse.clone(), s, y, sbs)
+            ratio = float(torch.linalg.det(inverse) / torch.linalg.det(new))
+            assert ratio == pytest.approx(min(1, 1 / b) ** (n - 1) / b, rel=1e-8)
+    assert seen > 20
+
+
 def test_the_first_update_has_the_scale_of_the_problem():
     inverse, s, y = pair(6, 0)
     small, large = (updated(None, s, scale * y, float(s @ s)) for scale in (1.0, 1e6))
