@@ -6,7 +6,6 @@ Shape letters: K cells, N points, D coordinates, F fields, W features (1 include
 from __future__ import annotations
 
 import copy
-import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinn.evolution import linear
 from pinn.geometry import Box, Domain, Place, Points, Region
 from pinn.language.scope import TIME
 from pinn.networks.partition import Partition
@@ -25,8 +23,7 @@ from pinn.partition.again import Kept, later
 from pinn.partition.cells import Cells
 from pinn.partition.cholesky import numbers_of
 from pinn.partition.estimate import estimated
-from pinn.partition.gains import RESOLVED, UNSEEN
-from pinn.partition.identify import Knowledge, identified
+from pinn.partition.identify import Knowledge
 from pinn.partition.layers import at_end, following, layer
 from pinn.partition.level import FINE, HOPELESS, STALLED, Level
 from pinn.partition.local import MakesLocal, highest_derivative, partition_of, write
@@ -34,9 +31,9 @@ from pinn.partition.newton import Found, newton, solved_again
 from pinn.partition.points import HELD_OUT, ROWS, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
 from pinn.partition.refine import blind, directions, idle, left, marked, refined, roughness
-from pinn.partition.starts import begun, elsewhere, excited, followed, going_on, moved_to, opposite, zero
+from pinn.partition.solving import STEPS, solved
+from pinn.partition.starts import begun, going_on, moved_to, zero
 from pinn.partition.system import Sampled, Values
-from pinn.partition.terms import apart, units
 from pinn.partition.unknown import moved, unknown
 from pinn.problem import Problem
 from pinn.residuals import Residuals
@@ -61,9 +58,6 @@ IDLE = 0.75  # of the cells at the end: where so many are idle in time, those th
 DEAR = 3.0  # seconds of cells of which the levels to come are to see that they hold the start
 FEATURE = 1.2e-6  # seconds for an unknown and each feature of its cell: their jets at the points
 COLUMN = 1.25e-9  # seconds for an unknown and the square of those of its cell: their orthonormal columns
-STEPS = 30  # of Newton's, a level
-FOLLOWED = 30.0  # seconds that following a solution may take, by the price of a level
-BETTER = 0.1  # of the loss of steps that have come to an end: so little others must leave to be the solution
 
 
 class Strip:
@@ -107,7 +101,9 @@ class Strip:
         self.tolerance: float | None = None  # of the next level
         self.usual = local.features
         self.smooth = False  # whether the cells see what there is, with all of their features
-        self.units = before.units if before else None  # by which the fields are measured; None: all by one
+        self.units: Tensor | None = (
+            before.units if before else None
+        )  # by which the fields are measured; None: all by one
         self.measured: Tensor | None = None  # how large the fields were then
         self.known = Knowledge()  # of data and learned numbers
         self.doubt: list[Tensor] = []  # the estimated error, as coefficients
@@ -187,7 +183,7 @@ class Strip:
         sampled = self._fitted(partition, self.residuals.places, again)
         sampled.handed_on = self.alike and self.times is not None
         numbers, known = sampled.numbers, self.known
-        found = solved_again(sampled, again.system) if again else self._solved(partition, sampled, most)
+        found = solved_again(sampled, again.system) if again else solved(self, partition, sampled, most)
         if not found.better and self.levels:
             sampled.numbers, self.known = numbers, known
             return self._as_before(found, self._since(began))
@@ -197,9 +193,9 @@ class Strip:
         if blind(sampled.residual(found.values), found.scales):
             rest = torch.full_like(rest, torch.inf)
         with torch.no_grad():
-            compared = partition(self._compared_at(partition))
-        sizes = self._sizes(compared)
-        size = self._largest(sizes) or 1.0
+            compared = partition(self.compared_at(partition))
+        sizes = self.sizes(compared)
+        size = self.largest(sizes) or 1.0
         rest, self.size = (rest / size).nan_to_num(nan=UNKNOWN, posinf=UNKNOWN), size
         self._crowd(sampled, found, rest)
         squares, volumes = rest.square(), self.tiling.widths.prod(dim=1).to(rest)
@@ -219,7 +215,7 @@ class Strip:
         stalled = bool(self.levels) and residual > STALLED * self.levels[-1].residual
         self.smooth = found.suppressed > SUPPRESSED or self.smooth and not stalled
         self.tolerance = None if self.smooth else min(REGULAR * residual**2, ROUGH)
-        told = unknown(partition, found, self._compared_at(partition), compared)
+        told = unknown(partition, found, self.compared_at(partition), compared)
         self.known = replace(self.known, unknown=dict(zip(self.problem.fields, told.tolist(), strict=False)))
         change = moved(self._compared, compared, told)
         estimate = estimated(
@@ -248,52 +244,7 @@ class Strip:
             )  # fmt: skip
         return level
 
-    def _solved(self, partition: Partition, sampled: Sampled, most: int) -> Found:
-        """By Newton's steps from what is known, and from elsewhere where these do not come to an end."""
-        start, foreign = self._start(sampled), self.partition is not None
-        sampled.weigh(start)
-        before = self.levels[-1].residual if self.levels else 0.0
-        known, numbers = self.known, sampled.numbers
-        found, self.known = identified(sampled, start, most, foreign, self.tolerance, self.until, known, before)
-        if self._measures(partition, sampled, found):
-            start = found.values
-            found, self.known = identified(sampled, start, most, False, self.tolerance, self.until, known, before)
-        if not foreign and blind(sampled.residual(found.values), found.scales):
-            sampled.numbers, start = numbers, excited(sampled, start)
-            found, self.known = identified(sampled, start, most, foreign, self.tolerance, self.until, known, before)
-            if other := opposite(sampled, found):
-                found, self.known = identified(sampled, other, most, foreign, self.tolerance, self.until, known, before)
-        return found if foreign and not self._is_lost(found) else self._from_elsewhere(partition, sampled, found, most)
-
-    def _is_lost(self, found: Found) -> bool:
-        """Whether levels go on from what is no solution: much is left, and steps or levels lower it no more."""
-        before = [level.residual for level in self.levels[-2:]]
-        stalled = len(before) == 2 and before[1] > STALLED * before[0]
-        unseen = before[-1] > UNSEEN and (stalled or not (found.converged or self.levels[-1].converged))
-        return unseen or before[-1] > RESOLVED and not found.better
-
-    def _measures(self, partition: Partition, sampled: Sampled, found: Found) -> bool:
-        """Whether the fields turn out to be of other sizes than those by which they were measured; then it is by these.
-
-        A residual is as large as the field in which it stands: all of a displacement of 1e-4 m would be little beside a
-        temperature of 400 K. Strips of time have the units of the first: what decays to nothing goes on to be measured
-        by what it was.
-        """
-        if sampled.fields == 1 or not found.converged or self.before is not None:
-            return False
-        write(partition, found.coefficients)
-        with torch.no_grad():
-            sizes = sampled.units.new_tensor(self._sizes(partition(self._compared_at(partition))))
-        if self.measured is not None and not apart(sizes, self.measured):  # as they were: the terms need no look
-            return False
-        measured, self.measured = units(sampled, found, sizes), sizes
-        self.processes.agree([measured])
-        if not apart(measured, sampled.units):
-            return False
-        self.units = sampled.units = measured
-        return True
-
-    def _largest(self, sizes: list[float]) -> float:
+    def largest(self, sizes: list[float]) -> float:
         """Of the fields, each in its unit."""
         measured = [1.0] * len(sizes) if self.units is None else [*self.units.tolist(), *([1.0] * len(sizes))]
         return max(size / unit for size, unit in zip(sizes, measured, strict=False))
@@ -307,7 +258,7 @@ class Strip:
             return False
         write(partition, found.last)
         with torch.no_grad():
-            moved = (partition(self._compared_at(partition)).norm(dim=0) / fields.norm(dim=0)).nan_to_num(nan=0.0)
+            moved = (partition(self.compared_at(partition)).norm(dim=0) / fields.norm(dim=0)).nan_to_num(nan=0.0)
         write(partition, found.coefficients)
         self.processes.agree([moved])
         return all(change <= error for change, error in zip(moved.tolist(), errors.values(), strict=True))
@@ -325,7 +276,7 @@ class Strip:
         self.doubt = found.inherited
         if self.levels:
             self.doubt = [a + fall * b for a, b in zip(found.inherited, found.changed, strict=True)]
-        at, axis = self._compared_at(partition), self._time_axis
+        at, axis = self.compared_at(partition), self._time_axis
         write(partition, found.inherited)
         with torch.no_grad():
             told = (partition(at).norm(dim=0) / fields.norm(dim=0)).nan_to_num(nan=0.0)
@@ -354,7 +305,7 @@ class Strip:
             partition = self._partition()
             sampled = self._fitted(partition, [self.initial])
             sampled.doubts = None
-            found = newton(sampled, self._start(sampled), 1)
+            found = newton(sampled, self.start(sampled), 1)
             write(partition, found.coefficients)
             held_out = self._held_out(partition, [self.initial], CHECKED_START)
             rest = left(held_out, found.coefficients, found.scales)
@@ -522,7 +473,7 @@ class Strip:
         partition = partition.like(networks, lower, upper, below, above, partition.sides, beside=beside)
         self.partition = partition
         self.coefficients = [torch.cat([o.weight, o.bias[:, None]], dim=1).detach() for o in partition.layers]
-        self._compared = partition(self._compared_at(partition)).detach()
+        self._compared = partition(self.compared_at(partition)).detach()
 
     def values(self, at: Mapping[Place, Points], coefficients: list[Tensor] | None = None) -> Values:
         """The operators of the present solution at points, or those of other coefficients."""
@@ -530,7 +481,7 @@ class Strip:
         sampled = Sampled(self.residuals, self.partition, at, {}, False, processes=self.processes)
         return sampled.values(self.coefficients if coefficients is None else coefficients)
 
-    def _start(self, sampled: Sampled) -> Values:
+    def start(self, sampled: Sampled) -> Values:
         """Where Newton's steps begin: the level before, or how the strip before goes on."""
         if self.partition is not None:
             return self.values(sampled.points)
@@ -540,40 +491,8 @@ class Strip:
             return begun(sampled, self.problem)
         return zero(sampled, self.local.features)
 
-    def _from_elsewhere(self, partition: Partition, sampled: Sampled, found: Found, most: int) -> Found:
-        """What steps from other starts find, where those from zero have not come to an end, or have at no solution."""
-        if self.times is not None or len(sampled.numbers) or sampled.data:
-            return found
-        if found.converged and (self._leaves_little(partition, found, RESOLVED) or linear(self.problem)):
-            return found
-        ended = found.converged
-
-        def solve(start: Values, most: int = most) -> Found:
-            return newton(sampled, start, most, False, self.tolerance, self.until)
-
-        def solved(other: Found) -> bool:
-            return other.converged or self._leaves_little(partition, other, FINE)
-
-        starts = elsewhere(sampled)
-        affordable = int(FOLLOWED / self.price)
-        if (not ended or self.levels) and affordable > STEPS:
-            begin = zero(sampled, self.local.features)
-            starts = itertools.chain([followed(sampled, begin, solve, solved, affordable, self.until)], starts)
-        for start in starts:
-            other = solve(start)
-            better = solved(other)
-            if better > ended or better == ended and not other.loss >= (BETTER if ended else 1.0) * found.loss:
-                found, ended = other, better
-        return found
-
-    def _leaves_little(self, partition: Partition, found: Found, part: float) -> bool:
-        """Whether no more than a part of the size of the fields is left."""
-        write(partition, found.coefficients)
-        with torch.no_grad():
-            size = self._largest(self._sizes(partition(self._compared_at(partition))))
-        return size > 0 and found.unmet <= part * size
-
-    def _sizes(self, fields: Tensor) -> list[float]:
+    def sizes(self, fields: Tensor) -> list[float]:
+        """The root mean square of each field, of their values (N, F)."""
         return agreed(self.processes, fields.square().mean(dim=0).sqrt().tolist(), fields.device)
 
     def _judge(
@@ -593,7 +512,8 @@ class Strip:
         own = torch.tensor(sampled.share.owners, device=cells.device)[cells] == self.processes.rank
         return roughness(self.problem, of_solution, at[own], cells[own], self.tiling, self.processes)
 
-    def _compared_at(self, partition: Partition) -> Tensor:
+    def compared_at(self, partition: Partition) -> Tensor:
+        """The points at which two levels are compared, and fields are measured, (N, D)."""
         return points(
             self.domain, {self.domain.interior: COMPARED}, Sobol(), seed=self.seed + HELD_OUT, step=1,
             dtype=partition.lower.dtype, device=partition.lower.device,

@@ -7,7 +7,7 @@ from refinements import error, refinement
 from scipy.integrate import solve_bvp
 
 from pinn import Problem
-from pinn.partition import starts, strip
+from pinn.partition import solving, starts
 from pinn.partition.level import HOPELESS
 from pinn.partition.newton import newton
 from pinn.partition.starts import LOWER, _of_random_fields, begun, elsewhere, going_on, zero
@@ -161,7 +161,7 @@ def test_an_eigenvalue_is_the_one_next_to_the_guess(guess, mode):
 
 
 def test_where_the_size_is_not_met_it_is_no_solution(monkeypatch):
-    monkeypatch.setattr(strip, "excited", lambda sampled, start: start)
+    monkeypatch.setattr(solving, "excited", lambda sampled, start: start)
     found = refinement(string(8.0, "pi**2"), 30)
     assert found.advance().residual > HOPELESS
 
@@ -207,7 +207,7 @@ def test_what_is_singular_at_zero_is_solved_from_random_fields(n):
 
 @pytest.mark.parametrize("n", PLAPLACE)
 def test_from_zero_alone_it_is_not(n, monkeypatch):
-    monkeypatch.setattr(strip, "elsewhere", lambda sampled: iter(()))
+    monkeypatch.setattr(solving, "elsewhere", lambda sampled: iter(()))
     found = refinement(PLAPLACE[n], 30)
     found.advance()
     assert not error(PLAPLACE[n], found) < 0.1
@@ -267,7 +267,7 @@ def test_a_boundary_layer_is_followed_from_a_linear_problem():
 
 
 def test_from_zero_at_once_it_is_not_found(monkeypatch):
-    monkeypatch.setattr(strip, "followed", lambda sampled, begin, *rest: begin)
+    monkeypatch.setattr(solving, "followed", lambda sampled, begin, *rest: begin)
     found = refinement(BLASIUS, 30)
     for _ in range(3):
         found.advance()

@@ -73,7 +73,7 @@ def test_steps_have_come_to_an_end_where_the_last_one_is_less_than_the_error():
     found = refinement(pendulum(3), 15)
     found.advance()
     strip = found.strip
-    partition, fields = strip.partition, strip.partition(strip._compared_at(strip.partition))
+    partition, fields = strip.partition, strip.partition(strip.compared_at(strip.partition))
 
     def still(part, **given):
         last = [part * c for c in strip.coefficients]
@@ -82,7 +82,7 @@ def test_steps_have_come_to_an_end_where_the_last_one_is_less_than_the_error():
     assert still(0.9e-6) and not still(1.1e-6)
     assert not still(0.0, last=[])  # a step from elsewhere is not known as a whole
     assert not strip._is_still(partition, replace(strip.found, last=strip.coefficients), fields, None)
-    torch.testing.assert_close(partition(strip._compared_at(partition)), fields)  # it is left as it was
+    torch.testing.assert_close(partition(strip.compared_at(partition)), fields)  # it is left as it was
 
 
 def test_what_a_level_takes_is_known_after_a_run_has_gone_on():

@@ -10,7 +10,7 @@ from scipy.optimize import least_squares
 from pinn import load, solve
 from pinn.app.compose import checked, compose
 from pinn.networks import Partition
-from pinn.partition import strip
+from pinn.partition import solving
 from pinn.problem import Problem
 from pinn.schema import ConfigError
 from pinn.training.build import build
@@ -274,7 +274,7 @@ def test_a_problem_that_is_solved_may_be_trusted(capsys, _no_pictures):
 
 def test_steps_that_have_not_come_to_an_end_are_not_to_be_trusted(capsys, tmp_path, monkeypatch, _no_pictures):
     """Newton's steps from zero for the Monge-Ampere equation, which is elliptic at convex functions alone."""
-    monkeypatch.setattr(strip, "elsewhere", lambda _: ())
+    monkeypatch.setattr(solving, "elsewhere", lambda _: ())
     bowl = "exp((x**2 + y**2)/2)"
     convex = waves(
         equations={"curvature": "u_xx*u_yy - u_xy**2 = (1 + x**2 + y**2)*exp(x**2 + y**2)"},
@@ -383,7 +383,7 @@ def test_one_that_does_not_is_followed_to_the_end(caplog, capsys, _no_pictures):
 
 
 def test_a_size_that_is_not_met_is_not_to_be_trusted(capsys, monkeypatch, _no_pictures):
-    monkeypatch.setattr(strip, "excited", lambda sampled, start: start)
+    monkeypatch.setattr(solving, "excited", lambda sampled, start: start)
     string = {
         "coordinates": {"x": [0, 1]}, "fields": ["u"], "parameters": {"lam": {"learn": 8}},
         "equations": {"string": "u_xx + lam*u = 0"},
