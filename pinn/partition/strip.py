@@ -101,9 +101,7 @@ class Strip:
         self.tolerance: float | None = None  # of the next level
         self.usual = local.features
         self.smooth = False  # whether the cells see what there is, with all of their features
-        self.units: Tensor | None = (
-            before.units if before else None
-        )  # by which the fields are measured; None: all by one
+        self.units: Tensor | None = before.units if before else None  # that measure the fields; None: all by one
         self.measured: Tensor | None = None  # how large the fields were then
         self.known = Knowledge()  # of data and learned numbers
         self.doubt: list[Tensor] = []  # the estimated error, as coefficients
