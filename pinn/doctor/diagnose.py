@@ -90,9 +90,7 @@ def doubt(result: Result, measured: Measured) -> str | None:
     if name and left[name] > UNSOLVED:
         return f"{name} is not solved: {100 * left[name]:.0f} % of its terms are left."
     told = result.get("estimate") or {}
-    unsure = {
-        n for n, of in measured.fields.items() if not told or max((told.get(f, 0.0) for f in of), default=0) > RIGHT
-    }
+    unsure = {n for n, of in measured.fields.items() if not told or any(told.get(f, 0.0) > RIGHT for f in of)}
     name = max(unsure - measured.left.keys(), key=lambda key: measured.misfit.get(key, 0.0), default="")
     if name and measured.misfit.get(name, 0.0) > UNMET:
         return f"{name} is not met: {100 * measured.misfit[name]:.0f} % of what a random function would leave is left."
@@ -105,8 +103,8 @@ def doubt(result: Result, measured: Measured) -> str | None:
     pairs = [(value, unknown.get(name, 0.0)) for name, value in told.items()]
     error = max((math.sqrt(max(e**2 - u**2, 0.0)) if math.isfinite(e) else e for e, u in pairs), default=0.0)
     if error > WRONG:
-        told = f"{100 * error:.0f} % of the solution" if error < HOPELESS else "larger than the solution"
-        return f"The error is estimated to be {told}."
+        size = f"{100 * error:.0f} % of the solution" if error < HOPELESS else "larger than the solution"
+        return f"The error is estimated to be {size}."
     return None
 
 

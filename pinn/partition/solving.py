@@ -30,21 +30,22 @@ BETTER = 0.1  # of the loss of steps that have come to an end: so little others 
 FOLLOWED = 30.0  # seconds that following a solution may take, by the price of a level
 
 
-def solved(strip: Strip, partition: Partition, sampled: Sampled, most: int) -> Found:
+def solved(strip: Strip, partition: Partition, sampled: Sampled) -> Found:
     """By Newton's steps from what is known, and from elsewhere where these do not come to an end.
 
     Args:
         strip: Whose level it is; it is told the units of the fields, and what is known of data.
         partition: The cells.
         sampled: These and the points.
-        most: Newton's steps.
     """
-    return _Solving(strip, partition, sampled, most).found()
+    return _Solving(strip, partition, sampled).found()
 
 
 class _Solving:
-    def __init__(self, strip: Strip, partition: Partition, sampled: Sampled, most: int):
-        self.strip, self.partition, self.sampled, self.most = strip, partition, sampled, most
+    """Of one level; `first` where the strip has none before it."""
+
+    def __init__(self, strip: Strip, partition: Partition, sampled: Sampled):
+        self.strip, self.partition, self.sampled = strip, partition, sampled
         self.first = strip.partition is None
 
     def found(self) -> Found:
@@ -67,7 +68,7 @@ class _Solving:
         strip = self.strip
         before = strip.levels[-1].residual if strip.levels else 0.0
         found, strip.known = identified(
-            self.sampled, start, self.most, foreign, strip.tolerance, strip.until, known, before
+            self.sampled, start, STEPS, foreign, strip.tolerance, strip.until, known, before
         )  # fmt: skip
         return found
 
@@ -113,13 +114,13 @@ class _Solving:
             one = followed(sampled, begin, self._steps, self._is_solution, affordable, strip.until)
             starts = itertools.chain([one], starts)
         for start in starts:
-            other = self._steps(start, self.most)
+            other = self._steps(start)
             better = self._is_solution(other)
             if better > ended or better == ended and not other.loss >= (BETTER if ended else 1.0) * found.loss:
                 found, ended = other, better
         return found
 
-    def _steps(self, start: Values, most: int) -> Found:
+    def _steps(self, start: Values, most: int = STEPS) -> Found:
         return newton(self.sampled, start, most, False, self.strip.tolerance, self.strip.until)
 
     def _is_solution(self, found: Found) -> bool:

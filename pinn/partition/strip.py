@@ -31,7 +31,7 @@ from pinn.partition.newton import Found, newton, solved_again
 from pinn.partition.points import HELD_OUT, ROWS, CellPoints, Drawn
 from pinn.partition.processes import ALONE, Processes, agreed
 from pinn.partition.refine import blind, directions, idle, left, marked, refined, roughness
-from pinn.partition.solving import STEPS, solved
+from pinn.partition.solving import solved
 from pinn.partition.starts import begun, going_on, moved_to, zero
 from pinn.partition.system import Sampled, Values
 from pinn.partition.unknown import moved, unknown
@@ -169,7 +169,7 @@ class Strip:
         """Seconds, the same in all processes."""
         return agreed(self.processes, [time.perf_counter() - began], next(self.residuals.parameters()).device)[0]
 
-    def solve(self, most: int = STEPS) -> Level:
+    def solve(self) -> Level:
         """One level on the present cells."""
         began = time.perf_counter()
         self._leave_out_empty()
@@ -181,7 +181,7 @@ class Strip:
         sampled = self._fitted(partition, self.residuals.places, again)
         sampled.handed_on = self.alike and self.times is not None
         numbers, known = sampled.numbers, self.known
-        found = solved_again(sampled, again.system) if again else solved(self, partition, sampled, most)
+        found = solved_again(sampled, again.system) if again else solved(self, partition, sampled)
         if not found.better and self.levels:
             sampled.numbers, self.known = numbers, known
             return self._as_before(found, self._since(began))
