@@ -14,10 +14,11 @@ Shape letters: N points, K polynomials a coordinate, Q quadrature nodes a coordi
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+import sympy
 import torch
 from numpy.polynomial import legendre
 from scipy.linalg import eigh
@@ -98,8 +99,8 @@ class _Flow:
     @cached_property
     def derivatives(self) -> dict[str, Callable[..., np.ndarray]]:
         """Of the two known parts, in the order of `ORDERS`."""
-        (x, y), parts = self.variables, {"corners": self.cavity.corners, "lift": self.cavity.lift}
-        return {name: numpy_function((x, y), [psi.diff(x, i, y, j) for i, j in ORDERS]) for name, psi in parts.items()}
+        parts = {"corners": self.cavity.corners, "lift": self.cavity.lift}
+        return {name: _derivatives(psi, *self.variables) for name, psi in parts.items()}
 
     def bases(self, count: int) -> list[ClampedPolynomials]:
         """The polynomials along each coordinate."""
@@ -122,6 +123,15 @@ class _Flow:
         psi_y += np.einsum("in,in->n", in_x.at(x), c @ in_y.at(y, 1))
         p += np.einsum("in,in->n", self.legendre(0, x, count), pressure @ self.legendre(1, y, count))
         return np.stack([psi_y, -psi_x, p])
+
+
+@lru_cache(maxsize=8)
+def _derivatives(psi: sympy.Expr, x: sympy.Symbol, y: sympy.Symbol) -> Callable[..., np.ndarray]:
+    """Those of `ORDERS`, which are the same at any Reynolds number."""
+    found = {(0, 0): psi}
+    for i, j in ORDERS[1:]:  # one by one: sympy would simplify what is differentiated more than once
+        found[i, j] = found[i - 1, j].diff(x) if i else found[i, j - 1].diff(y)
+    return numpy_function((x, y), [found[order] for order in ORDERS])
 
 
 class _Grid:

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import TYPE_CHECKING
 
 import sympy
 
 from pinn.ansatz import LOWER, UPPER, Fixed, Trace, build_ansatz, trace_condition
+from pinn.geometry import Box
 from pinn.language import LanguageError
 from pinn.references.flow_problem import navier_stokes
 
@@ -67,13 +69,14 @@ def cavity_problem(problem: Problem) -> Cavity:
     (x0, y0), (x1, y1) = (
         [sympy.Rational(repr(end)) for end in ends] for ends in (problem.domain.lower, problem.domain.upper)
     )
+    box = tuple(zip(problem.scope.variables, problem.domain.lower, problem.domain.upper, strict=True))
     lid = sides[moving]
     speeds, slopes = ([e.subs(x, end) for end in (x0, x1)] for e in (lid, lid.diff(x)))
     left, p_left = _corner(speeds[0], slopes[0], x - x0, y1 - y)
     right, p_right = _corner(speeds[1], -slopes[1], x1 - x, y1 - y)
     rest = lid - sum(v + s * (x - end) for v, s, end in zip(speeds, slopes, (x0, x1), strict=True))
     corners, pressure = left + right, sympy.Float(viscosity) * (p_right - p_left)
-    return Cavity(viscosity, corners, pressure, _lift(problem, rest, left, right), lid, zero)
+    return Cavity(viscosity, corners, pressure, _lift(box, rest, left, right), lid, zero)
 
 
 def _corner(speed: sympy.Expr, slope: sympy.Expr, x: sympy.Expr, y: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
@@ -91,9 +94,15 @@ def _corner(speed: sympy.Expr, slope: sympy.Expr, x: sympy.Expr, y: sympy.Expr) 
     return speed * uniform + slope * rising, speed * 2 * (D * x + C * y) / square - slope * sympy.log(square)
 
 
-def _lift(problem: Problem, lid: sympy.Expr, left: sympy.Expr, right: sympy.Expr) -> sympy.Expr:
-    """Carry what the corner flows leave of the values and slopes on the sides, where each is smooth but at its own."""
-    variables, box = problem.scope.variables, problem.domain
+@lru_cache(maxsize=8)
+def _lift(
+    sides: tuple[tuple[sympy.Symbol, float, float], ...], lid: sympy.Expr, left: sympy.Expr, right: sympy.Expr
+) -> sympy.Expr:  # fmt: skip
+    """Carry what the corner flows leave of the values and slopes on the sides, where each is smooth but at its own.
+
+    The sides, a coordinate and its ends each, and the flows are the same at any Reynolds number.
+    """
+    variables, box = [x for x, _, _ in sides], Box({x.name: (low, high) for x, low, high in sides})
 
     def rest(face: tuple[int, int], flows: sympy.Expr) -> dict[int, Fixed]:
         k, side = face

@@ -46,7 +46,8 @@ def family(problem: Problem, solve: Callable[[Problem], Truth]) -> Truth:
         )
         for node in nodes.double().tolist():
             at = float(f"{node:.12g}")
-            solved.setdefault(at, solve(problem.at(**{names[0]: at})))
+            if at not in solved:
+                solved[at] = solve(problem.at(**{names[0]: at}))
         return lambda points: _between(points, k, sorted(solved), solved)
 
     unit = SobolEngine(len(problem.coordinate_names), scramble=True, seed=0).draw(PROBES, dtype=torch.float64)
