@@ -31,7 +31,7 @@ class Made:
     def of(self, features):
         return self if features == self.features else Made(self.make, width=features)
 
-    def __call__(self, lower, upper):
+    def __call__(self, lower, upper, waves=None):
         return self.make(lower, upper, **self.options)
 
 

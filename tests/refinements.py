@@ -21,7 +21,7 @@ class Local:
     def of(self, features: int) -> "Local":
         return Local(self.problem, features)
 
-    def __call__(self, lower, upper):
+    def __call__(self, lower, upper, waves=None):
         scale = 0.42 * self.features ** (1 / self.dimensions)
         return MLP(Scaled(lower, upper), self.fields, width=self.features, scale=scale)
 

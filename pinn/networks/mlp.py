@@ -49,6 +49,12 @@ class MLP(nn.Module):
         hidden = [FactorisedLinear(layer) for layer in layers] if factorised else layers
         self.hidden = nn.Sequential(*(module for layer in hidden for module in (layer, s)))
 
+    @torch.no_grad()
+    def slow_down(self, factors: Sequence[float]) -> None:
+        """Multiply the first layer's weights of each of the E features; the biases stay: all phases are as likely."""
+        first = next(module for module in self.hidden.modules() if isinstance(module, nn.Linear))
+        first.weight.mul_(first.weight.new_tensor(factors))
+
     def forward(self, x: Tensor) -> Tensor:
         """(N, D) to (N, F)."""
         return self.output(self.hidden(self.features(x)))

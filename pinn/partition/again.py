@@ -62,13 +62,16 @@ class Kept:
         """Whether cells that begin at another time are otherwise the same, with as many features and points."""
         if (len(tiling), features, tolerance) != (len(self.tiling), self.features, self.tolerance):
             return False
-        alike = torch.equal(tiling.sides, self.tiling.sides) and torch.equal(crowding, self.crowding)
-        allowed = SAME * self.tiling.widths
-        for mine, other in ((self.tiling.lower, tiling.lower), (self.tiling.upper, tiling.upper)):
-            moved = other.clone()
-            moved[:, axis] -= begin - self.begin
-            alike = alike and bool(((moved - mine).abs() <= allowed).all())
-        return alike
+        return torch.equal(crowding, self.crowding) and are_alike(self.tiling, tiling, axis, begin - self.begin)
+
+
+def are_alike(tiling: Cells, other: Cells, axis: int, shift: float) -> bool:
+    """Whether other cells are those of a tiling, but for a shift along a coordinate."""
+    if len(tiling) != len(other) or not torch.equal(tiling.sides, other.sides):
+        return False
+    moved = shift * torch.nn.functional.one_hot(torch.tensor(axis), tiling.lower.shape[1])
+    pairs = (tiling.lower, other.lower), (tiling.upper, other.upper)
+    return all(bool(((b - moved - a).abs() <= SAME * tiling.widths).all()) for a, b in pairs)
 
 
 def later(sampled: Sampled, axis: int, shift: float) -> Drawn:

@@ -35,13 +35,22 @@ class MakesLocal(Protocol):
         """The same with another number of features."""
         ...
 
-    def __call__(self, lower: Sequence[float], upper: Sequence[float]) -> nn.Module:
-        """The network over a box: (n, D) to (n, F), with a linear layer `output`."""
+    def __call__(
+        self, lower: Sequence[float], upper: Sequence[float], waves: Sequence[float] | None = None
+    ) -> nn.Module:
+        """The network over a box: (n, D) to (n, F), with a linear layer `output`.
+
+        Args:
+            lower: Corner of the box.
+            upper: The other one.
+            waves: The wave number of the fields along each coordinate, where it is known.
+        """
         ...
 
 
 def partition_of(
-    tiling: Cells, local: MakesLocal, order: int, beside: Sequence[nn.Module] = (), sides: Sides | None = None
+    tiling: Cells, local: MakesLocal, order: int, beside: Sequence[nn.Module] = (), sides: Sides | None = None,
+    waves: Tensor | None = None,
 ) -> Partition:  # fmt: skip
     """The partition with a network over what each cell of a tiling reaches.
 
@@ -51,10 +60,11 @@ def partition_of(
         order: Of the highest derivative in the equations: windows are smoother than that.
         beside: Networks of the coefficient fields.
         sides: Of interfaces, which divide cells.
+        waves: Wave numbers of the fields in each cell, (K, D), where they are known.
     """
-    below, above = tiling.reaches()
-    low, high = tiling.lower - below.clamp(min=0), tiling.upper + above.clamp(min=0)
-    networks = [local(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
+    (below, above), boxes = tiling.reaches(), [corner.tolist() for corner in tiling.reached()]
+    of_cells = [None] * len(tiling) if waves is None else waves.tolist()
+    networks = [local(a, b, k) for a, b, k in zip(*boxes, of_cells, strict=True)]
     corners = tiling.lower, tiling.upper, below, above, tiling.sides
     return Partition(networks, *corners, order + SMOOTHER, local, beside, sides)
 

@@ -367,7 +367,7 @@ class Refinement:
             )  # fmt: skip
             strip.levels = [Level(**one) for one in kept["levels"]]
             strip.tolerance, strip.size, strip.smooth = kept["tolerance"], kept["size"], kept["smooth"]
-            strip.units = kept.get("units")
+            strip.units, strip.waves = kept.get("units"), kept.get("waves")
             strip.stayed = kept.get("stayed", 1.0)  # checkpoints of before have none
             strip.known, strip.doubt = Knowledge(**kept["known"]), kept["doubt"]
             strip.local, strip.crowding = self.local.of(kept["features"]), kept["crowding"]

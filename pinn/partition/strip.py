@@ -19,7 +19,8 @@ from pinn.geometry import Box, Domain, Place, Points, Region
 from pinn.language.scope import TIME
 from pinn.networks.partition import Partition
 from pinn.operators import Plan, derivatives
-from pinn.partition.again import Kept, later
+from pinn.partition.again import Kept, are_alike, later
+from pinn.partition.bandwidth import wave_numbers
 from pinn.partition.cells import Cells
 from pinn.partition.cholesky import numbers_of
 from pinn.partition.estimate import estimated
@@ -108,6 +109,7 @@ class Strip:
         self.balance: dict[tuple[Place, str], Tensor] = {}  # of the present level: see `Sampled.weigh`
         self.alike = alike
         self.kept: Kept | None = None  # of the last level, for a strip that follows
+        self.waves: Tensor | None = None  # the wave numbers by which its features were drawn, (K, D)
         self._compared: Tensor | None = None
 
     @property
@@ -173,7 +175,8 @@ class Strip:
         """One level on the present cells."""
         began = time.perf_counter()
         self._leave_out_empty()
-        partition, self.balance, again = self._partition(), {}, self.again
+        waves = self._wave_numbers()
+        partition, self.balance, again = self._partition(waves), {}, self.again
         self.kept = None  # of no more use, and as large as what is to come
         if self.before:
             self.before.kept = None
@@ -208,7 +211,7 @@ class Strip:
         if self.levels and self.levels[-1].residual <= HOPELESS:
             self.earlier = self.partition
         self.partition = partition
-        self.coefficients, self.found = found.coefficients, found
+        self.coefficients, self.found, self.waves = found.coefficients, found, waves
         self.left, self.rough = rest, rough
         stalled = bool(self.levels) and residual > STALLED * self.levels[-1].residual
         self.smooth = found.suppressed > SUPPRESSED or self.smooth and not stalled
@@ -300,7 +303,7 @@ class Strip:
         time_axis = self._time_axis
         for _ in range(START_LEVELS if self.price <= DEAR else 0):
             self._leave_out_empty()
-            partition = self._partition()
+            partition = self._partition(self._wave_numbers())
             sampled = self._fitted(partition, [self.initial])
             sampled.doubts = None
             found = newton(sampled, self.start(sampled), 1)
@@ -376,11 +379,29 @@ class Strip:
         like = next(self.residuals.parameters())
         return CellPoints(self.problem, self.domain, self.local.features, self.seed, begins, like)
 
-    def _partition(self) -> Partition:
+    def _partition(self, waves: Tensor | None) -> Partition:
         torch.manual_seed(self.seed)
         beside = getattr(self.residuals.network, "beside", ())  # the coefficient fields, as they are now
-        partition = partition_of(self.tiling, self.local, highest_derivative(self.problem), beside, self.problem.sides)
+        order, sides = highest_derivative(self.problem), self.problem.sides
+        partition = partition_of(self.tiling, self.local, order, beside, sides, waves)
         return partition.to(next(self.residuals.parameters())).requires_grad_(False)
+
+    def _wave_numbers(self) -> Tensor | None:
+        """Of the fields in the present cells, as the level before has them, or the end of the strip before.
+
+        Strips alike go on with the features that they have.
+        """
+        if self.partition is not None:
+            found = wave_numbers(self.problem, self.partition, self.tiling)
+        elif self.before is None or self.before.partition is None:
+            return None
+        else:
+            before, begin, axis = self.before, self.interval[0], self._time_axis
+            if self.alike and are_alike(before.cells, self.tiling, axis, begin - before.interval[0]):
+                return before.waves
+            found = wave_numbers(self.problem, self.before.partition, self.tiling, (axis, begin))
+        self.processes.agree([found])
+        return found
 
     def _crowd(self, sampled: Sampled, found: Found, rest: Tensor) -> None:
         """Take more points where those that were fitted hide what is left between them."""
@@ -450,6 +471,7 @@ class Strip:
             "times": self.times,
             "tiling": (self.tiling.lower, self.tiling.upper, self.tiling.sides),
             "crowding": self.crowding,
+            "waves": self.waves,
             "tolerance": self.tolerance,
             "size": self.size,
             "units": self.units,

@@ -21,6 +21,8 @@ WAVES = {1: 40, 2: 200, 3: 260}  # of a coefficient field
 WIDEST = {1: 3, 2: 3, 3: 4, 4: 3}  # times as many, at most, where more of them gain more than smaller cells
 WIDEST_OF_MORE = 4
 FASTEST = 0.42  # the largest of a cell's weights, over features**(1/D): so that each coordinate has as many waves
+FASTER = 2.0  # that weight where wave numbers are known, over these
+SPARE = {2: 0.5, 3: 0.2, 4: 0.2}  # and so much of the largest more, by the number of coordinates
 
 
 def network(problem: Problem, config: Config) -> nn.Module:
@@ -57,8 +59,11 @@ class Local:
         options = chosen.model_dump(exclude={"name", "features"})
         if options["width"] == AUTO:
             options["width"] = width or usual
+        self._fastest = None  # where the features may be slower
         if options.get("scale") == AUTO:
             options["scale"] = FASTEST * options["width"] ** (1 / len(names))
+            if chosen.features is None and len(names) > 1 and not options["factorised"]:
+                self._fastest = options["scale"]
         if isinstance(options.get("scale"), dict):
             options["scale"] = [options["scale"][name] for name in names]
         self._make, self._options, self._fourier = NETWORKS[chosen.name], options, chosen.features
@@ -73,11 +78,19 @@ class Local:
         """The same with another number of features."""
         return self if features == self.features else Local(self._chosen, self._problem, features)
 
-    def __call__(self, lower: Sequence[float], upper: Sequence[float]) -> nn.Module:
-        """The network over a box."""
+    def __call__(
+        self, lower: Sequence[float], upper: Sequence[float], waves: Sequence[float] | None = None
+    ) -> nn.Module:
+        """The network over a box; its features are slower where the fields are known to be, by their wave numbers."""
         kind = None if self._fourier is None else self._fourier.model_dump(exclude={"name"})
         seen = Scaled(lower, upper) if kind is None else networks.Fourier(lower, upper, **kind)
-        return self._make(seen, self.fields, **self._options)
+        made = self._make(seen, self.fields, **self._options)
+        if waves is not None and self._fastest is not None:
+            assert isinstance(made, networks.MLP)
+            across = [k * (b - a) / 2 / self._fastest for k, a, b in zip(waves, lower, upper, strict=True)]
+            spare = SPARE.get(len(across), 1.0)
+            made.slow_down([min(1.0, FASTER * k + spare) for k in across])
+        return made
 
 
 def _partition(problem: Problem, chosen: Partition) -> networks.Partition:

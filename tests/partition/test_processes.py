@@ -189,9 +189,9 @@ FISHER = Problem(  # in strips of time
 def test_refinement_of_many_is_that_of_one(problem, features, levels, count, monkeypatch):
     lock, alone_makes = threading.Lock(), strip.Strip._partition
 
-    def one_by_one(self):  # as there is one generator of numbers in a process
+    def one_by_one(self, waves):  # as there is one generator of numbers in a process
         with lock:
-            return alone_makes(self)
+            return alone_makes(self, waves)
 
     monkeypatch.setattr(strip.Strip, "_partition", one_by_one)
 

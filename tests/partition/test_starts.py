@@ -26,7 +26,7 @@ def ampere(f: str, g: str) -> Problem:
 
 def sampled_first(problem: Problem):
     strip = refinement(problem, FEATURES).strip
-    return strip._fitted(strip._partition(), strip.residuals.places)
+    return strip._fitted(strip._partition(None), strip.residuals.places)
 
 
 def test_bowls_have_the_derivatives_and_the_height_that_the_equation_asks_for():
@@ -110,7 +110,7 @@ def followed():
     found.strip.solve()
     found.done.append(found.strip)
     second = found._next()
-    return found.done[0], second._fitted(second._partition(), second.residuals.places)
+    return found.done[0], second._fitted(second._partition(None), second.residuals.places)
 
 
 def by_degree(followed, monkeypatch, degree):
