@@ -100,12 +100,24 @@ def doubt(result: Result, measured: Measured) -> str | None:
     if not result.get("converged", True):
         return "Newton's steps for what is not linear have not come to an end."
     unknown = result.get("unknown") or {}
-    pairs = [(value, unknown.get(name, 0.0)) for name, value in told.items()]
-    error = max((math.sqrt(max(e**2 - u**2, 0.0)) if math.isfinite(e) else e for e, u in pairs), default=0.0)
-    if error > WRONG:
-        size = f"{100 * error:.0f} % of the solution" if error < HOPELESS else "larger than the solution"
-        return f"The error is estimated to be {size}."
-    return None
+    return _wrong({name: _without(error, unknown.get(name, 0.0)) for name, error in told.items()})
+
+
+def _without(error: float, unknown: float) -> float:
+    """What the noise of data leaves unknown does not count."""
+    return math.sqrt(max(error**2 - unknown**2, 0.0)) if math.isfinite(error) else error
+
+
+def _wrong(errors: dict[str, float]) -> str | None:
+    """Of fields whose error is told to be large."""
+    name = max(errors, key=errors.__getitem__, default="")
+    if not name or errors[name] <= WRONG:
+        return None
+    error, others = errors[name], [e for e in errors.values() if e <= WRONG]
+    of, what = (f" of {name}", f"{name} itself") if others else ("", "the solution")
+    size = f"{100 * error:.0f} % of {what}" if error < HOPELESS else f"larger than {what}"
+    rest = f", and that of the fields that are known to be {max(others):.0e} at most" if others else ""
+    return f"The error{of} is estimated to be {size}{rest}."
 
 
 def _below(name: str, measured: Measured) -> str:

@@ -30,6 +30,10 @@ def wave_numbers(
     ``k_d = (|d^4 u/dx_d^4| / |d^2 u/dx_d^2|)^(1/2)`` by root mean squares over the cell, the largest of all fields;
     infinite where nothing is known of them.
 
+    What the solution has not resolved looks smooth in a cell that is far smaller than those it was found on, as near a
+    corner, where it would be as steep on any scale. So in a cell that is smaller than half of the one before, the wave
+    number is what makes as many waves in it as in that half.
+
     Args:
         problem: Whose fields they are.
         partition: The solution, as a rule on other cells.
@@ -61,7 +65,8 @@ def wave_numbers(
             bends = slow * (high - low)[:, d].to(x) ** 4 > STRAIGHT**2 * sizes[field]
             of_field = torch.where(bends | slow.isnan(), (fast / slow) ** 0.25, 0.0)
             waves[:, d] = torch.maximum(waves[:, d], of_field.nan_to_num(torch.inf, torch.inf))
-    return waves
+    finer = tiling.finer_than(Cells.of(partition), latest)
+    return waves * (finer / 2).clamp(min=1).to(waves)
 
 
 def _name(field: str, d: int, order: int) -> str:

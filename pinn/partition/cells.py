@@ -134,6 +134,20 @@ class Cells:
         more = cells[~torch.isin(cells.sides, self.sides)]
         return Cells(*(torch.cat(pair) for pair in zip(self._tensors, more._tensors, strict=True)))
 
+    def finer_than(self, before: Cells, latest: tuple[int, float] | None = None) -> Tensor:
+        """By what factor each is narrower than the one before in which its centre lies, 1 where there is none, (K, D).
+
+        Args:
+            before: The others.
+            latest: A coordinate, and its largest value: centres beyond are looked for there.
+        """
+        at = self.centres.clone()
+        if latest:
+            at[:, latest[0]].clamp_(max=latest[1])
+        inside = ((before.lower <= at[:, None]) & (at[:, None] <= before.upper)).all(dim=2)
+        widths = before.widths[inside.int().argmax(dim=1)]
+        return torch.where(inside.any(dim=1)[:, None], widths / self.widths, 1.0)
+
     @property
     def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.lower, self.upper, self.sides

@@ -6,10 +6,12 @@ import itertools
 import math
 from collections.abc import Sequence
 
+from pinn.partition.cells import UNEQUAL
 from pinn.partition.level import STALLED, Level
 
 RESOLVED = 1e-3  # what is left where waves and layers are seen
 FALLS = 0.03  # of the residual of the level before: a smooth solution, of which more features see more
+SMOOTH = 0.1  # of the residual of the level before, with cells half as wide: less than any corner leaves
 MANY = 3  # coordinates, of which cells are halved into eight: there what the last levels gained for their price decides
 RATE = -1.5  # the power of the price with which what is left falls: a level of more features gains enough
 VAIN = -1.0  # the same where they have gained too little
@@ -38,6 +40,19 @@ def more_features_gain(levels: Sequence[Level], everywhere: bool, coordinates: i
         return last.residual < FALLS * before.residual
     by_features, by_cells = _rate(levels, True), _rate(levels, False)
     return by_features <= (min(by_cells, RATE) if widened else by_cells)
+
+
+def halving_falls_fast(levels: Sequence[Level]) -> bool:
+    """Whether the last level of more cells, each halved once, has fallen as that of a smooth solution does.
+
+    No corner is felt yet then.
+    """
+    falls = [
+        last.residual < SMOOTH * before.residual and last.finer < UNEQUAL
+        for before, last in itertools.pairwise(levels)
+        if last.cells > before.cells
+    ]
+    return bool(falls) and falls[-1]
 
 
 def widened_in_vain(levels: Sequence[Level], coordinates: int) -> bool:

@@ -30,6 +30,7 @@ class Level:
         inherited: What the error of the strip before makes of each field, relative to it.
         growth: Of that error, from the strip's beginning to its end, as a factor.
         sizes: Root mean square of each field; empty in checkpoints of before.
+        finer: The largest factor by which a cell is narrower than the one before it.
     """
 
     cells: int
@@ -48,3 +49,4 @@ class Level:
     inherited: dict[str, float] | None = None
     growth: float = 1.0
     sizes: dict[str, float] = field(default_factory=dict)
+    finer: float = 1.0

@@ -12,7 +12,14 @@ import torch
 from torch import Tensor
 
 from pinn.language.scope import TIME
-from pinn.partition.gains import MANY, RESOLVED, more_features_gain, sees_nothing, widened_in_vain
+from pinn.partition.gains import (
+    MANY,
+    RESOLVED,
+    halving_falls_fast,
+    more_features_gain,
+    sees_nothing,
+    widened_in_vain,
+)
 from pinn.partition.refine import DEPTH, directions, marked, refined
 from pinn.partition.strip import WIDER, Strip
 
@@ -70,8 +77,12 @@ def refine_the_worst(strip: Strip, fits: Callable[[], bool]) -> bool:
 
 
 def _depth(strip: Strip) -> int:
-    """How often a peak is halved again: it is a corner, but not in what waves and fronts leave unresolved."""
-    return 0 if strip.smooth or strip.times or len(strip.problem.coordinate_names) > MANY else DEPTH
+    """How often a peak is halved again: it is a corner, but not in what waves and fronts leave unresolved.
+
+    In a smooth solution it is the edge of a cell, where every fit is worst.
+    """
+    no_corner = strip.smooth or strip.times or halving_falls_fast(strip.levels)
+    return 0 if no_corner or len(strip.problem.coordinate_names) > MANY else DEPTH
 
 
 def _halve(strip: Strip, chosen: Tensor, depth: int) -> None:

@@ -208,6 +208,7 @@ class Strip:
             sampled.numbers, self.known = numbers, known
             return self._as_before(found, self._since(began), astray)
         partition.beside = copy.deepcopy(partition.beside)  # as they are now
+        finer = float(self.tiling.finer_than(self.cells).max()) if self.partition else 1.0
         if self.levels and self.levels[-1].residual <= HOPELESS:
             self.earlier = self.partition
         self.partition = partition
@@ -235,7 +236,7 @@ class Strip:
         level = Level(
             len(partition), unknowns, residual, spread, estimate.errors, found.steps, converged,
             self._since(began), found.memory, self.price, self.times, noisy=noisy, inherited=inherited, growth=growth,
-            sizes=dict(zip(self.problem.fields, sizes, strict=True)),
+            sizes=dict(zip(self.problem.fields, sizes, strict=True)), finer=finer,
         )  # fmt: skip
         self.levels.append(level)
         if found.decomposed:

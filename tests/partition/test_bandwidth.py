@@ -19,7 +19,8 @@ WAVES = 3.0, 0.5  # along x and y
 def problem(fields=("u",), domain=None):
     return Problem(
         coordinates={"x": [LOW[0], HIGH[0]], "y": [LOW[1], HIGH[1]]}, fields=list(fields),
-        equations={f"e_{u}": f"lap({u}) = 0" for u in fields}, conditions={f"b_{u}": f"{u}(boundary) = 0" for u in fields},
+        equations={f"e_{u}": f"lap({u}) = 0" for u in fields},
+        conditions={f"b_{u}": f"{u}(boundary) = 0" for u in fields},
         enforce="soft", **({"domain": domain} if domain else {}),
     )  # fmt: skip
 
@@ -75,6 +76,11 @@ def test_where_nothing_is_known_they_are_infinite_and_beyond_a_time_what_they_ar
     makes = OneWave([WAVES])
     assert of(makes, beyond, cells=half).isinf().all()
     assert of(makes, beyond, latest=(0, 1.0), cells=half)[0].tolist() == pytest.approx(WAVES)
+
+
+def test_a_cell_far_smaller_than_the_one_before_is_taken_for_as_steep():
+    small = Cells.grid([0.0, -1.0], [0.125, -0.5], [1, 1])  # of cells that are 1 wide
+    assert of(OneWave([WAVES]), small)[0].tolist() == pytest.approx([4 * WAVES[0], WAVES[1]])
 
 
 def test_points_outside_of_the_domain_do_not_count():

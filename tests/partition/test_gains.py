@@ -1,9 +1,11 @@
 """What more cells and more features gain."""
 
+from dataclasses import replace
+
 import pytest
 
 from pinn.partition import Level
-from pinn.partition.gains import more_features_gain, sees_nothing, widened_in_vain
+from pinn.partition.gains import halving_falls_fast, more_features_gain, sees_nothing, widened_in_vain
 
 
 def level_of(cells: int, residual: float, price: float) -> Level:
@@ -52,3 +54,11 @@ def test_features_that_gained_less_than_they_cost_are_in_vain():
     assert not widened_in_vain([few, level_of(1, 5e-2, 3.0)], 3)
     assert not widened_in_vain([few, level_of(8, 1e-1, 3.0)], 3)  # it was cells that were tried
     assert not widened_in_vain([few], 3)
+
+
+def test_a_smooth_solution_shows_in_the_last_level_of_more_cells():
+    few, more = level_of(1, 1e-2, 1.0), level_of(8, 1e-4, 8.0)
+    assert not halving_falls_fast([few, replace(more, finer=4.0)])  # a corner, and cells that were halved again there
+    assert halving_falls_fast([few, more]) and not halving_falls_fast([few, level_of(8, 1.1e-3, 8.0)])
+    assert halving_falls_fast([few, more, level_of(8, 5e-5, 16.0)])  # more features say nothing of it
+    assert not halving_falls_fast([few, more, level_of(64, 5e-5, 64.0)]) and not halving_falls_fast([few])

@@ -1,5 +1,6 @@
 """What the next level of a strip is: a small one where a large one would be dear, and how many features it has."""
 
+import torch
 from refinements import refinement
 
 from pinn import Problem
@@ -56,3 +57,24 @@ def test_fewer_features_to_begin_with_do_not_come_back(monkeypatch):
         strip.solve()
         refine(strip)
     assert strip.local.features == 30
+
+
+def test_a_smooth_solution_in_space_gets_cells_of_one_size():
+    """What is left is largest at the corners of the cube, as of every fit: they are no corners of the solution."""
+    wave = "sin(6*x + 3*y + 1) + cos(3*x - 6*z)"
+    strip = refinement(
+        Problem(
+            coordinates={"x": [0, 1], "y": [0, 1], "z": [0, 1]}, fields=["u"], equations={"waves": "lap(u) + 45*u = 0"},
+            conditions={"rim": f"u(boundary) = {wave}"}, enforce="soft",
+        ), 250,
+    ).strip  # fmt: skip
+    for _ in range(2):
+        strip.solve()
+        refine(strip)
+    before = len(strip.cells)
+    assert before > 1
+    while len(strip.tiling) == before:
+        strip.solve()
+        refine(strip)
+    assert len(strip.tiling) == 8 * before
+    assert torch.equal(strip.tiling.widths, strip.tiling.widths[:1].expand(len(strip.tiling), 3))
