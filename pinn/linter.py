@@ -19,7 +19,7 @@ from torch.quasirandom import SobolEngine
 
 from pinn.evolution import long_time, uncut
 from pinn.geometry import Points, Region
-from pinn.language import Opaque, coordinate, normal, parameter, torch_function
+from pinn.language import Opaque, coordinate, normal, parameter, partner_name, torch_function
 from pinn.language.limits import is_too_large
 from pinn.problem import Equation, Problem, highest_order
 from pinn.problem.functions import solved_by, with_truths
@@ -90,16 +90,31 @@ def _has(residual: sympy.Expr, field: str) -> bool:
 
 
 def _gauge(problem: Problem) -> Iterator[str]:
-    """A field of which only derivatives occur is known up to a constant."""
-    shift = sympy.Dummy("shift")
+    """A field of which only derivatives occur is known up to a constant, or up to a function of time."""
+    statements, constant = _statements(problem), sympy.Dummy("shift")
+    times = [x for x in problem.scope.variables if x.name == TIME]
+    lasting = [e for e in statements if not (times and _at_one_time(e, problem))]
     observed = {quantity for data in problem.observations.values() for quantity in data.quantities}
     for field in (name for name in problem.fields if name not in observed):
-        u = problem.scope.unknown(field)
-        if all(sympy.expand(e.residual.subs(u, u + shift).doit() - e.residual) == 0 for e in _statements(problem)):
-            yield (
-                f"only derivatives of {field} occur, so it is known up to a constant: "
-                f"fix it at a point, such as {field}({_corner_text(problem)}) = 0"
-            )
+        point = f"fix it at a point, such as {field}({_corner_text(problem)}) = 0"
+        if all(_allows(e, field, constant, problem) for e in statements):
+            yield f"only derivatives of {field} occur, so it is known up to a constant: {point}"
+        elif len(problem.coordinate_names) > len(times) > 0 and all(
+            _allows(e, field, sympy.Function("shift")(*times), problem) for e in lasting
+        ):
+            yield f"nothing says at each time how large {field} is, so it is known up to a function of t: {point}"
+
+
+def _allows(equation: Equation, field: str, shift: sympy.Expr, problem: Problem) -> bool:
+    """Whether a field may be shifted: at both points of a pair alike."""
+    shifted = {u: u + shift for u in map(problem.scope.unknown, (field, partner_name(field)))}
+    return sympy.expand(equation.residual.subs(shifted, simultaneous=True).doit() - equation.residual) == 0
+
+
+def _at_one_time(equation: Equation, problem: Problem) -> bool:
+    """Whether it says nothing of each time: an integral over all of it says one number."""
+    place = equation.place
+    return place.integral or problem.coordinate_names.index(TIME) in dict(place.fixed)
 
 
 def _corner_text(problem: Problem) -> str:

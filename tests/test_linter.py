@@ -58,6 +58,35 @@ def test_a_field_that_is_observed_has_its_constant():
     assert "gauge" not in names({**STOKES, "observations": {"sensors": {"points": 5, "of": ["p"]}}})
 
 
+VORTICES = {
+    "coordinates": {"t": [0, 1], "x": [0, "2*pi"], "y": [0, 1]},
+    "fields": ["q", "s"],
+    "equations": {"spin": "q_t + s_y*q_x - s_x*q_y = lap(q)/20", "stream": "lap(s) = -q"},
+    "conditions": {
+        "start": "q(t=0) = sin(x)*sin(pi*y)", "q_0": "q(x=0) = q(x=2*pi)", "q_1": "q_x(x=0) = q_x(x=2*pi)",
+        "s_0": "s(x=0) = s(x=2*pi)", "s_1": "s_x(x=0) = s_x(x=2*pi)", "q_foot": "q(y=0) = 0", "q_top": "q(y=1) = 0",
+        "s_foot": "s_y(y=0) = 0", "s_top": "s_y(y=1) = 0",
+    },
+    "enforce": "soft",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fixed", "said"),
+    [
+        (None, "only derivatives of s occur, so it is known up to a constant"),
+        ("integral(s) = 0", "so it is known up to a function of t: fix it at a point, such as s(x=0, y=0) = 0"),
+        ("s(t=0) = 0", "so it is known up to a function of t"),
+        ("s(x=0, y=0) = 0", None),
+    ],
+)
+def test_a_field_that_nothing_fixes_at_each_time(fixed, said):
+    conditions = VORTICES["conditions"] | ({"fixed": fixed} if fixed else {})
+    found = findings(Problem.from_mapping({**VORTICES, "conditions": conditions}))
+    texts = [one.text for one in found if one.name == "gauge"]
+    assert len(texts) == bool(said) and (not said or said in texts[0])
+
+
 HOLE = {"difference": ["box", {"disk": {"center": [0.5, 0.5], "radius": 0.2, "name": "hole"}}]}
 DISK = {
     "coordinates": {"t": [0, 1], "x": [0, 1], "y": [0, 1]},

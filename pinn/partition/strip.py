@@ -392,6 +392,8 @@ class Strip:
 
         Strips alike go on with the features that they have.
         """
+        if len(self.problem.coordinate_names) == 1:  # so few features resolve all that there is
+            return None
         if self.partition is not None:
             found = wave_numbers(self.problem, self.partition, self.tiling)
         elif self.before is None or self.before.partition is None:

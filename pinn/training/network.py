@@ -62,7 +62,7 @@ class Local:
         self._fastest = None  # where the features may be slower
         if options.get("scale") == AUTO:
             options["scale"] = FASTEST * options["width"] ** (1 / len(names))
-            if chosen.features is None and len(names) > 1 and not options["factorised"]:
+            if chosen.features is None and len(names) in SPARE and not options["factorised"]:
                 self._fastest = options["scale"]
         if isinstance(options.get("scale"), dict):
             options["scale"] = [options["scale"][name] for name in names]
@@ -88,8 +88,7 @@ class Local:
         if waves is not None and self._fastest is not None:
             assert isinstance(made, networks.MLP)
             across = [k * (b - a) / 2 / self._fastest for k, a, b in zip(waves, lower, upper, strict=True)]
-            spare = SPARE.get(len(across), 1.0)
-            made.slow_down([min(1.0, FASTER * k + spare) for k in across])
+            made.slow_down([min(1.0, FASTER * k + SPARE[len(across)]) for k in across])
         return made
 
 
