@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pinn.geometry import Domain
 
-RESOLUTION = 101  # points along each axis of a picture
+RESOLUTION = {1: 1001, 2: 101}  # points along each axis of a picture, by their number: a layer on a line has no corners
 TIMES = (0.0, 1 / 3, 2 / 3, 1.0)  # parts of the time interval at which a plane in space is shown
 POSITIONS = (11, 9)  # of a slice that moves in time or with a parameter, and through space
 
@@ -44,7 +44,7 @@ class View:
     resolution: int
 
 
-def views(domain: Domain, parts: Sequence[float] = TIMES, resolution: int = RESOLUTION) -> list[View]:
+def views(domain: Domain, parts: Sequence[float] = TIMES, resolution: int | None = None) -> list[View]:
     """Choose where to look at a domain.
 
     The first slice, time running to the right: at several times or values of a parameter, or in the middle of space.
@@ -52,9 +52,10 @@ def views(domain: Domain, parts: Sequence[float] = TIMES, resolution: int = RESO
     Args:
         domain: What is looked at.
         parts: Which parts of the interval of time, or of the parameter, have gone by.
-        resolution: Points along each axis.
+        resolution: Points along each axis, if not as many as is usual.
     """
     one = slices(domain)[0]
+    resolution = resolution or RESOLUTION[len(one.axes)]
     held = dict(enumerate(one.held))
     if one.along is None or one.along in domain.spatial:
         return [view(domain, one.axes, held, resolution)]
