@@ -79,10 +79,11 @@ def refine_the_worst(strip: Strip, fits: Callable[[], bool]) -> bool:
 def _depth(strip: Strip) -> int:
     """How often a peak is halved again: it is a corner, but not in what waves and fronts leave unresolved.
 
-    In a smooth solution it is the edge of a cell, where every fit is worst.
+    In a smooth solution it is the edge of a cell, where every fit is worst: in space such halvings are dear.
     """
-    no_corner = strip.smooth or strip.times or halving_falls_fast(strip.levels)
-    return 0 if no_corner or len(strip.problem.coordinate_names) > MANY else DEPTH
+    coordinates = len(strip.problem.coordinate_names)
+    smooth = coordinates == MANY and halving_falls_fast(strip.levels)
+    return 0 if strip.smooth or smooth or strip.times or coordinates > MANY else DEPTH
 
 
 def _halve(strip: Strip, chosen: Tensor, depth: int) -> None:
