@@ -113,10 +113,10 @@ def _wrong(errors: dict[str, float]) -> str | None:
     name = max(errors, key=errors.__getitem__, default="")
     if not name or errors[name] <= WRONG:
         return None
-    error, others = errors[name], [e for e in errors.values() if e <= WRONG]
-    of, what = (f" of {name}", f"{name} itself") if others else ("", "the solution")
+    error, known = errors[name], {other: e for other, e in errors.items() if e <= WRONG}
+    of, what = (f" of {name}", f"{name} itself") if known else ("", "the solution")
     size = f"{100 * error:.0f} % of {what}" if error < HOPELESS else f"larger than {what}"
-    rest = f", and that of the fields that are known to be {max(others):.0e} at most" if others else ""
+    rest = f"; that of {', '.join(known)} to be {max(known.values()):.0e} at most" if known else ""
     return f"The error{of} is estimated to be {size}{rest}."
 
 

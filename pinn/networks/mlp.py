@@ -52,7 +52,8 @@ class MLP(nn.Module):
     @torch.no_grad()
     def slow_down(self, factors: Sequence[float]) -> None:
         """Multiply the first layer's weights of each of the E features; the biases stay: all phases are as likely."""
-        first = next(module for module in self.hidden.modules() if isinstance(module, nn.Linear))
+        first = self.hidden[0]
+        assert isinstance(first, nn.Linear)
         first.weight.mul_(first.weight.new_tensor(factors))
 
     def forward(self, x: Tensor) -> Tensor:

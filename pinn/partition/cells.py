@@ -202,11 +202,6 @@ class Cells:
         nothing = -OVERLAP * widths
         return torch.where(below < torch.inf, below, nothing), torch.where(above < torch.inf, above, nothing)
 
-    def reached(self) -> tuple[Tensor, Tensor]:
-        """The corners of the boxes that the windows of the cells fill, (K, D) each."""
-        below, above = self.reaches()
-        return self.lower - below.clamp(min=0), self.upper + above.clamp(min=0)
-
     def overlapping(self) -> list[set[int]]:
         """Of each cell those whose windows overlap with its own."""
         below, above = (reach.clamp(min=0) for reach in self.reaches())

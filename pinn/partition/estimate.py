@@ -111,10 +111,10 @@ def estimated(
         zero = (part <= min(NOTHING, UNSEEN * residual)) & (changes >= MATTERS)  # but for rounding
         relative = torch.where(zero, part * changes, changes)
         then |= {field: 0.0 for field, nothing in zip(fields, zero.tolist(), strict=False) if nothing}
-    errors = {
-        field: fall * error_before(float(change), then.get(field, 0.0), fall, stayed)
-        for field, change in zip(fields, relative, strict=True)
-    }
+    errors = {}
+    for field, change in zip(fields, relative.tolist(), strict=True):
+        told = then.get(field, 0.0)
+        errors[field] = min(1.0, fall * too_small(change, told)) * error_before(change, told, fall, stayed)
     factors = changes.new_tensor(list(errors.values())) / changes
     return Estimate(errors, fall, factors.where(changes > 0, fall))
 
@@ -123,6 +123,19 @@ def _fall(left: tuple[float, float], last: Level) -> float:
     """Of what is left: by cells, where the smallest count for too much, and by volume, where they do for too little."""
     falls = [new / old for new, old in zip(left, (last.residual, last.spread), strict=True) if old]
     return min(1.0, math.prod(falls) ** (1 / len(falls))) if falls else 1.0
+
+
+def too_small(change: float, told: float) -> float:
+    """By what factor the estimate of the level before has turned out too small, as more than it has changed.
+
+    Then errors fall more slowly than what is left does, as where rows hardly count because a slope is infinite, and the
+    next estimate would be as wrong. What changes by rounding says nothing.
+
+    Args:
+        change: Of a field, relative.
+        told: The estimate of the level before; 0 where it had none.
+    """
+    return max(1.0, change / told) if told > 0 and change > FINE else 1.0
 
 
 def error_before(change: float, told: float, fall: float, stayed: float) -> float:

@@ -62,9 +62,10 @@ def partition_of(
         sides: Of interfaces, which divide cells.
         waves: Wave numbers of the fields in each cell, (K, D), where they are known.
     """
-    (below, above), boxes = tiling.reaches(), [corner.tolist() for corner in tiling.reached()]
+    below, above = tiling.reaches()
+    low, high = tiling.lower - below.clamp(min=0), tiling.upper + above.clamp(min=0)
     of_cells = [None] * len(tiling) if waves is None else waves.tolist()
-    networks = [local(a, b, k) for a, b, k in zip(*boxes, of_cells, strict=True)]
+    networks = [local(a, b, k) for a, b, k in zip(low.tolist(), high.tolist(), of_cells, strict=True)]
     corners = tiling.lower, tiling.upper, below, above, tiling.sides
     return Partition(networks, *corners, order + SMOOTHER, local, beside, sides)
 

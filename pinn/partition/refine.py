@@ -29,14 +29,20 @@ DEPTH = 5  # times at most
 SMALLEST = 2.0**-27  # of the domain: cells that are halved no more
 
 
-def fourth(problem: Problem) -> Plan:
-    """The derivatives of order `ORDER` of each field along each coordinate."""
+def repeated(problem: Problem, *orders: int) -> Plan:
+    """The derivatives of some orders of each field along each coordinate, named as `name_of` says."""
     texts = {
-        f"{field}_{k}": sympy.Derivative(problem.scope.unknown(field), (variable, ORDER))
+        name_of(field, k, order): sympy.Derivative(problem.scope.unknown(field), (variable, order))
         for field in problem.fields
         for k, variable in enumerate(problem.scope.variables)
+        for order in orders
     }
     return plan(texts, problem.coordinate_names, problem.fields)
+
+
+def name_of(field: str, k: int, order: int) -> str:
+    """Of a derivative of `repeated`, along coordinate k."""
+    return f"{field}_{k}_{order}"
 
 
 def left(
@@ -159,11 +165,11 @@ def roughness(
 
     Of several processes each has the points of its own cells.
     """
-    found = derivatives(fourth(problem), at.x)
+    found = derivatives(repeated(problem, ORDER), at.x)
     count, dimensions = tiling.lower.shape
     rough = at.x.new_zeros(count, dimensions)
     for field in problem.fields:
-        of_field = torch.stack([found[f"{field}_{k}"] for k in range(dimensions)], dim=1).detach()
+        of_field = torch.stack([found[name_of(field, k, ORDER)] for k in range(dimensions)], dim=1).detach()
         squares = (of_field * tiling.widths[cells] ** ORDER).square()
         (mean,) = processes.sums([torch.zeros_like(rough).index_add_(0, cells, squares)])
         rough += mean / mean.sum().clamp(min=1e-300)

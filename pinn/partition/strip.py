@@ -19,7 +19,7 @@ from pinn.geometry import Box, Domain, Place, Points, Region
 from pinn.language.scope import TIME
 from pinn.networks.partition import Partition
 from pinn.operators import Plan, derivatives
-from pinn.partition.again import Kept, are_alike, later
+from pinn.partition.again import Kept, later
 from pinn.partition.bandwidth import wave_numbers
 from pinn.partition.cells import Cells
 from pinn.partition.cholesky import numbers_of
@@ -117,10 +117,11 @@ class Strip:
         """What the strip before has kept, where it is what the first level here needs."""
         kept = self.before.kept if self.before and not self.levels else None
         about = self.tiling, self.crowding, self.local.features, self.tolerance
-        return kept if kept and kept.is_for(*about, self._time_axis, self.interval[0]) else None
+        return kept if kept and kept.is_for(*about, self.time_axis, self.interval[0]) else None
 
     @property
-    def _time_axis(self) -> int:
+    def time_axis(self) -> int:
+        """The number of time among the coordinates."""
         return self.problem.coordinate_names.index(TIME)
 
     @property
@@ -153,19 +154,19 @@ class Strip:
     @property
     def layer(self) -> float:
         """How long most cells are where the interval ends: see `layers`."""
-        return layer(self.cells, self._time_axis)
+        return layer(self.cells, self.time_axis)
 
     @property
     def idle(self) -> bool:
         """Whether nearly all cells at the end could be twice as long in time, as far as is known."""
         if self.rough is None:
             return False
-        axis = self._time_axis
+        axis = self.time_axis
         return float(idle(self.rough.cpu(), axis)[at_end(self.cells, axis)].double().mean()) >= IDLE
 
     def cells_over(self, begin: float, end: float) -> Cells:
         """Those of an interval that follows."""
-        return following(self.cells, self._time_axis, begin, end)
+        return following(self.cells, self.time_axis, begin, end)
 
     def _since(self, began: float) -> float:
         """Seconds, the same in all processes."""
@@ -175,7 +176,7 @@ class Strip:
         """One level on the present cells."""
         began = time.perf_counter()
         self._leave_out_empty()
-        waves = self._wave_numbers()
+        waves = wave_numbers(self)
         partition, self.balance, again = self._partition(waves), {}, self.again
         self.kept = None  # of no more use, and as large as what is to come
         if self.before:
@@ -278,7 +279,7 @@ class Strip:
         self.doubt = found.inherited
         if self.levels:
             self.doubt = [a + fall * b for a, b in zip(found.inherited, found.changed, strict=True)]
-        at, axis = self.compared_at(partition), self._time_axis
+        at, axis = self.compared_at(partition), self.time_axis
         write(partition, found.inherited)
         with torch.no_grad():
             told = (partition(at).norm(dim=0) / fields.norm(dim=0)).nan_to_num(nan=0.0)
@@ -301,10 +302,10 @@ class Strip:
     def meet_the_start(self, enough: float) -> None:
         """Refine the cells, along space, until they hold what the interval begins with, up to so much."""
         assert self.initial is not None
-        time_axis = self._time_axis
+        time_axis = self.time_axis
         for _ in range(START_LEVELS if self.price <= DEAR else 0):
             self._leave_out_empty()
-            partition = self._partition(self._wave_numbers())
+            partition = self._partition(wave_numbers(self))
             sampled = self._fitted(partition, [self.initial])
             sampled.doubts = None
             found = newton(sampled, self.start(sampled), 1)
@@ -371,11 +372,12 @@ class Strip:
 
     def _leave_out_empty(self) -> None:
         """Cells that lie outside of the domain."""
-        met = self._drawing.meeting(self.tiling)
+        met = self.drawing.meeting(self.tiling)
         self.tiling, self.crowding = self.tiling[met], self.crowding[met]
 
     @property
-    def _drawing(self) -> CellPoints:
+    def drawing(self) -> CellPoints:
+        """Draws the points of the present cells."""
         begins = None if self.times is None or self.initial is None else (self.initial, self.times[0])
         like = next(self.residuals.parameters())
         return CellPoints(self.problem, self.domain, self.local.features, self.seed, begins, like)
@@ -387,25 +389,6 @@ class Strip:
         partition = partition_of(self.tiling, self.local, order, beside, sides, waves)
         return partition.to(next(self.residuals.parameters())).requires_grad_(False)
 
-    def _wave_numbers(self) -> Tensor | None:
-        """Of the fields in the present cells, as the level before has them, or the end of the strip before.
-
-        Strips alike go on with the features that they have.
-        """
-        if len(self.problem.coordinate_names) == 1:  # so few features resolve all that there is
-            return None
-        if self.partition is not None:
-            found = wave_numbers(self.problem, self.partition, self.tiling)
-        elif self.before is None or self.before.partition is None:
-            return None
-        else:
-            before, begin, axis = self.before, self.interval[0], self._time_axis
-            if self.alike and are_alike(before.cells, self.tiling, axis, begin - before.interval[0]):
-                return before.waves
-            found = wave_numbers(self.problem, self.before.partition, self.tiling, (axis, begin))
-        self.processes.agree([found])
-        return found
-
     def _crowd(self, sampled: Sampled, found: Found, rest: Tensor) -> None:
         """Take more points where those that were fitted hide what is left between them."""
         fitted = left(sampled, found.coefficients, found.scales) / self.size
@@ -416,19 +399,19 @@ class Strip:
     def _fitted(self, partition: Partition, places: Sequence[Place], again: Kept | None = None) -> Sampled:
         if again:
             return self._later(partition, again.fitted, again.begin)
-        return self._sampled(partition, self._drawing.fitted(self.tiling, self._density, places), keep=True)
+        return self._sampled(partition, self.drawing.fitted(self.tiling, self._density, places), keep=True)
 
     def _held_out(
         self, partition: Partition, places: Sequence[Place], part: float, again: Kept | None = None
     ) -> Sampled:
         if again:
             return self._later(partition, again.held_out, again.begin)
-        drawn = self._drawing.held_out(self.tiling, places, part)
+        drawn = self.drawing.held_out(self.tiling, places, part)
         return self._sampled(partition, drawn, keep=self.alike and self.times is not None)
 
     def _later(self, partition: Partition, before: Sampled, begin: float) -> Sampled:
         """The same points in a strip that begins later."""
-        sampled = self._sampled(partition, later(before, self._time_axis, self.interval[0] - begin), keep=True)
+        sampled = self._sampled(partition, later(before, self.time_axis, self.interval[0] - begin), keep=True)
         sampled.take(before)
         return sampled
 
@@ -436,7 +419,7 @@ class Strip:
         """From parts of cells, and the cell of each, to what is left there."""
 
         def look(parts: Cells, of: Tensor) -> Tensor:
-            at, owners = self._drawing.held_out(parts, places, CHECKED)
+            at, owners = self.drawing.held_out(parts, places, CHECKED)
             sampled = self._sampled(
                 partition, (at, {place: of.to(p.device)[p] for place, p in owners.items()}), keep=False
             )
@@ -509,7 +492,7 @@ class Strip:
         if self.partition is not None:
             return self.values(sampled.points)
         if self.before is not None and self.problem.domain.interior in sampled.points:
-            return going_on(sampled, self.before, self.interval[0], self._time_axis)
+            return going_on(sampled, self.before, self.interval[0], self.time_axis)
         if self.times is not None and self.problem.domain.interior in sampled.points:
             return begun(sampled, self.problem)
         return zero(sampled, self.local.features)

@@ -7,7 +7,8 @@ from torch import nn
 from pinn import Problem
 from pinn.networks import MLP, Scaled
 from pinn.partition import Cells, partition_of
-from pinn.partition.bandwidth import wave_numbers
+from pinn.partition.bandwidth import wave_numbers_of
+from pinn.partition.points import CellPoints
 from pinn.schema import AUTO
 from pinn.schema import MLP as CHOSEN
 from pinn.training.network import Local
@@ -53,7 +54,11 @@ class OneWave:
 def of(makes, tiling, latest=None, cells=None, **options):
     cells = cells or Cells.grid(LOW, HIGH, [2, 2])
     given = problem([f"u{k}" for k in range(len(makes.waves))], **options)
-    return wave_numbers(given, partition_of(cells, makes, 2).double(), tiling, latest)
+    drawing = CellPoints(given, given.domain, 150, 0, None, torch.zeros(1, dtype=torch.float64))
+    interior = given.domain.interior
+    points, owners = drawing.held_out(tiling, [interior], 0.1)
+    partition = partition_of(cells, makes, 2).double()
+    return wave_numbers_of(given, partition, tiling, points[interior].x, owners[interior], latest)
 
 
 def test_those_of_a_wave_are_its_own():
@@ -70,12 +75,9 @@ def test_a_straight_field_has_none():
     assert (of(OneWave([WAVES], straight=True), Cells.grid(LOW, HIGH, [2, 2])) == 0).all()
 
 
-def test_where_nothing_is_known_they_are_infinite_and_beyond_a_time_what_they_are_then():
-    half = Cells.grid(LOW, [1.0, 1.0], [2, 2])
-    beyond = Cells.grid([1.5, -1.0], HIGH, [1, 1])
-    makes = OneWave([WAVES])
-    assert of(makes, beyond, cells=half).isinf().all()
-    assert of(makes, beyond, latest=(0, 1.0), cells=half)[0].tolist() == pytest.approx(WAVES)
+def test_beyond_a_time_they_are_what_they_are_then():
+    half, beyond = Cells.grid(LOW, [1.0, 1.0], [2, 2]), Cells.grid([1.5, -1.0], HIGH, [1, 1])
+    assert of(OneWave([WAVES]), beyond, latest=(0, 1.0), cells=half)[0].tolist() == pytest.approx(WAVES)
 
 
 def test_a_cell_far_smaller_than_the_one_before_is_taken_for_as_steep():
@@ -83,7 +85,7 @@ def test_a_cell_far_smaller_than_the_one_before_is_taken_for_as_steep():
     assert of(OneWave([WAVES]), small)[0].tolist() == pytest.approx([4 * WAVES[0], WAVES[1]])
 
 
-def test_points_outside_of_the_domain_do_not_count():
+def test_of_a_cell_outside_of_the_domain_nothing_is_known():
     hole = {"difference": [{"box": {}}, {"disk": {"center": [0.5, -0.5], "radius": 0.4}}]}
     tiling = Cells.grid([0.45, -0.55], [0.55, -0.45], [1, 1])
     assert of(OneWave([WAVES]), tiling, domain=hole).isinf().all()

@@ -8,7 +8,7 @@ from partitions import local
 
 from pinn.networks import MLP, Scaled
 from pinn.partition import Refinement
-from pinn.partition.estimate import error_before
+from pinn.partition.estimate import error_before, too_small
 from pinn.problem import Problem
 from pinn.residuals import Residuals
 from pinn.solution import held_out
@@ -103,3 +103,9 @@ def test_after_a_state_there_is_none_until_the_next_level():
     second.advance()
     told = relative(held_out(problem, 2**11), second, second.partition)
     assert told == pytest.approx([second.estimate[name] for name in problem.fields], rel=0.1)
+
+
+def test_an_estimate_that_the_next_level_refutes_makes_that_one_larger():
+    assert too_small(1e-3, 1e-4) == pytest.approx(10) and too_small(1e-4, 1e-3) == 1
+    assert too_small(1e-3, 0.0) == 1  # there was none
+    assert too_small(1e-9, 1e-12) == 1  # rounding

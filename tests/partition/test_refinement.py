@@ -439,5 +439,5 @@ def test_a_level_that_goes_astray_is_not_kept():
     )  # fmt: skip
     found = refined(problem, 30)
     assert not found.levels[-1].gained
-    assert error(problem, found) < 2e-3  # what is told of it depends on rounding: see docs/trust.md
-    assert found.estimate["u"] >= found.levels[-2].estimate["u"]
+    wrong = error(problem, found)
+    assert wrong < 2e-3 and wrong / 10 < found.estimate["u"] < 100 * wrong
