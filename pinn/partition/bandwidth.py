@@ -1,7 +1,7 @@
 """How fast the fields oscillate in each cell, which says how fast the random features of the next level have to be.
 
 Features as fast as their number can resolve are best for waves that nearly escape a cell. For a field that is smooth
-there they are far from it: 250 of them in space come to 1e-6 on a field that slower ones hold to 1e-10.
+there slower ones are better by tens of times and more.
 
 Shape letters: K cells, N points, D coordinates.
 """
